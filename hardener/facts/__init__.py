@@ -1,0 +1,1 @@
+"""What a project asks for: containers, stages and images, read from its files."""

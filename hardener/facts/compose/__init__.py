@@ -1,0 +1,1 @@
+"""Compose files read as Compose reads them, into containers. Knows no rule."""

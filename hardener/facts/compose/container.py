@@ -1,0 +1,164 @@
+"""A Compose service in the vocabulary of containers. Knows no rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from hardener.facts.compose.amounts import parse_bytes, parse_number
+from hardener.facts.compose.document import is_null, target, text_of, truth
+from hardener.facts.compose.interpolation import parse_env_file
+from hardener.facts.compose.service import Service, entries
+from hardener.facts.compose.settings import CapabilityList, Flag, Limit, NoNewPrivileges, Readers, TmpfsList, place_of, writes_top_level
+from hardener.facts.compose.short_syntax import container_ports, parse_volume, split_command
+from hardener.facts.container import Build, Container, Mount, Setting
+from hardener.facts.image import parse_image
+from hardener.finding import Place
+from hardener.source import Source
+from hardener.syntax.yaml import Mapping, Node, Sequence
+
+Context = Callable[[str], "Source | None"]
+
+
+def read_container(
+    key: str, service: Service, readers: Readers, kin: str, namesakes: tuple[Service, ...], folder: str, context: Context
+) -> Container:
+    """The container that a service asks for. `kin` names another file that defines a service of this name."""
+    top = service.home or service.layers[-1]
+    home = top.file.place(top.service.key)
+    container = Container()
+    container.key = key
+    container.subject = service.name
+    container.place = home
+    container.image_text = "" if service.scalar("build") else service.text("image") or ""
+    container.image = parse_image(container.image_text) if container.image_text else None
+    container.build = _build(service, folder)
+    container.user = service.text("user")
+    container.entrypoint = _words(service, "entrypoint")
+    container.command = _words(service, "command")
+    container.environment = _environment(service, folder, context)
+    container.mounts = _mounts(service)
+    container.published_ports = _ports(service)
+    container.reserved_memory = _reserved_memory(service)
+    container.host_network = _host_network(service, home)
+    container.privileged = Flag(service, readers, "privileged", home)
+    container.cap_drop = CapabilityList(service, readers, "cap_drop", home)
+    container.cap_add = CapabilityList(service, readers, "cap_add", home)
+    container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
+    container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
+    container.tmpfs = TmpfsList(service, readers, home)
+    top_level = writes_top_level(service, namesakes)
+
+    def limit(deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> Limit:
+        return Limit(service, readers, home, deploy_key=deploy_key, top_key=top_key, top_level=top_level, parse=parse)
+
+    container.memory = limit("memory", "mem_limit", parse_bytes)
+    container.cpus = limit("cpus", "cpus", parse_number)
+    if service.scalar("cpu_quota") is not None and container.cpus.effective is None:
+        container.cpus = Setting(None, written=True, place=home)
+    container.pids = limit("pids", "pids_limit", parse_number)
+    return container
+
+
+def _build(service: Service, folder: str) -> Build | None:
+    held = service.scalar("build")
+    if held is None or is_null(held.found.node):
+        return None
+    node = held.found.node
+    if not isinstance(node, Mapping):
+        return Build(_dockerfile(folder, service.read(node) or ".", ""), "")
+    if node.get("dockerfile_inline") is not None:
+        return Build("", service.read(node.get("target")) or "")
+    read = lambda name: service.read(found.found.node) if (found := service.leaf("build", name)) else None  # noqa: E731
+    return Build(
+        _dockerfile(folder, read("context") or ".", read("dockerfile") or ""),
+        read("target") or "",
+        tuple(sorted(_arguments(service).items())),
+    )
+
+
+def _arguments(service: Service) -> dict[str, str | None]:
+    held = service.leaf("build", "args")
+    if held is None:
+        return {}
+    node = held.found.node
+    if isinstance(node, Mapping):
+        return {name: service.read(value) for name, value in entries(node)}
+    pairs = (service.read(item) or "" for item in node.items) if isinstance(node, Sequence) else ()
+    return {name: value if equals else None for name, equals, value in (pair.partition("=") for pair in pairs)}
+
+
+def _dockerfile(folder: str, context: str, dockerfile: str) -> str:
+    """Where the Dockerfile lies; empty for a remote context or an unknown variable."""
+    if "://" in context or context.startswith("git@") or "$" in context + dockerfile:
+        return ""
+    return os.path.normpath(os.path.join(folder, context, dockerfile or "Dockerfile"))
+
+
+def _words(service: Service, key: str) -> tuple[str, ...] | None:
+    held = service.scalar(key)
+    if held is None or is_null(held.found.node):
+        return None
+    node = held.found.node
+    if isinstance(node, Sequence):
+        return tuple(service.read(target(item)) or "" for item in node.items)
+    words = split_command(service.read(node) or "")
+    return (service.read(node) or "",) if words is None else words
+
+
+def _environment(service: Service, folder: str, context: Context) -> dict[str, str | None]:
+    variables: dict[str, str | None] = {}
+    for _, node in service.items("env_file"):
+        path = service.read(node.get("path")) if isinstance(node, Mapping) else service.read(node)
+        source = context(os.path.normpath(os.path.join(folder, path))) if path and "$" not in path else None
+        if source:
+            variables |= parse_env_file(source.text)
+    return variables | service.pairs("environment")
+
+
+def _mounts(service: Service) -> tuple[Mount, ...]:
+    mounts: dict[str, Mount] = {}
+    for held, node in service.items("volumes"):
+        place = held.layer.file.place(node)
+        if isinstance(node, Mapping):
+            read = lambda name, node=node: service.read(target(value)) if (value := node.get(name)) is not None else None  # noqa: E731
+            path = read("target") or ""
+            mount = Mount(read("type") or "volume", read("source") or "", path, truth(read("read_only")) is True, place)
+        else:
+            kind, source, path, read_only = parse_volume(service.read(node) or "")
+            mount = Mount(kind, source, path, read_only, place)
+        mounts[path] = mount
+    return tuple(mounts.values())
+
+
+def _ports(service: Service) -> tuple[int, ...]:
+    ports: list[int] = []
+    for key in ("ports", "expose"):
+        for _, node in service.items(key):
+            text = service.read(node.get("target")) if isinstance(node, Mapping) else service.read(node)
+            ports += container_ports(text or "")
+    return tuple(dict.fromkeys(ports))
+
+
+def _reserved_memory(service: Service) -> float:
+    held = service.leaf("deploy", "resources", "reservations", "memory") or service.scalar("mem_reservation")
+    return (parse_bytes(service.read(held.found.node) or "") or 0.0) if held else 0.0
+
+
+def _host_network(service: Service, home: Place) -> Setting[bool]:
+    held = service.scalar("network_mode")
+    return Setting(service.text("network_mode") == "host", written=held is not None, place=place_of(held) if held else home)
+
+
+def _copied_in(service: Service) -> str:
+    """Why Compose would refuse a read-only root: it copies some configs and secrets into the container (measured, 2.40.3)."""
+    for key in ("configs", "secrets"):
+        for _, node in service.items(key):
+            name = text_of(node.get("source")) if isinstance(node, Mapping) else text_of(node)
+            for layer in service.layers:
+                for top in layer.file.top(key):
+                    defined: Node | None = top.get(name) if isinstance(top, Mapping) and name else None
+                    defined = target(defined) if defined is not None else None
+                    if isinstance(defined, Mapping) and (defined.get("content") is not None or defined.get("environment") is not None):
+                        return f"Compose copies `{name}` into the container at start, which it refuses to do into a read-only root"
+    return ""

@@ -1,0 +1,221 @@
+"""One Compose file: its services, with YAML merges resolved. Knows no other file and what no key means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hardener.errors import CannotWrite, Unreadable
+from hardener.finding import Place
+from hardener.source import Source
+from hardener.syntax.yaml import Alias, Mapping, Node, Route, Scalar, Sequence, Stream, YamlError, parse
+
+#: Compose reads these as YAML does; anything nested deeper through merges is a mistake or an attack.
+_MAX_MERGES = 64
+
+
+class Found(NamedTuple):
+    """A value found under a key.
+
+    `route` is where it physically stands, None when it came through an alias or a merge; then `via` names the anchor.
+    """
+
+    node: Node
+    route: Route | None
+    via: str
+
+
+class ServiceNode(NamedTuple):
+    """One service as one document of one file defines it. `mapping` is None for `web:` with nothing below."""
+
+    name: str
+    key: Node
+    mapping: Mapping | None
+    route: Route | None
+    via: str
+
+
+def target(node: Node) -> Node:
+    """The node itself, or what an alias stands for."""
+    return node.target if isinstance(node, Alias) else node
+
+
+def text_of(node: Node | None) -> str | None:
+    """The text of a scalar; None for anything else, and for null."""
+    node = target(node) if node is not None else None
+    return None if not isinstance(node, Scalar) or is_null(node) else node.value
+
+
+def is_null(node: Node) -> bool:
+    """Whether a node is written as nothing, `~` or `null`."""
+    return isinstance(node, Scalar) and not node.style and node.value in ("", "~", "null", "Null", "NULL")
+
+
+def truth(text: str | None) -> bool | None:
+    """A boolean as Compose reads it (YAML 1.1 words are accepted too); None when it is none, or unknown."""
+    return None if text is None else {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.lower())
+
+
+def sources(mapping: Mapping) -> list[tuple[Mapping, str]]:
+    """The mapping and all that `<<` brings into it, nearest first, each with the anchor it came through ("" for itself).
+
+    Explicit keys win over merged ones, and an earlier item of a merge list over a later one (YAML 1.1 merge key; yaml.v3).
+    """
+    if mapping.get("<<") is None:
+        return [(mapping, "")]
+    found: list[tuple[Mapping, str]] = []
+    seen: set[int] = set()
+    _collect(mapping, "", found, seen)
+    return found
+
+
+def _collect(mapping: Mapping, via: str, found: list[tuple[Mapping, str]], seen: set[int]) -> None:
+    if id(mapping) in seen or len(seen) > _MAX_MERGES:
+        return
+    seen.add(id(mapping))
+    found.append((mapping, via))
+    for pair in mapping.pairs:
+        if not (isinstance(pair.key, Scalar) and pair.key.value == "<<"):
+            continue
+        merged = target(pair.value)
+        for item in merged.items if isinstance(merged, Sequence) else [merged if merged is not pair.value else pair.value]:
+            name = item.name if isinstance(item, Alias) else pair.value.name if isinstance(pair.value, Alias) else via
+            value = target(item)
+            if isinstance(value, Mapping):
+                _collect(value, name or "<<", found, seen)
+
+
+def lookup(mapping: Mapping, route: Route | None, key: str, via: str = "") -> Found | None:
+    """The value of a key in a mapping, own or merged; nothing when neither has it."""
+    value = mapping.get(key)
+    if value is not None:
+        return _found(value, route, key, via)
+    for source, anchor in sources(mapping)[1:]:
+        value = source.get(key)
+        if value is not None:
+            return _found(value, route, key, anchor or via)
+    return None
+
+
+def values(mapping: Mapping, route: Route | None, via: str = "") -> dict[str, Found]:
+    """Every key of a mapping with its value, own or merged."""
+    found: dict[str, Found] = {}
+    for source, anchor in sources(mapping):
+        for pair in source.pairs:
+            if isinstance(pair.key, Scalar) and pair.key.value not in found:
+                found[pair.key.value] = _found(pair.value, route, pair.key.value, anchor or via)
+    return found
+
+
+def _found(value: Node, route: Route | None, key: str, via: str) -> Found:
+    if isinstance(value, Alias):
+        return Found(value.target, None, value.name)
+    return Found(value, (*route, key) if route is not None and not via else None, via)
+
+
+class ComposeFile:
+    """One Compose file. `services` lists every definition, in order, over all its documents."""
+
+    __slots__ = ("services", "source", "tree")
+
+    def __init__(self, source: Source, tree: Stream | None = None) -> None:
+        """Read a Compose file. Raises `Unreadable` when Compose could not, or when it is a template."""
+        self.source = source
+        try:
+            self.tree = tree or parse(source.text)
+        except YamlError as error:
+            templated = "{%" in source.text or "{{" in source.text or "<%" in source.text
+            reason = "a template, not YAML as it stands" if templated else error.reason
+            remedy = "run harden on what the template makes" if templated else "mend the YAML, then run again"
+            raise Unreadable(source.path, reason, remedy, error.line) from None
+        for key in self.tree.duplicate_keys:
+            name = key.value if isinstance(key, Scalar) else "?"
+            raise Unreadable(source.path, f"the key `{name}` stands twice in one mapping", "Compose refuses this file: drop one", self._line(key))
+        self.services: list[ServiceNode] = list(self._services())
+
+    def _line(self, node: Node) -> int:
+        return self.source.position(node.start).line
+
+    def place(self, node: Node) -> Place:
+        """Where a node starts, for people."""
+        line, column = self.source.position(node.start)
+        return Place(self.source.path, line, column)
+
+    def _services(self) -> Iterator[ServiceNode]:
+        found_any = False
+        for index, document in enumerate(self.tree.documents):
+            root = document.root
+            if root is None or is_null(root):
+                continue
+            if not isinstance(root, Mapping):
+                raise Unreadable(self.source.path, "not a mapping at the top level", "this is no Compose file", self._line(root))
+            if "{{" in self.source.text and _has_template(root):
+                raise Unreadable(self.source.path, "a template: `{{ }}` outside quotes", "run harden on what the template makes")
+            services = root.get("services")
+            if services is None:
+                if root.get("version") is None and _looks_like_version_1(root):
+                    raise Unreadable(
+                        self.source.path, "a version 1 file: services stand at the top level", "Compose v2 refuses it: put them under `services:`", 1
+                    )
+                found_any = found_any or bool(root.pairs)
+                continue
+            found_any = True
+            services = target(services)
+            if is_null(services):
+                continue
+            if not isinstance(services, Mapping):
+                raise Unreadable(self.source.path, "`services` is not a mapping", "mend the file, then run again", self._line(services))
+            yield from self._definitions(services, (index, "services"))
+        if not found_any:
+            raise Unreadable(self.source.path, "empty: no services", "fill the file or leave it out")
+
+    def _definitions(self, services: Mapping, route: Route) -> Iterator[ServiceNode]:
+        for mapping, via in sources(services):
+            for pair in mapping.pairs:
+                if not isinstance(pair.key, Scalar) or pair.key.value == "<<":
+                    continue
+                value = target(pair.value)
+                name = pair.key.value
+                anchor = pair.value.name if isinstance(pair.value, Alias) else via
+                if isinstance(value, Mapping):
+                    yield ServiceNode(name, pair.key, value, None if anchor else (*route, name), anchor)
+                elif is_null(value):
+                    yield ServiceNode(name, pair.key, None, None, anchor)
+                else:
+                    line = self._line(pair.key)
+                    raise Unreadable(self.source.path, f"the service `{name}` is not a mapping", "mend the file, then run again", line)
+
+    def top(self, key: str) -> Iterator[Node]:
+        """The values of a top-level key, one for each document that has it."""
+        for document in self.tree.documents:
+            if isinstance(document.root, Mapping):
+                found = lookup(document.root, None, key)
+                if found:
+                    yield found.node
+
+
+def require_route(found: Found, key: str) -> Route:
+    """Where a value may be edited. Raises `CannotWrite` when it is shared through an anchor."""
+    if found.route is None:
+        raise CannotWrite(f"`{key}` comes through the anchor `&{found.via}`, which other services may use")
+    return found.route
+
+
+def _looks_like_version_1(root: Mapping) -> bool:
+    values = [target(pair.value) for pair in root.pairs if isinstance(pair.key, Scalar) and not pair.key.value.startswith("x-")]
+    return bool(values) and all(isinstance(v, Mapping) and (v.get("image") is not None or v.get("build") is not None) for v in values)
+
+
+def _has_template(root: Node) -> bool:
+    """Whether a mapping serves as a key anywhere: what `{{ value }}` outside quotes reads as."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Sequence):
+            stack += node.items
+        elif isinstance(node, Mapping):
+            for pair in node.pairs:
+                if isinstance(pair.key, Mapping):
+                    return True
+                stack.append(pair.value)
+    return False

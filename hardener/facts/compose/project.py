@@ -1,0 +1,234 @@
+"""Compose files that belong together, read into containers. Knows no rule and decides nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+from hardener.errors import Unreadable
+from hardener.facts.compose.container import read_container
+from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of
+from hardener.facts.compose.interpolation import parse_env_file
+from hardener.facts.compose.service import Layer, Service
+from hardener.facts.compose.settings import Readers
+from hardener.facts.container import Container
+from hardener.finding import Reach
+from hardener.report import Trouble
+from hardener.source import Source
+from hardener.syntax.yaml import Mapping as MappingNode
+from hardener.syntax.yaml import Scalar, Sequence
+
+#: What Compose looks for in a folder, in its order of preference (compose-go, cli/options.go).
+BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
+_MAX_EXTENDS = 32
+
+#: Reads a file of the same tree for context; None when it is not there or may not be read.
+Context = Callable[[str], "Source | None"]
+
+
+class ComposeProject:
+    """Files that belong together, by location, with the containers that they ask for.
+
+    `files` may be edited; `context` gives others that are only read. `notes` say what was not judged, and why.
+    """
+
+    def __init__(self, files: Mapping[str, ComposeFile], context: Context) -> None:
+        self.files = dict(files)
+        self.notes: list[Trouble] = []
+        self._context = context
+        self._read: dict[str, ComposeFile | None] = {}
+        self._readers: dict[int, list[tuple[str, Layer, bool]]] = {}
+        self._variables: dict[str, dict[str, str]] = {}
+        self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
+        self.containers: tuple[Container, ...] = tuple(self._load())
+
+    def _load(self) -> list[Container]:
+        services: list[tuple[str, str, Service]] = []
+        for folder, names in self._folders().items():
+            for model in self._models(folder, names):
+                services += self._services(model)
+        for key, location, service in services:
+            for layer in service.layers:
+                if layer.service.mapping is not None:
+                    joins = layer.inherited or len(service.layers) > 1
+                    for mapping, _ in sources(layer.service.mapping):
+                        self._readers.setdefault(id(mapping), []).append((key, layer, joins))
+            self._namesakes.setdefault((os.path.dirname(location), service.name), []).append((location, service))
+        return [self._container(key, location, service) for key, location, service in services]
+
+    def _folders(self) -> dict[str, list[str]]:
+        folders: dict[str, list[str]] = {}
+        for location in self.files:
+            folders.setdefault(os.path.dirname(location), []).append(os.path.basename(location))
+        return folders
+
+    def _models(self, folder: str, names: list[str]) -> list[tuple[str, ...]]:
+        """The file lists that `docker compose` would be called with, each by location, lowest first."""
+        at = lambda name: os.path.join(folder, name)  # noqa: E731
+        base = next((name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None)
+        override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self._file(at(name)))), None)
+        models: list[tuple[str, ...]] = []
+        if base and (base in names or override in names):
+            models.append((at(base), at(override)) if override else (at(base),))
+        for name in names:
+            if name in (base, override):
+                continue
+            file = self.files[at(name)]
+            models.append((at(base), at(name)) if base and self._is_overlay(file, at(base)) else (at(name),))
+        return models
+
+    def _is_overlay(self, file: ComposeFile, base: str) -> bool:
+        """Whether a file only makes sense on top of another: a service of it says nothing of where its image comes from."""
+        below = self._file(base)
+        known = {service.name for service in below.services} if below else set()
+        return any(_has_no_image(service) and service.name in known for service in file.services)
+
+    def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
+        top = model[-1]
+        definitions: dict[str, list[tuple[str, ComposeFile, ServiceNode]]] = {}
+        for location in model:
+            file = self._file(location)
+            for service in file.services if file else ():
+                definitions.setdefault(service.name, []).append((location, file, service))  # type: ignore[arg-type]
+        # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
+        touched = {name for name, found in definitions.items() if any(location == top for location, _, _ in found)}
+        is_default = len(model) == 1 or os.path.basename(top) in OVERRIDE_NAMES
+        variables = self._env(os.path.dirname(model[0]))
+        services = []
+        for name, found in definitions.items():
+            if not is_default and name not in touched:
+                continue
+            layers: list[Layer] = []
+            trouble = ""
+            for location, file, node in found:
+                below, problem = self._extended(location, file, node, 0)
+                layers += below
+                trouble = trouble or problem
+                layers.append(Layer(file, node, editable=location in self.files))
+            service = Service(name, tuple(layers), variables, trouble)
+            if not any(layer.editable and not layer.inherited for layer in layers):
+                continue
+            if service.scalar("image") is None and service.scalar("build") is None and not trouble:
+                if service.scalar("provider") is None:
+                    self._note_fragment(service, found[-1][1])
+                continue
+            services.append((f"{self._name(top)}#{name}", top, service))
+        return services
+
+    def _note_fragment(self, service: Service, file: ComposeFile) -> None:
+        line = file.place(service.layers[-1].service.key).line
+        reason = f"the service `{service.name}` has neither image nor build, and no base file beside it says more"
+        self.notes.append(Trouble(file.source.path, line, reason, "name its base file's folder"))
+
+    def _extended(self, location: str, file: ComposeFile, node: ServiceNode, depth: int) -> tuple[list[Layer], str]:
+        """The layers that a definition extends, lowest first, and what could not be read."""
+        found = lookup(node.mapping, None, "extends") if node.mapping is not None else None
+        if found is None:
+            return [], ""
+        value = found.node
+        other, name = "", text_of(value)
+        if isinstance(value, MappingNode):
+            name, other = text_of(value.get("service")), text_of(value.get("file")) or ""
+        if depth > _MAX_EXTENDS:
+            return [], "`extends` goes in a circle"
+        base_location = os.path.normpath(os.path.join(os.path.dirname(location), other)) if other else location
+        base_file = self._file(base_location) if other else file
+        if base_file is None:
+            return [], f"it extends a service of {other}, which cannot be read here"
+        base = next((service for service in base_file.services if service.name == name), None)
+        if base is None or (base.mapping is node.mapping):
+            return [], f"it extends `{name}`, which is not there"
+        below, problem = self._extended(base_location, base_file, base, depth + 1)
+        return [*below, Layer(base_file, base, inherited=True, editable=base_location in self.files)], problem
+
+    def _file(self, location: str) -> ComposeFile | None:
+        """A file that may be edited, or one that is only read."""
+        if location in self.files:
+            return self.files[location]
+        if location not in self._read:
+            source = self._context(location)
+            try:
+                self._read[location] = ComposeFile(source) if source else None
+            except Unreadable:
+                self._read[location] = None
+        return self._read[location]
+
+    def _env(self, folder: str) -> dict[str, str]:
+        if folder not in self._variables:
+            source = self._context(os.path.join(folder, ".env"))
+            self._variables[folder] = parse_env_file(source.text) if source else {}
+        return self._variables[folder]
+
+    def _name(self, location: str) -> str:
+        file = self._file(location)
+        return file.source.path if file else location
+
+    def _container(self, key: str, location: str, service: Service) -> Container:
+        def readers(layer: Layer, written: str) -> frozenset[Reach]:
+            return self._who_reads(layer, written, key)
+
+        others = [
+            (other, namesake)
+            for other, namesake in self._namesakes.get((os.path.dirname(location), service.name), ())
+            if other != location and not {id(layer.service) for layer in namesake.layers} & {id(layer.service) for layer in service.layers}
+        ]
+        kin = next((self._name(other) for other, namesake in others if _would_repeat(location, other, namesake)), "")
+        folder = os.path.dirname(location)
+        return read_container(key, service, readers, kin, tuple(s for _, s in others), folder, self._context)
+
+    def _who_reads(self, layer: Layer, written: str, key: str) -> frozenset[Reach]:
+        mapping = layer.service.mapping
+        found: set[Reach] = set()
+        for reader, its_layer, joins in self._readers.get(id(mapping), ()):
+            if reader == key or its_layer.service.mapping is None:
+                continue
+            nearer = [source for source, _ in sources(its_layer.service.mapping)]
+            shadowed = any(source.get(written) is not None for source in nearer[: _index(nearer, mapping)])
+            if not shadowed:
+                found.add(Reach(reader, joins))
+        return frozenset(found)
+
+
+def _would_repeat(location: str, other: str, namesake: Service) -> bool:
+    """Whether an item added to a list here may meet its twin when both files are passed with -f.
+
+    Files are laid over a folder's base file; two files that both lack its name are alternatives.
+    """
+    is_base = os.path.basename(location) in BASE_NAMES
+    if os.path.basename(other) in BASE_NAMES and not is_base:
+        return True
+    return is_base and any("no-new-privileges" in (text_of(node) or "") for _, node in namesake.items("security_opt"))
+
+
+def _index(mappings: list[MappingNode], wanted: object) -> int:
+    return next(i for i, mapping in enumerate(mappings) if mapping is wanted)
+
+
+def _has_no_image(service: ServiceNode) -> bool:
+    if service.mapping is None:
+        return True
+    keys = {pair.key.value for source, _ in sources(service.mapping) for pair in source.pairs if isinstance(pair.key, Scalar)}
+    return not keys & {"image", "build", "extends", "provider"}
+
+
+def links(file: ComposeFile, location: str) -> set[str]:
+    """The other files, by location, that a Compose file builds on: `extends` and `include`."""
+    folder = os.path.dirname(location)
+    found: set[str] = set()
+    for service in file.services:
+        if service.mapping is None:
+            continue
+        extends = service.mapping.get("extends")
+        extends = target(extends) if extends is not None else None
+        if isinstance(extends, MappingNode):
+            other = text_of(extends.get("file"))
+            if other:
+                found.add(os.path.normpath(os.path.join(folder, other)))
+    for node in file.top("include"):
+        for item in node.items if isinstance(node, Sequence) else ():
+            item = target(item)
+            path = item.get("path") if isinstance(item, MappingNode) else item
+            paths = path.items if isinstance(path, Sequence) else [path]
+            found |= {os.path.normpath(os.path.join(folder, text)) for node_ in paths if (text := text_of(node_))}
+    return found

@@ -1,0 +1,158 @@
+"""One service as it is in effect: its layers (extends, files) and how each kind of key joins over them. Knows no rule.
+
+How keys join was measured with Compose 2.40.3: YAML merges replace, `extends` and later files join lists and mappings and
+replace scalars; `!override` drops what lies below, `!reset` drops the key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hardener.facts.compose.document import ComposeFile, Found, ServiceNode, is_null, lookup, sources, target, text_of, values
+from hardener.facts.compose.interpolation import interpolate
+from hardener.syntax.yaml import Mapping, Node, Route, Scalar, Sequence
+
+
+class Layer:
+    """One definition of a service. `inherited`: it belongs to another service, reached through `extends`."""
+
+    __slots__ = ("_values", "editable", "file", "inherited", "service")
+
+    def __init__(self, file: ComposeFile, service: ServiceNode, *, inherited: bool = False, editable: bool = False) -> None:
+        self.file = file
+        self.service = service
+        self.inherited = inherited
+        self.editable = editable
+        mapping = service.mapping
+        self._values = {} if mapping is None else values(mapping, service.route, service.via)
+
+    def find(self, key: str) -> Found | None:
+        """The value of a key in this layer, own or merged."""
+        return self._values.get(key)
+
+
+class Held(NamedTuple):
+    """A value and the layer that holds it."""
+
+    layer: Layer
+    found: Found
+
+
+class Service:
+    """A service in effect. `layers` go from the lowest (what it extends) to the highest (the last file)."""
+
+    __slots__ = ("incomplete", "layers", "name", "variables")
+
+    def __init__(self, name: str, layers: tuple[Layer, ...], variables: dict[str, str], incomplete: str = "") -> None:
+        self.name = name
+        self.layers = layers
+        self.variables = variables
+        #: Why parts of this service are not known, such as a file it extends that cannot be read.
+        self.incomplete = incomplete
+
+    @property
+    def home(self) -> Layer | None:
+        """Where new keys go: the first definition of the service itself that may be edited."""
+        return next((layer for layer in self.layers if layer.editable and not layer.inherited and layer.service.mapping is not None), None)
+
+    def scalar(self, key: str) -> Held | None:
+        """The value that wins for a key that later layers replace."""
+        for layer in reversed(self.layers):
+            found = layer.find(key)
+            if found is not None:
+                return None if found.node.tag == "!reset" else Held(layer, found)
+        return None
+
+    def read(self, node: Node | None) -> str | None:
+        """The text of a scalar with its variables replaced; as it is written where one of them is unknown."""
+        text = text_of(node)
+        if text is None or "$" not in text:
+            return text
+        known = interpolate(text, self.variables)
+        return text if known is None else known
+
+    def text(self, key: str) -> str | None:
+        """The text of the scalar that wins for a key."""
+        held = self.scalar(key)
+        return self.read(held.found.node) if held else None
+
+    def joined(self, key: str) -> list[Held]:
+        """All values that join for a key, lowest first."""
+        values: list[Held] = []
+        for layer in self.layers:
+            found = layer.find(key)
+            if found is None:
+                continue
+            if found.node.tag in ("!reset", "!override"):
+                values.clear()
+            if found.node.tag != "!reset" and not is_null(found.node):
+                values.append(Held(layer, found))
+        return values
+
+    def items(self, key: str) -> Iterator[tuple[Held, Node]]:
+        """The items of a list that joins, each with where the list stands; a single scalar counts as a list of one."""
+        for held in self.joined(key):
+            node = held.found.node
+            for item in node.items if isinstance(node, Sequence) else [node]:
+                yield held, target(item)
+
+    def leaf(self, *keys: str) -> Held | None:
+        """The value that wins at a path of nested mappings."""
+        for layer in reversed(self.layers):
+            found = layer.find(keys[0])
+            for key in keys[1:]:
+                if found is None or found.node.tag == "!reset" or not isinstance(found.node, Mapping):
+                    break
+                override = found.node.tag == "!override"
+                found = lookup(found.node, found.route, key, found.via)
+                if found is None and override:
+                    return None
+            else:
+                if found is not None:
+                    return None if found.node.tag == "!reset" else Held(layer, found)
+            if found is not None and found.node.tag == "!reset":
+                return None
+        return None
+
+    def pairs(self, key: str) -> dict[str, str | None]:
+        """A mapping that joins by key, written as a mapping or as a list of NAME=value; unwritten values are None."""
+        pairs: dict[str, str | None] = {}
+        for held in self.joined(key):
+            node = held.found.node
+            if isinstance(node, Sequence):
+                for item in node.items:
+                    name, equals, value = (self.read(item) or "").partition("=")
+                    pairs[name] = value if equals else None
+            elif isinstance(node, Mapping):
+                for name, found in entries(node):
+                    pairs[name] = self.read(found)
+        return pairs
+
+
+def entries(mapping: Mapping) -> Iterator[tuple[str, Node]]:
+    """The keys of a mapping with their values, merges resolved, each key once."""
+    seen: set[str] = set()
+    for source, _ in sources(mapping):
+        for pair in source.pairs:
+            if isinstance(pair.key, Scalar) and pair.key.value != "<<" and pair.key.value not in seen:
+                seen.add(pair.key.value)
+                yield pair.key.value, target(pair.value)
+
+
+def own_path(layer: Layer, keys: tuple[str, ...]) -> tuple[Route | None, str]:
+    """Where a nested path may be written in a layer: its route, or None and why not."""
+    mapping: Node | None = layer.service.mapping
+    route = layer.service.route
+    if route is None:
+        return None, f"the service is an alias of `&{layer.service.via}`"
+    for depth, key in enumerate(keys[:-1]):
+        if not isinstance(mapping, Mapping):
+            break
+        found = lookup(mapping, route, key)
+        if found is None:
+            break
+        if found.route is None:
+            return None, f"`{'.'.join(keys[: depth + 1])}` comes through the anchor `&{found.via}`"
+        mapping, route = found.node, found.route
+    return (*layer.service.route, *keys), ""  # type: ignore[misc]

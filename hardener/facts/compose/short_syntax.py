@@ -1,0 +1,54 @@
+"""Compose's short forms: volumes, ports, commands. Knows no service."""
+
+from __future__ import annotations
+
+import re
+
+_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
+_HOST_PATH = re.compile(r"^(?:[./~\\]|\$\{?(?:PWD|HOME)\b|[A-Za-z]:[\\/])")
+_PORT = re.compile(r"^(\d+)(?:-(\d+))?$")
+
+
+def parse_volume(text: str) -> tuple[str, str, str, bool]:
+    """(kind, source, target, read only) of `[SOURCE:]TARGET[:MODE]`; kind is "bind" or "volume" (compose-go, format/volume.go)."""
+    parts: list[str] = []
+    rest = text
+    while rest:
+        drive = _DRIVE.match(rest)
+        end = rest.find(":", 2 if drive else _end_of_variable(rest))
+        parts.append(rest if end == -1 else rest[:end])
+        rest = "" if end == -1 else rest[end + 1 :]
+    if len(parts) == 1:
+        return "volume", "", parts[0], False
+    source, target = parts[0], parts[1]
+    modes = parts[2].split(",") if len(parts) > 2 else []
+    # A source that is only a variable may be either; a bind is the careful answer, for it can hold anything.
+    kind = "bind" if _HOST_PATH.match(source) or source.startswith("$") or "/" in source else "volume"
+    return kind, source, target, "ro" in modes
+
+
+def _end_of_variable(text: str) -> int:
+    """Where a leading ${...} ends, so that the colon of a default is not taken for a separator."""
+    return text.find("}") if text.startswith("${") and "}" in text else 0
+
+
+def container_ports(text: str) -> tuple[int, ...]:
+    """The container's ports in `[[IP:]HOST:]CONTAINER[/PROTOCOL]`; nothing where they are not known."""
+    match = _PORT.match(text.rpartition("/")[0] if "/" in text else text)
+    if not match:
+        tail = text.partition("/")[0].rpartition(":")[2]
+        match = _PORT.match(tail)
+    if not match:
+        return ()
+    first, last = int(match[1]), int(match[2] or match[1])
+    return tuple(range(first, min(last, first + 64) + 1))
+
+
+def split_command(text: str) -> tuple[str, ...] | None:
+    """The words of a command written as one string, as Compose splits it; None where the quotes do not close."""
+    import shlex
+
+    try:
+        return tuple(shlex.split(text))
+    except ValueError:
+        return None

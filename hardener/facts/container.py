@@ -1,0 +1,197 @@
+"""The vocabulary of containers: what is asked for, in whichever format it is written. Knows no format and no rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from hardener.finding import Change, Place
+
+if TYPE_CHECKING:
+    from hardener.facts.image import ImageReference
+
+T = TypeVar("T")
+
+#: What Docker grants when nothing is written (moby, oci/caps/defaults.go; fixed since 2013).
+DEFAULT_CAPABILITIES = frozenset(
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
+)
+ALL = "ALL"
+
+
+class Item(NamedTuple):
+    """An item of a list, with the reason that is written beside it; an empty reason writes none."""
+
+    text: str
+    why: str = ""
+
+
+Items = tuple[Item, ...]
+
+
+class Amount(NamedTuple):
+    """A limit: the number (bytes, CPUs or processes), how a person writes it, and the reason that is written beside it."""
+
+    number: float
+    text: str
+    why: str = ""
+
+
+class Mount(NamedTuple):
+    """Something mounted into the container. `kind`: "bind", "volume" (named or anonymous), "tmpfs" or another of the format's."""
+
+    kind: str
+    source: str
+    target: str
+    read_only: bool
+    place: Place
+
+
+class Tmpfs(NamedTuple):
+    """A temporary file system; uid, gid and exec are what is written, None where nothing is."""
+
+    path: str
+    options: str = ""
+    why: str = ""
+
+
+class Setting(Generic[T]):
+    """One setting of one container.
+
+    `effective` is its value after merges, inheritance and platform defaults; `written` says whether somebody wrote it;
+    `place` is where it stands, or where the container does.
+    """
+
+    __slots__ = ("effective", "place", "written")
+
+    def __init__(self, effective: T, *, written: bool, place: Place) -> None:
+        self.effective = effective
+        self.written = written
+        self.place = place
+
+    def to(self, new: T) -> tuple[Change, ...]:
+        """The changes after which `effective` is `new`. Raises `CannotWrite` where that cannot be done safely."""
+        raise NotImplementedError
+
+
+class Build(NamedTuple):
+    """The Dockerfile that a container's image is built from: where it lies, and the stage asked for ("" is the last)."""
+
+    dockerfile: str
+    target: str
+    arguments: tuple[tuple[str, str | None], ...] = ()
+
+
+class Container:
+    """What is asked for: a Compose service, later a Kubernetes container or a call that starts one.
+
+    `key` is unique within a run, `subject` is what people call it. A setting enters here with the first rule that reads it.
+    """
+
+    __slots__ = (
+        "build",
+        "cap_add",
+        "cap_drop",
+        "command",
+        "cpus",
+        "entrypoint",
+        "environment",
+        "host_network",
+        "image",
+        "image_text",
+        "key",
+        "memory",
+        "mounts",
+        "no_new_privileges",
+        "pids",
+        "place",
+        "privileged",
+        "published_ports",
+        "read_only_root",
+        "reserved_memory",
+        "subject",
+        "tmpfs",
+        "user",
+    )
+
+    key: str
+    subject: str
+    place: Place
+    image: ImageReference | None
+    image_text: str
+    build: Build | None
+    user: str | None
+    #: None: the image's own. An empty tuple: explicitly none.
+    entrypoint: tuple[str, ...] | None
+    command: tuple[str, ...] | None
+    environment: dict[str, str | None]
+    mounts: tuple[Mount, ...]
+    published_ports: tuple[int, ...]
+    reserved_memory: float
+    host_network: Setting[bool]
+    privileged: Setting[bool]
+    cap_drop: Setting[Items]
+    cap_add: Setting[Items]
+    no_new_privileges: Setting[bool]
+    read_only_root: Setting[bool]
+    tmpfs: Setting[tuple[Tmpfs, ...]]
+    memory: Setting[Amount | None]
+    cpus: Setting[Amount | None]
+    pids: Setting[Amount | None]
+
+    @property
+    def name(self) -> str:
+        """The image as people write it, or the Dockerfile that makes it."""
+        return self.image_text or (f"built from {self.build.dockerfile}" if self.build else "unknown image")
+
+
+class Privilege(NamedTuple):
+    """What a container could do at most, whoever runs in it: the bounding set and the ways to gain more.
+
+    Measured: a dropped and added capability stays on, `privileged` overrides drops, and dropping ALL beside adding ALL
+    drops nothing (Engine 20.10.24). `<=` holds when nothing was gained.
+    """
+
+    capabilities: frozenset[str]
+    may_escalate: bool
+    writable_root: bool
+    privileged: bool
+
+    def exceeds(self, other: Privilege) -> str:
+        """What this one may do and `other` may not, as words; empty when it is nothing."""
+        if self.privileged and not other.privileged:
+            return "is privileged"
+        gained = sorted(self.capabilities - other.capabilities)
+        if gained:
+            return "gains " + ", ".join(gained)
+        if self.may_escalate and not other.may_escalate:
+            return "loses no-new-privileges"
+        if self.writable_root and not other.writable_root:
+            return "has a writable root file system again"
+        return ""
+
+
+def privilege(container: Container) -> Privilege:
+    """The effective privilege of a container."""
+    return Privilege(
+        bounding_set(names(container.cap_drop.effective), names(container.cap_add.effective)),
+        not container.no_new_privileges.effective,
+        not container.read_only_root.effective,
+        container.privileged.effective,
+    )
+
+
+def bounding_set(dropped: frozenset[str], added: frozenset[str]) -> frozenset[str]:
+    """The capabilities that are left; ALL stands for itself beside the default set when everything was added."""
+    if ALL in added:  # wins over a dropped ALL, but not over one dropped by name
+        return (DEFAULT_CAPABILITIES | {ALL}) - (dropped - {ALL})
+    return (frozenset() if ALL in dropped else DEFAULT_CAPABILITIES - dropped) | added
+
+
+def names(items: Items) -> frozenset[str]:
+    """The capabilities in a list, as the engine reads them: case and the CAP_ prefix do not matter."""
+    return frozenset(capability(item.text) for item in items)
+
+
+def capability(text: str) -> str:
+    """A capability's name as the engine reads it."""
+    return text.upper().removeprefix("CAP_")

@@ -1,0 +1,47 @@
+"""The tree that may be read for context: which files lie inside it. Knows no format."""
+
+from __future__ import annotations
+
+import os
+
+from hardener.errors import Unreadable
+from hardener.source import Source, read
+
+
+class Tree:
+    """Reads files for context, never outside the roots, through links or otherwise; each file once."""
+
+    def __init__(self, roots: tuple[str, ...]) -> None:
+        self._roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
+        self._read: dict[str, Source | None] = {}
+
+    def contains(self, location: str) -> bool:
+        """Whether a path lies inside, once links are followed."""
+        return os.path.realpath(location).startswith(self._roots)
+
+    def __call__(self, location: str) -> Source | None:
+        """The file at a location; None when it is not there, lies outside, or cannot be read."""
+        if location not in self._read:
+            self._read[location] = self._load(location)
+        return self._read[location]
+
+    def _load(self, location: str) -> Source | None:
+        if not os.path.isfile(location) or not self.contains(location):
+            return None
+        try:
+            return read(location, os.path.relpath(location))
+        except Unreadable:
+            return None
+
+
+def repository_root(folder: str) -> str:
+    """The repository that a folder belongs to: the nearest one upwards with `.git`, or the folder itself."""
+    folder = os.path.abspath(folder)
+    at = folder
+    while True:
+        if os.path.lexists(os.path.join(at, ".git")):
+            return at
+        above = os.path.dirname(at)
+        if above == at:
+            return folder
+        at = above

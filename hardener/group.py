@@ -1,0 +1,119 @@
+"""Files that are planned and proved together, and what the rules see in them. Knows no rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from hardener.errors import Unreadable
+from hardener.facts.compose.document import ComposeFile
+from hardener.facts.compose.project import ComposeProject, links
+from hardener.facts.container import Container, privilege
+from hardener.facts.tree import Tree
+from hardener.needs.container import needs_of
+from hardener.report import Trouble
+from hardener.source import Source
+
+
+class Group(Protocol):
+    """What `hardener.pipeline` needs of files that belong together. A group never changes; its changed twin is a new one."""
+
+    #: What the rules see: "container" or "stage"; and the count in the report that its subjects add to.
+    sees: str
+    counts: str
+
+    @property
+    def name(self) -> str:
+        """What to call the group in a message."""
+
+    @property
+    def size(self) -> int:
+        """How many subjects there are."""
+
+    @property
+    def notes(self) -> Sequence[Trouble]:
+        """What was not judged, and why."""
+
+    @property
+    def files(self) -> Mapping[str, Any]:
+        """The files that may be edited, by location; each has its `source` and its `tree`."""
+
+    def judged(self) -> Iterator[tuple[Any, Any]]:
+        """Each subject with what it needs."""
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Group:
+        """The group with other texts and their trees, by the path that people know."""
+
+    def weaker(self, after: Group) -> str:
+        """What a subject may do in `after` that it may not here; empty when nothing."""
+
+
+class ComposeGroup:
+    """Compose files that build on one another: a folder's, and what they extend or include."""
+
+    sees = "container"
+    counts = "containers"
+
+    def __init__(self, files: Mapping[str, ComposeFile], tree: Tree) -> None:
+        self.files = files
+        self._tree = tree
+        self.project = ComposeProject(files, tree)
+
+    @property
+    def name(self) -> str:
+        return next(iter(self.files.values())).source.path
+
+    @property
+    def size(self) -> int:
+        return len(self.project.containers)
+
+    @property
+    def notes(self) -> Sequence[Trouble]:
+        return self.project.notes
+
+    def judged(self) -> Iterator[tuple[Container, Any]]:
+        return ((container, needs_of(container)) for container in self.project.containers)
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> ComposeGroup:
+        files = {
+            location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file for location, file in self.files.items()
+        }
+        return ComposeGroup(files, self._tree)
+
+    def weaker(self, after: ComposeGroup) -> str:  # type: ignore[override]
+        now = {container.key: container for container in after.project.containers}
+        for container in self.project.containers:
+            if container.key not in now:
+                return f"{container.subject} is gone"
+            more = privilege(now[container.key]).exceeds(privilege(container))
+            if more:
+                return f"{container.subject} {more}"
+        return ""
+
+
+def compose_groups(sources: Mapping[str, Source], tree: Tree, troubles: list[Trouble]) -> Iterator[ComposeGroup]:
+    """Compose files, grouped with those that they build on; a file that cannot be read is reported and left out."""
+    files: dict[str, ComposeFile] = {}
+    for location, source in sources.items():
+        try:
+            files[location] = ComposeFile(source)
+        except Unreadable as error:
+            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    leader = {location: location for location in files}
+
+    def find(location: str) -> str:
+        while leader[location] != location:
+            leader[location] = location = leader[leader[location]]
+        return location
+
+    by_folder: dict[str, str] = {}
+    for location, file in files.items():
+        for other in {by_folder.setdefault(os.path.dirname(location), location), *links(file, location)}:
+            if other in leader:
+                leader[find(location)] = find(other)
+    members: dict[str, dict[str, ComposeFile]] = {}
+    for location, file in files.items():
+        members.setdefault(find(location), {})[location] = file
+    for group in members.values():
+        yield ComposeGroup(group, tree)

@@ -1,0 +1,1 @@
+"""What a workload needs to keep working, and how that is known."""

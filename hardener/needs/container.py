@@ -1,0 +1,78 @@
+"""What a container needs to keep working, by all that is known about it; where nothing is, what is usual. Knows no rule."""
+
+from __future__ import annotations
+
+from hardener.facts.container import Container
+from hardener.finding import Evidence
+from hardener.needs.profile import Filter, Verdict, find_profile
+from hardener.needs.situation import ImageNeeds, Limit, Mount, NeededCapability, Situation, Tmpfs
+
+#: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
+USUAL = Evidence("what most images of this kind need; nothing is known about this one", "assumed")
+
+#: What an entrypoint uses that starts as root, hands its data to another user and steps down to it.
+_USUAL_CAPABILITIES = (
+    ("CHOWN", "usual for an entrypoint: hands data over"),
+    ("DAC_OVERRIDE", "usual: reads data of another owner"),
+    ("SETGID", "usual: steps down to another group"),
+    ("SETUID", "usual: steps down to another user"),
+)
+#: Enough for most services that serve requests: the mission's example times two.
+_USUAL_MEMORY_MIB = 512.0
+_USUAL_CPU = 1.0
+_USUAL_PIDS = 512.0
+
+
+def needs_of(container: Container) -> ImageNeeds:
+    """What is known about a container's needs. Where no profile holds, `why_not` says why and the rest is only usual."""
+    if container.privileged.effective:
+        return _usual(container, "it is privileged, so what it really uses cannot be told")
+    if container.image is None:
+        return _usual(container, _why_no_image(container))
+    profile = find_profile(container.image)
+    if profile is None:
+        return _usual(container, f"no profile of {container.image.familiar}")
+    needs = profile.evaluate(container.image, situation_of(container))
+    return needs if needs.holds else _usual(container, needs.why_not)
+
+
+def situation_of(container: Container) -> Situation:
+    """How the container runs its image."""
+    return Situation(
+        user=container.user or "",
+        entrypoint=container.entrypoint,
+        command=container.command,
+        environment=container.environment,
+        mounts=(
+            *(Mount(mount.target, mount.kind, mount.read_only) for mount in container.mounts),
+            *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),
+        ),
+        host_network=container.host_network.effective,
+    )
+
+
+def _why_no_image(container: Container) -> str:
+    if container.build is not None:
+        return "what the image built here needs is not known"
+    return f"the image `{container.image_text}` is not known before the project runs"
+
+
+def _usual(container: Container, why_not: str) -> ImageNeeds:
+    starts_as_root = (container.user or "root").partition(":")[0] in ("", "0", "root")
+    capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
+    if container.host_network.effective and any(port < 1024 for port in container.published_ports):
+        capabilities.append(NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", USUAL))
+    mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
+    return ImageNeeds(
+        holds=False,
+        why_not=why_not,
+        root=starts_as_root,
+        capabilities=tuple(sorted(capabilities)),
+        no_more_capabilities=USUAL,
+        tmpfs=tuple(Tmpfs(path, 0, 0, False, "", USUAL) for path in ("/tmp", "/run") if path not in mounted),
+        read_only=Verdict(Filter(), True, "", USUAL),
+        no_new_privileges=Verdict(Filter(), True, "", USUAL),
+        memory=Limit(_USUAL_MEMORY_MIB, "not measured", USUAL),
+        cpu=Limit(_USUAL_CPU, "", USUAL),
+        pids=Limit(_USUAL_PIDS, "", USUAL),
+    )

@@ -1,0 +1,368 @@
+"""What follows from a profile for one way of running the image. Knows no project format and no rule.
+
+Conditions in a profile only ever add a need or withdraw a claim. What no item answers stays None and is listed as
+unknown: nothing here is a guess.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol, TypeVar
+
+from hardener.facts.image import ImageReference, tag_has
+from hardener.finding import Evidence, Strength
+from hardener.needs.profile import Account, Amount, Condition, Filter, Port, Profile, Start, Verdict, WrittenPath
+
+_ROOT = ("", "0", "root")
+_TMPFS_KINDS = ("run", "scratch", "cache", "log")
+_UNITS = {"": 0.0, "b": 1 / 1048576, "k": 1 / 1024, "kb": 1 / 1024, "m": 1.0, "mb": 1.0, "g": 1024.0, "gb": 1024.0}
+
+#: Measured: what `cap_add` gives a process that does not start as root is not effective.
+NOT_ROOT = Evidence("a process that does not start as root has no capabilities to lose", "measured on engine 20.10", Strength.OBSERVED)
+
+
+class Mount(NamedTuple):
+    """Something mounted into the container; `kind` is "volume", "bind" or "tmpfs"."""
+
+    target: str
+    kind: str
+    read_only: bool = False
+    #: What the file, or the files of the folder, say; None where that is not known.
+    text: str | None = None
+
+
+class Situation(NamedTuple):
+    """How a container runs its image. None means: as the image says."""
+
+    user: str = ""
+    entrypoint: tuple[str, ...] | None = None
+    command: tuple[str, ...] | None = None
+    #: A variable whose value is not known has the value None.
+    environment: Mapping[str, str | None] = {}
+    mounts: tuple[Mount, ...] = ()
+    host_network: bool = False
+
+
+class NeededCapability(NamedTuple):
+    """A capability to keep when all others are dropped."""
+
+    name: str
+    why: str
+    evidence: Evidence
+
+
+class Tmpfs(NamedTuple):
+    """A tmpfs that a read-only root needs beside it."""
+
+    path: str
+    uid: int
+    gid: int
+    exec: bool
+    why: str
+    evidence: Evidence
+
+
+class Limit(NamedTuple):
+    """A limit that is enough: MiB of memory, cores, or threads."""
+
+    amount: float
+    why: str
+    evidence: Evidence
+
+
+class ImageNeeds(NamedTuple):
+    """What an image needs in one situation. None means: not known."""
+
+    #: Whether the profile says anything about this situation; if not, `why_not`, and nothing else is known.
+    holds: bool
+    why_not: str = ""
+    #: Whether the first process is root.
+    root: bool | None = None
+    #: Who serves in the end; None with `root` when root does.
+    account: Account | None = None
+    #: How it starts, and how that is known.
+    start: Start | None = None
+    capabilities: tuple[NeededCapability, ...] | None = None
+    #: What says that no others are needed.
+    no_more_capabilities: Evidence | None = None
+    tmpfs: tuple[Tmpfs, ...] = ()
+    #: Where data is written: never a tmpfs.
+    data: tuple[str, ...] = ()
+    read_only: Verdict | None = None
+    no_new_privileges: Verdict | None = None
+    memory: Limit | None = None
+    cpu: Limit | None = None
+    pids: Limit | None = None
+    ports: tuple[Port, ...] = ()
+    #: The questions without an answer, each with the reason.
+    unknown: tuple[str, ...] = ()
+
+
+class _HasFilter(Protocol):
+    @property
+    def filter(self) -> Filter: ...
+
+
+_Item = TypeVar("_Item", bound=_HasFilter)
+
+
+class _Asked(NamedTuple):
+    tag: str
+    version: tuple[int, ...]
+    situation: Situation
+
+
+def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> ImageNeeds:
+    """What the image needs in this situation. Pure: the same arguments give the same answer."""
+    version = profile.version(image)
+    if version is None:
+        return ImageNeeds(False, _about_version(profile, image))
+    asked = _Asked(image.effective_tag, version, situation)
+    start = _first(profile.starts, asked)
+    if start is None:
+        return ImageNeeds(False, "how this version starts is not known")
+    why_not = _why_not(profile, start, situation)
+    if why_not:
+        return ImageNeeds(False, why_not)
+    root = _is_root(situation.user) and start.root
+    account = start.account if _is_root(situation.user) else _account(situation.user, start.account)
+    places = [(path, place) for path in _all(profile.paths, asked) for place in _places(path, situation)]
+    capabilities, no_more = _capabilities(profile, asked, root, start, places)
+    read_only = _first(profile.read_only, asked)
+    if read_only is not None and read_only.works:
+        read_only = _uncovered(places, situation) or read_only
+    answers = {
+        "capabilities": capabilities,
+        "read_only": read_only,
+        "no_new_privileges": _first(profile.no_new_privileges, asked),
+        "memory": _limit(profile.memory, asked),
+        "cpu": _limit(profile.cpu, asked),
+        "pids": _limit(profile.pids, asked),
+    }
+    return ImageNeeds(
+        holds=True,
+        root=root,
+        account=account,
+        start=start,
+        no_more_capabilities=no_more,
+        tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
+        data=tuple(place for path, place in places if path.kind == "data"),
+        ports=tuple(_all(profile.ports, asked)),
+        unknown=tuple(f"{name}: {profile.unknown.get(name, 'not looked at')}" for name, answer in answers.items() if answer is None),
+        **answers,  # type: ignore[arg-type]
+    )
+
+
+# Whether the profile holds.
+
+
+def _about_version(profile: Profile, image: ImageReference) -> str:
+    if not image.effective_tag:
+        return "a digest without a tag does not say which version it is"
+    return f"the tag {image.effective_tag!r} is not among the versions that the profile of {profile.names[0]} knows"
+
+
+def _why_not(profile: Profile, start: Start, situation: Situation) -> str:
+    if situation.entrypoint is not None:
+        return "the entrypoint is not the image's own"
+    command = situation.command
+    if command is not None and not (command and any(_matches(command[0], pattern) for pattern in profile.programs)):
+        return f"the command starts {command[0] if command else 'nothing'!r}, of which the profile knows nothing"
+    user = situation.user
+    if "$" in user:
+        return f"the user {user!r} is not known before the project runs"
+    if _is_root(user):
+        return f"started as root, while the image starts as {start.account.name}" if user and start.account and not start.root else ""
+    if not user.partition(":")[0].isdecimal() and (start.account is None or user.partition(":")[0] != start.account.name):
+        return f"the numbers of the user {user!r} are not known"
+    return ""
+
+
+def _is_root(user: str) -> bool:
+    return user.partition(":")[0] in _ROOT
+
+
+def _account(user: str, own: Account | None) -> Account:
+    name, _, group = user.partition(":")
+    if own is not None and name in (own.name, str(own.uid)):
+        return own if not group.isdecimal() else own._replace(gid=int(group))
+    # Without an entry in the image's passwd file the group is root's.
+    return Account("", int(name), int(group) if group.isdecimal() else 0)
+
+
+# Which items apply.
+
+
+def _all(items: tuple[_Item, ...], asked: _Asked) -> Iterable[_Item]:
+    return (item for item in items if _applies(item.filter, asked))
+
+
+def _first(items: tuple[_Item, ...], asked: _Asked) -> _Item | None:
+    return next((item for item in items if _applies(item.filter, asked)), None)
+
+
+def _applies(filter: Filter, asked: _Asked) -> bool:
+    if filter.versions and not filter.admits(asked.version):
+        return False
+    if filter.variant and tag_has(asked.tag, filter.variant.lstrip("!")) == filter.variant.startswith("!"):
+        return False
+    if filter.any_of and not any(_holds(condition, asked.situation) for condition in filter.any_of):
+        return False
+    return not any(_holds(condition, asked.situation) for condition in filter.unless)
+
+
+def _holds(condition: Condition, situation: Situation) -> bool:
+    kind, argument = condition
+    if kind == "environment":
+        return any(value != "" and _matches(name, argument) for name, value in situation.environment.items())
+    if kind == "command":
+        return any(argument in word for word in situation.command or ())
+    path, _, expression = argument.partition(" ")
+    for mount in situation.mounts:
+        if kind == "mount-at":
+            if _plain(mount.target) == _plain(path):
+                return True
+        elif not (path.strip("*") in mount.target if "*" in path else _touches(mount.target, path)):
+            continue
+        elif kind == "mount" or (kind == "bind" and mount.kind != "volume"):
+            return True
+        elif kind == "text" and (mount.text is None or re.search(expression, mount.text, re.MULTILINE)):
+            return True
+    return False
+
+
+def _matches(word: str, pattern: str) -> bool:
+    if pattern.startswith("*"):
+        return word.endswith(pattern[1:])
+    return word.startswith(pattern[:-1]) if pattern.endswith("*") else word == pattern
+
+
+# Paths.
+
+
+def _plain(path: str) -> str:
+    path = path.rstrip("/")
+    if path.startswith("/var/run/") or path == "/var/run":  # a link to /run in every image of note
+        return path[4:]
+    return path
+
+
+def _within(path: str, folder: str) -> bool:
+    return (_plain(path) + "/").startswith(_plain(folder) + "/")
+
+
+def _touches(one: str, other: str) -> bool:
+    return _within(one, other) or _within(other, one)
+
+
+def _option(command: tuple[str, ...], option: str) -> list[str]:
+    """The values of an option; `acme.storage` also finds `--certificatesresolvers.le.acme.storage=x`."""
+    values = []
+    for at, word in enumerate(command):
+        name, equals, value = word.partition("=")
+        if name == option or name.lower() == f"--{option}" or name.lower().endswith("." + option):
+            values.append(value if equals else command[at + 1] if at + 1 < len(command) else "")
+        elif len(option) == 2 and word.startswith(option) and not word.startswith("--"):  # -m64
+            values.append(word[2:])
+    return values
+
+
+def _places(path: WrittenPath, situation: Situation) -> list[str]:
+    """Where a path is in this situation; an empty text stands for a place that is not known."""
+    if path.moved_by is None:
+        return [path.path]
+    kind, argument = path.moved_by
+    if kind == "environment":
+        value = situation.environment.get(argument, path.path)
+        values = ["" if value is None else value or path.path]
+    else:
+        values = _option(situation.command or (), argument) or [path.path]
+    return ["" if "$" in value else value if value.startswith("/") else f"/{value}" for value in values]
+
+
+def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
+    """Why a read-only root does not work although the image's own paths allow it: data that is on no volume."""
+    volumes = [path.path for path, _ in places if path.volume]
+    for path, place in places:
+        if path.kind not in ("data", "config"):
+            continue
+        if not place:
+            return Verdict(path.filter, False, "where it keeps its data is not known", path.evidence)
+        if not any(_within(place, volume) for volume in volumes) and not any(_within(place, mount.target) for mount in situation.mounts):
+            return Verdict(path.filter, False, f"writes {place}, where nothing is mounted", path.evidence)
+    return None
+
+
+def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account: Account | None, root: bool) -> tuple[Tmpfs, ...]:
+    uid, gid = (account.uid, account.gid) if account else (0, 0)
+
+    def owner(own: int | None, served: int) -> int:
+        return served if own is None or not root else own
+
+    return tuple(
+        Tmpfs(place, owner(path.uid, uid), owner(path.gid, gid), path.exec, path.why, path.evidence)
+        for path, place in places
+        if path.kind in _TMPFS_KINDS
+        and not path.volume
+        and not any(_within(place, mount.target) for mount in situation.mounts)
+    )
+
+
+# Capabilities and limits.
+
+
+def _capabilities(
+    profile: Profile, asked: _Asked, root: bool, start: Start, places: list[tuple[WrittenPath, str]]
+) -> tuple[tuple[NeededCapability, ...] | None, Evidence | None]:
+    if root and "capabilities" in profile.unknown:
+        return None, None
+    whens = {"exec"}
+    if root:
+        whens.add("start")
+        if asked.situation.host_network:
+            whens.add("low-port")
+        if any(_is_foreign(path, place, asked.situation, start) for path, place in places if path.by_root):
+            whens.add("foreign-data")
+    needed: dict[str, NeededCapability] = {}
+    for item in _all(profile.capabilities, asked):
+        if item.when in whens:
+            needed.setdefault(item.name, NeededCapability(item.name, item.why, item.evidence))
+    return tuple(needed[name] for name in sorted(needed)), start.evidence if root or _is_root(asked.situation.user) else NOT_ROOT
+
+
+def _is_foreign(path: WrittenPath, place: str, situation: Situation, start: Start) -> bool:
+    """Whether what is at a path may belong to another than whom the image expects there.
+
+    A volume on the image's own data directory takes its owner from there; elsewhere, and where a directory is yet to be
+    made, it is root's, which is foreign to an image that steps down.
+    """
+    touching = [mount for mount in situation.mounts if _touches(mount.target, place)]
+    if any(mount.kind != "volume" for mount in touching):
+        return True
+    if start.account is None:
+        return False
+    if _plain(place) != _plain(path.path):
+        return True
+    return any(path.kind != "data" or not _within(place, mount.target) for mount in touching)
+
+
+def _limit(items: tuple[Amount, ...], asked: _Asked) -> Limit | None:
+    for item in _all(items, asked):
+        amount = item.amount
+        if item.option:
+            values = _option(asked.situation.command or (), item.option)
+            size = _mebibytes(values[-1], item.unit) if values else None
+            if not size:
+                continue
+            amount += size * item.times
+        return Limit(amount, item.why, item.evidence)
+    return None
+
+
+def _mebibytes(text: str, unit: float) -> float | None:
+    number = text.rstrip("kmgbKMGB")
+    factor = _UNITS.get(text[len(number) :].lower())
+    if factor is None or not number.isdecimal() or len(number) > 15:
+        return None
+    return int(number) * (factor or unit)

@@ -1,0 +1,193 @@
+"""The loop: read, judge, plan, change, prove, until nothing changes. Never writes to disk, knows no output."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hardener import source as text_source
+from hardener.discover import COMPOSE, DOCKERFILE, Found
+from hardener.errors import HardenError, Unreadable
+from hardener.facts.container import Container
+from hardener.facts.tree import Tree, repository_root
+from hardener.finding import Applicability, Finding, Rule, Severity
+from hardener.group import Group, compose_groups
+from hardener.plan import Choice, Identity, Plan, make_plan
+from hardener.proof import apply, syntax_of
+from hardener.report import FileChange, Outcome, Report, Status, Trouble
+from hardener.source import Source
+
+#: Passes to a fixed point; what still changes after these is not written.
+MAX_PASSES = 10
+
+
+class Request(NamedTuple):
+    """What to look at, and how far to go."""
+
+    files: tuple[Found, ...]
+    unsafe: bool = False
+    #: Rules to apply; empty for all.
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
+
+
+def run(request: Request) -> Report:
+    """Judge all files and compute what would be written."""
+    from hardener.rules import load
+
+    rules = {r.id: r for r in load() if (not request.select or r.id in request.select) and r.id not in request.ignore}
+    threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
+    tree = Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
+    outcomes: list[Outcome] = []
+    changes: list[FileChange] = []
+    troubles: list[Trouble] = []
+    notes: list[Trouble] = []
+    counts = {"containers": 0, "stages": 0}
+    files = {found.location or found.name: found for found in request.files}
+    for group in _groups(files, tree, troubles):
+        notes += group.notes
+        result = _Run(group, rules, threshold)
+        result.to_fixed_point()
+        outcomes += result.outcomes()
+        changes += [FileChange(before, after, files[location].location) for location, before, after in result.changed()]
+        troubles += result.troubles
+        counts[group.counts] += group.size
+    order = {found.name: at for at, found in enumerate(request.files)}
+    outcomes.sort(key=lambda o: (order.get(o.finding.place.path, len(order)), o.finding.place[1:], -o.severity, o.finding.rule))
+    changes.sort(key=lambda change: order.get(change.before.path, len(order)))
+    return Report(tuple(outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
+
+
+def _groups(files: dict[str, Found], tree: Tree, troubles: list[Trouble]) -> Iterator[Group]:
+    """The groups of files that are planned and proved together."""
+    sources: dict[str, Source] = {}
+    for location, found in files.items():
+        try:
+            sources[location] = found.text or text_source.read(found.location, found.name)
+        except Unreadable as error:
+            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    builders: dict[str, list[Container]] = {}
+    compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
+    for group in compose_groups(compose, tree, troubles):
+        for container in group.project.containers:
+            if container.build and container.build.dockerfile:
+                builders.setdefault(container.build.dockerfile, []).append(container)
+        yield group
+    if any(found.kind == DOCKERFILE for found in files.values()):
+        from hardener.stages import dockerfile_groups
+
+        dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
+        yield from dockerfile_groups(dockerfiles, builders, tree, troubles)
+
+
+class _Run:
+    """One group on its way to the fixed point."""
+
+    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability) -> None:
+        self.group = group
+        self.troubles: list[Trouble] = []
+        self._rules = rules
+        self._threshold = threshold
+        self._original = group
+        self._blocked: dict[Identity, str] = {}
+        self._refused: dict[Identity, str] = {}
+        self._first: dict[Identity, Finding] = {}
+        self._applied: dict[Identity, Finding] = {}
+        self._plan = Plan((), ())
+        self._findings: list[Finding] = []
+
+    def to_fixed_point(self) -> None:
+        """Pass after pass, until there is nothing left to change."""
+        self._findings = self._check(self.group)
+        for _ in range(MAX_PASSES):
+            findings = self._findings
+            for finding in findings:
+                self._first.setdefault(finding.identity, finding)
+            self._plan = make_plan(findings, self._rules, self._threshold, self._blocked)
+            if not any(choice.changes for choice in self._plan.choices):
+                return
+            self.group = self._next(findings)
+        self.group = self._original
+        self._applied.clear()
+        path = self._original.name
+        self.troubles.append(Trouble(path, 0, f"still changing after {MAX_PASSES} passes; left as it was", "please report this file"))
+
+    def _check(self, group: Group) -> list[Finding]:
+        return [
+            finding
+            for subject, needs in group.judged()
+            for rule in self._rules.values()
+            if rule.sees == group.sees
+            for finding in rule.check(subject, needs)
+        ]
+
+    def _next(self, findings: list[Finding]) -> Group:
+        """The group after this pass: with all chosen fixes, or, where their proof fails, with each that passes alone."""
+        known = {finding.identity for finding in findings}
+        try:
+            changed = self._attempt(self.group, self._plan.choices, known)
+        except HardenError:
+            changed = self._one_by_one(known)
+            self._findings = self._check(changed)
+        else:
+            self._applied |= {choice.finding.identity: choice.finding for choice in self._plan.choices}
+        return changed
+
+    def _one_by_one(self, known: set[Identity]) -> Group:
+        group = self.group
+        for choice in self._plan.choices:
+            try:
+                group = self._attempt(group, (choice,), known)
+                self._applied[choice.finding.identity] = choice.finding
+            except Unproven as error:
+                self._blocked[choice.finding.identity] = str(error)
+            except HardenError as error:
+                self._blocked[choice.finding.identity] = getattr(error, "reason", str(error))
+                if hasattr(error, "reason"):
+                    self._refused[choice.finding.identity] = error.reason
+        return group
+
+    def _attempt(self, group: Group, choices: tuple[Choice, ...], known: set[Identity]) -> Group:
+        """The group with these fixes. Raises when one cannot be written or does not do exactly what it should."""
+        changes = [change for choice in choices for change in choice.changes]
+        files = {file.source.path: (file.source, file.tree) for file in group.files.values()}
+        after = group.changed(apply(files, syntax_of(group.sees), changes))
+        problem = group.weaker(after)
+        self._findings = self._check(after)
+        left = {finding.identity: finding for finding in self._findings}
+        for choice in choices:
+            remaining = left.get(choice.finding.identity)
+            if remaining is not None and choice.changes:
+                problem = problem or f"{choice.finding.rule} is still there after its fix"
+        new = next((finding for identity, finding in left.items() if identity not in known), None)
+        if new is not None:
+            problem = problem or f"{new.rule} appeared in {new.subject}"
+        if problem:
+            raise Unproven(problem)
+        return after
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """How every finding ended, with the places of the original text."""
+        severity = {rule.id: rule.severity for rule in self._rules.values()}
+        for identity, finding in self._applied.items():
+            yield Outcome(self._first.get(identity, finding), Status.APPLIED, severity[finding.rule])
+        for finding, status, why in self._plan.others:
+            if finding.identity in self._applied:
+                continue
+            if finding.identity in self._refused:
+                status, why = Status.REFUSED, self._refused[finding.identity]
+            shown = self._first.get(finding.identity, finding)
+            yield Outcome(shown, status, severity.get(finding.rule, Severity.LOW), why)
+
+    def changed(self) -> Iterator[tuple[str, Source, Source]]:
+        """The files that differ: location, before and after."""
+        for location, file in self._original.files.items():
+            after = self.group.files[location].source
+            if after.text != file.source.text:
+                yield location, file.source, after
+
+
+class Unproven(HardenError):
+    """A fix did not do exactly what it should; it is taken back."""
+

@@ -1,0 +1,154 @@
+"""Which fixes are made in one pass, and what becomes of the others. Knows no format's text and no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from hardener.errors import CannotWrite
+from hardener.finding import Applicability, Change, Finding, Reach, Rule
+from hardener.report import Status
+from hardener.syntax.yaml import Append, Commented, Put, Value
+
+#: What a finding is called across passes; see `Finding.identity`.
+Identity = tuple[str, str, str]
+
+
+class Choice(NamedTuple):
+    """A fix that is made in this pass, with its changes."""
+
+    finding: Finding
+    changes: tuple[Change, ...]
+
+
+class Plan(NamedTuple):
+    """The fixes of one pass in the order in which they are written, and how every other finding ended for now."""
+
+    choices: tuple[Choice, ...]
+    others: tuple[tuple[Finding, Status, str], ...]
+
+
+def make_plan(findings: Iterable[Finding], rules: Mapping[str, Rule], threshold: Applicability, blocked: Mapping[Identity, str]) -> Plan:
+    """Choose fixes that are trusted enough, can be written, and are right for everyone whom the text serves.
+
+    `blocked` names fixes that were tried and taken back, with the reason.
+    """
+    others: list[tuple[Finding, Status, str]] = []
+    candidates: dict[tuple[str, str], Choice] = {}
+    for finding in sorted(findings, key=lambda f: _rank(f, rules[f.rule])):
+        fix = finding.fix
+        if fix is None or fix.applicability is Applicability.DISPLAY:
+            others.append((finding, Status.REFUSED if finding.refusal else Status.REPORTED, finding.refusal))
+        elif finding.identity in blocked:
+            others.append((finding, Status.FAILED, blocked[finding.identity]))
+        elif fix.applicability < threshold:
+            others.append((finding, Status.HELD_BACK, fix.missing))
+        else:
+            try:
+                changes = fix.changes + tuple(change for want in fix.wants for change in want.setting.to(want.value))
+            except CannotWrite as error:
+                others.append((finding, Status.REFUSED, error.reason))
+                continue
+            candidates[finding.rule, finding.key or finding.subject] = Choice(finding, changes)
+    others += _drop_what_would_reach_others(candidates)
+    return Plan(tuple(_without_overlap(_once(candidates))), tuple(others))
+
+
+def _rank(finding: Finding, rule: Rule) -> tuple[object, ...]:
+    applicability = finding.fix.applicability if finding.fix else Applicability.DISPLAY
+    return -applicability, -rule.severity, rule.id, finding.place.path, finding.place.line, finding.key
+
+
+def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
+    """Take out, until nothing changes, each fix whose text would also serve a container that does not want it."""
+    dropped: list[tuple[Finding, Status, str]] = []
+    while True:
+        unwanted = {
+            key: reach
+            for key, choice in candidates.items()
+            for change in choice.changes
+            for reach in change.reaches
+            if (choice.finding.rule, reach.key) not in candidates
+        }
+        if not unwanted:
+            return dropped
+        for key, reach in unwanted.items():
+            finding = candidates.pop(key).finding
+            who = reach.key.rpartition("#")[2]
+            dropped.append((finding, Status.REFUSED, f"the same text also serves `{who}`, for which this is not known to be right"))
+
+
+def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
+    """Leave out of each fix what its container gets anyway from another fix of this pass."""
+    inherited: dict[tuple[str, str], list[tuple[Change, Reach]]] = {}
+    for (rule, _), choice in candidates.items():
+        for change in choice.changes:
+            for reach in change.reaches:
+                inherited.setdefault((rule, reach.key), []).append((change, reach))
+    return [
+        Choice(choice.finding, tuple(kept for change in choice.changes if (kept := _rest(change, inherited.get(key, ()))) is not None))
+        for key, choice in candidates.items()
+    ]
+
+
+def _rest(change: Change, inherited: Iterable[tuple[Change, Reach]]) -> Change | None:
+    """What is left of a change beside those that reach its container; None when nothing is."""
+    operation = change.operation
+    if not isinstance(operation, (Put, Append)):
+        return change
+    for other, reach in inherited:
+        theirs = other.operation
+        if not isinstance(theirs, (Put, Append)) or (other.path, theirs.route) == (change.path, operation.route):
+            continue
+        if _keys(theirs) != _keys(operation):
+            continue
+        if _plain(_written(theirs)) == _plain(_written(operation)):
+            return None
+        if reach.joins and isinstance(_written(operation), (list, tuple)):
+            there = [_plain(item) for item in _items(theirs)]
+            left = tuple(item for item in _items(operation) if _plain(item) not in there)
+            if not left:
+                return None
+            operation = Put(operation.route, list(left)) if isinstance(operation, Put) else Append(operation.route, left)
+    return change._replace(operation=operation)
+
+
+def _keys(operation: Put | Append) -> tuple[int | str, ...]:
+    """The keys below the service: a route starts with document, `services` and the service's name."""
+    return operation.route[3:]
+
+
+def _written(operation: Put | Append) -> Value:
+    return operation.value if isinstance(operation, Put) else operation.items
+
+
+def _items(operation: Put | Append) -> Sequence[Value]:
+    value = _written(operation)
+    return value if isinstance(value, (list, tuple)) and not isinstance(value, Commented) else [value]
+
+
+def _plain(value: Value) -> object:
+    """A value without its comments."""
+    if isinstance(value, Commented):
+        return _plain(value.value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _without_overlap(choices: list[Choice]) -> list[Choice]:
+    """Take each fix that gets along with those before it; the others wait for the next pass, which reads the text anew."""
+    taken: dict[tuple[str, object], object] = {}
+    result: list[Choice] = []
+    for choice in choices:
+        mine = {(change.path, _target(change)): change.operation for change in choice.changes}
+        if any(taken.get(place, operation) != operation for place, operation in mine.items()):
+            continue
+        taken |= mine
+        result.append(choice)
+    return result
+
+
+def _target(change: Change) -> object:
+    route = getattr(change.operation, "route", None)
+    return change.operation if route is None else route

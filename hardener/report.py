@@ -1,0 +1,63 @@
+"""All that happened in one run, once: every renderer reads it. Knows no output format but its own JSON form."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import NamedTuple
+
+from hardener.finding import Finding, Severity
+from hardener.source import Source
+
+
+class Status(Enum):
+    """How a finding ended. Every finding ends in exactly one of these."""
+
+    #: Its fix is part of the result (written, or shown in the diff).
+    APPLIED = "applied"
+    #: A fix exists, but its evidence is not strong enough for what was asked.
+    HELD_BACK = "held-back"
+    #: A fix cannot be written here; the reason is given.
+    REFUSED = "refused"
+    #: There is no mechanical fix; the finding says what to do.
+    REPORTED = "reported"
+    #: A fix was tried and taken back because the proof failed.
+    FAILED = "failed"
+
+
+class Outcome(NamedTuple):
+    """A finding and how it ended; `why` says why it was not applied."""
+
+    finding: Finding
+    status: Status
+    severity: Severity
+    why: str = ""
+
+
+class Trouble(NamedTuple):
+    """A file or project that could not be read or edited. `line` is 0 when the whole file is meant."""
+
+    path: str
+    line: int
+    reason: str
+    remedy: str = ""
+
+
+class FileChange(NamedTuple):
+    """A file before and after; `location` is where it lies on disk, empty for standard input."""
+
+    before: Source
+    after: Source
+    location: str = ""
+
+
+class Report(NamedTuple):
+    """All that happened in one run."""
+
+    outcomes: tuple[Outcome, ...] = ()
+    changes: tuple[FileChange, ...] = ()
+    troubles: tuple[Trouble, ...] = ()
+    #: What was not judged although it could be read, such as a fragment without its base file. No error.
+    notes: tuple[Trouble, ...] = ()
+    files: int = 0
+    containers: int = 0
+    stages: int = 0

@@ -1,0 +1,25 @@
+"""What the three rules about missing limits have in common: one finding for a limit that nobody wrote. Knows no amount."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Amount, Container, Setting
+from hardener.finding import Finding, Fix, Want
+from hardener.needs.situation import ImageNeeds, Limit
+
+
+def unlimited(
+    rule: str, what: str, container: Container, setting: Setting[Amount | None], needs: ImageNeeds, limit: Limit | None, amount: Amount | None
+) -> Iterator[Finding]:
+    """The finding for a setting without a limit; `amount` is what `limit` amounts to in this container."""
+    if setting.effective is not None or (setting.written and amount is None):
+        return
+    fix, advice = None, ""
+    if limit is not None and amount is not None:
+        missing = needs.why_not or ("somebody wrote that it has none" if setting.written else "")
+        fix = Fix(f"limit {what} to {amount.text}", (Want(setting, amount),), evidence=(limit.evidence,), missing=missing)
+    else:
+        reason = next((text for text in needs.unknown if text.startswith(what)), f"{what}: not looked at")
+        advice = f"measure it under load and set a limit ({reason})"
+    yield Finding(rule, container.subject, setting.place, f"{what} is not limited", fix, advice=advice, key=container.key)

@@ -1,0 +1,60 @@
+"""The engine's socket is mounted into the container.
+
+Whoever can talk to it can start a privileged container with the host's disk mounted: it is root on the host, without a
+password. Mounting it `:ro` protects the socket's file, not the engine behind it.
+
+No edit is offered in this version. Which way out fits depends on what the container does with it: a socket proxy that
+passes only the calls it makes; a rootless engine; a builder that needs no engine (Kaniko, Buildah, BuildKit rootless);
+builds at the CI provider.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from functools import lru_cache
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+
+ID = "docker-socket-mount"
+_SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
+_GENERAL = "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; if it builds, use a rootless builder"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """Each mount of an engine's socket."""
+    for mount in container.mounts:
+        if not mount.source.endswith(_SOCKETS) and not mount.target.endswith(_SOCKETS):
+            continue
+        read_only = "; :ro does not protect it" if mount.read_only else ""
+        message = f"holds the engine's socket, which is root on the host{read_only}"
+        yield Finding(ID, container.subject, mount.place, message, advice=_advice(container), key=f"{container.key} {mount.target}")
+
+
+def _advice(container: Container) -> str:
+    if container.image is None:
+        return _GENERAL
+    name = container.image.familiar
+    return next((text for word, text in _consumers() if word in name), _GENERAL)
+
+
+@lru_cache(maxsize=1)
+def _consumers() -> tuple[tuple[str, str], ...]:
+    import tomllib
+
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "needs", "socket_consumers.toml")
+    with open(path, "rb") as file:
+        return tuple((item["image"], item["advice"]) for item in tomllib.load(file)["consumers"])
+
+
+RULE = Rule(
+    id=ID,
+    title="The engine's socket inside a container",
+    severity=Severity.CRITICAL,
+    sees="container",
+    cites=("CIS Docker 5.32", "OWASP Docker 1"),
+    check=check,
+    why="whoever talks to the engine can start a container that owns the host",
+)

@@ -1,0 +1,66 @@
+"""A container keeps Linux capabilities that its workload does not use.
+
+Docker grants every container 14 capabilities, whether it uses them or not. Code that breaks into a process running as root
+inside the container holds them all: it can forge packets on the container's network (NET_RAW), create device nodes (MKNOD),
+or read every file whatever its mode (DAC_OVERRIDE).
+
+The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs for its
+start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added already stay;
+none is added that the container did not have. Dropping ALL without adding back stops postgres, mariadb, redis and nginx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import ALL, Container, Item, bounding_set, names
+from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
+from hardener.needs.situation import ImageNeeds
+
+ID = "excess-capabilities"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container that keeps more of the default set than was asked for by name."""
+    dropped, added = names(container.cap_drop.effective), names(container.cap_add.effective)
+    if ALL in dropped or ALL in added or container.privileged.effective:
+        return
+    held = bounding_set(dropped, added)
+    if needs.capabilities is None:
+        yield _finding(container, len(held), None, advice=f"what it uses is not known: {', '.join(needs.unknown)}")
+        return
+    kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
+    back = ", ".join(needed.name for needed in kept)
+    evidence = tuple(dict.fromkeys(needed.evidence for needed in kept))
+    if needs.no_more_capabilities:
+        evidence += (needs.no_more_capabilities,)
+    fix = Fix(
+        f"drop ALL, add back {back}" if back else "drop ALL",
+        wants=(
+            Want(container.cap_drop, (*container.cap_drop.effective, Item(ALL))),
+            Want(container.cap_add, (*container.cap_add.effective, *(Item(needed.name, needed.why) for needed in kept))),
+        ),
+        evidence=_distinct(evidence),
+        missing=needs.why_not,
+    )
+    yield _finding(container, len(held), fix)
+
+
+def _finding(container: Container, count: int, fix: Fix | None, advice: str = "") -> Finding:
+    message = f"keeps {count} capabilities, whether it uses them or not"
+    return Finding(ID, container.subject, container.place, message, fix, advice=advice, key=container.key)
+
+
+def _distinct(evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    return tuple(dict.fromkeys(evidence))
+
+
+RULE = Rule(
+    id=ID,
+    title="A container keeps capabilities that it does not use",
+    severity=Severity.MEDIUM,
+    sees="container",
+    cites=("CIS Docker 5.4", "OWASP Docker 3"),
+    check=check,
+    why="code that breaks in holds every capability that the container kept",
+)

@@ -1,0 +1,40 @@
+"""The container shares the host's network.
+
+It reaches every service that listens on the host's loopback address, databases and control sockets without a password
+among them, and can listen on any port of the host. Published ports and network separation do not apply to it.
+
+No edit is offered: which ports it serves, and whether it needs broadcasts or the host's own addresses, is not in the
+file. Media discovery, DHCP and some VPNs need it; web services and databases do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+
+ID = "host-network"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container on the host's network."""
+    setting = container.host_network
+    if not setting.effective:
+        return
+    ports = sorted({port.number for port in needs.ports})
+    publish = f"publish {', '.join(map(str, ports))} under `ports`" if ports else "publish the ports it serves under `ports`"
+    advice = f"remove network_mode and {publish}, unless it needs broadcasts or the host's own addresses"
+    yield Finding(ID, container.subject, setting.place, "shares the host's network", advice=advice, key=container.key)
+
+
+RULE = Rule(
+    id=ID,
+    title="A container on the host's network",
+    severity=Severity.HIGH,
+    sees="container",
+    cites=("CIS Docker 5.10", "OWASP Docker 5"),
+    check=check,
+    why="it reaches everything that listens on the host's loopback address",
+)

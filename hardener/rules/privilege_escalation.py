@@ -1,0 +1,45 @@
+"""A process in the container may gain privileges that it was not started with.
+
+A set-uid program, or one with file capabilities, gives its caller more than the caller had. An attacker who runs as an
+ordinary user inside the container becomes root through any such program that the image happens to ship.
+
+The repair adds `no-new-privileges:true` to `security_opt`: the kernel then ignores set-uid bits and file capabilities at
+exec. Stepping down (gosu, su-exec, setpriv) still works; stepping up (sudo, su, ping with a file capability) does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Fix, Rule, Severity, Want
+from hardener.needs.situation import ImageNeeds
+
+ID = "privilege-escalation"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container without no-new-privileges."""
+    setting = container.no_new_privileges
+    if setting.effective or container.privileged.effective:
+        return
+    verdict = needs.no_new_privileges
+    fix, advice = None, ""
+    if verdict is not None and verdict.works:
+        switched_off = "somebody switched it off by name" if setting.written else ""
+        fix = Fix("forbid new privileges", (Want(setting, True),), evidence=(verdict.evidence,), missing=needs.why_not or switched_off)
+    else:
+        advice = f"it cannot be forbidden: {verdict.why}" if verdict else "whether it needs to is not known"
+    message = "a process may gain privileges through set-uid programs"
+    yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
+
+
+RULE = Rule(
+    id=ID,
+    title="A process may gain privileges that it was not started with",
+    severity=Severity.MEDIUM,
+    sees="container",
+    cites=("CIS Docker 5.26", "OWASP Docker 4"),
+    check=check,
+    why="any set-uid program in the image makes an attacker root",
+)

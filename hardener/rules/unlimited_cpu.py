@@ -1,0 +1,36 @@
+"""The container may take all of the host's processors.
+
+A busy loop, an attack or a miner in one container then slows down everything else on the host.
+
+The repair writes a limit of one processor, never more: an engine refuses to start a container that asks for more
+processors than the host has. A service that needs more is better given its amount by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Amount, Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._limits import unlimited
+
+ID = "unlimited-cpu"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container without a CPU limit."""
+    limit = needs.cpu
+    amount = Amount(limit.amount, f"{limit.amount:.1f}", limit.why) if limit is not None else None
+    yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount)
+
+
+RULE = Rule(
+    id=ID,
+    title="CPU time is not limited",
+    severity=Severity.LOW,
+    sees="container",
+    cites=("CIS Docker 5.12", "OWASP Docker 7"),
+    check=check,
+    why="one container can slow down everything on the host",
+)

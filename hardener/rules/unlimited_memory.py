@@ -1,0 +1,43 @@
+"""The container may take all of the host's memory.
+
+One leaking or attacked container then makes the kernel kill processes of its neighbours.
+
+The repair writes a limit that is generous for the image's class of workload, where something bounds what it takes: a
+buffer of fixed size, a cache that follows the limit. Where memory grows with the data, no limit is guessed into the
+default. The limit is never below the container's reservation. It goes to `deploy.resources.limits` or to `mem_limit`,
+whichever the service uses already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Amount, Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._limits import unlimited
+
+ID = "unlimited-memory"
+_MIB = 1024 * 1024
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container without a memory limit."""
+    limit = needs.memory
+    amount = None
+    if limit is not None:
+        mebibytes = max(int(limit.amount), -(-int(container.reserved_memory) // _MIB))
+        text = f"{mebibytes // 1024}G" if mebibytes % 1024 == 0 else f"{mebibytes}M"
+        amount = Amount(mebibytes * _MIB, text, limit.why)
+    yield from unlimited(ID, "memory", container, container.memory, needs, limit, amount)
+
+
+RULE = Rule(
+    id=ID,
+    title="Memory is not limited",
+    severity=Severity.LOW,
+    sees="container",
+    cites=("CIS Docker 5.11", "OWASP Docker 7"),
+    check=check,
+    why="one container can starve its neighbours and the host",
+)

@@ -1,0 +1,35 @@
+"""The container may start processes and threads without end.
+
+A fork bomb in one container fills the host's process table, and nothing on the host can start any more.
+
+The repair writes a limit with plenty of room above what the image's class of workload starts; threads count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Amount, Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._limits import unlimited
+
+ID = "unlimited-pids"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container without a limit of processes."""
+    limit = needs.pids
+    amount = Amount(limit.amount, str(int(limit.amount)), limit.why) if limit is not None else None
+    yield from unlimited(ID, "pids", container, container.pids, needs, limit, amount)
+
+
+RULE = Rule(
+    id=ID,
+    title="The number of processes is not limited",
+    severity=Severity.LOW,
+    sees="container",
+    cites=("CIS Docker 5.29", "OWASP Docker 7"),
+    check=check,
+    why="a fork bomb in one container stops the whole host",
+)

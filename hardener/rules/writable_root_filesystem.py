@@ -1,0 +1,61 @@
+"""The container's root file system can be written.
+
+An attacker who can write can stay: replace a binary, drop a web shell beside the application, change the configuration
+that the next start reads.
+
+The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that is no
+volume: sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the mode
+of a tmpfs does not survive a restart on every engine. Data never goes to a tmpfs: where data would be written to the
+root, nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container, Tmpfs
+from hardener.finding import Finding, Fix, Rule, Severity, Want
+from hardener.needs.situation import ImageNeeds
+from hardener.needs.situation import Tmpfs as NeededTmpfs
+
+ID = "writable-root-filesystem"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container whose root is not read-only."""
+    setting = container.read_only_root
+    if setting.effective:
+        return
+    verdict = needs.read_only
+    fix, advice = None, ""
+    if verdict is not None and verdict.works:
+        paths = ", ".join(mount.path for mount in needs.tmpfs)
+        new = tuple(Tmpfs(mount.path, _options(mount), mount.why) for mount in needs.tmpfs)
+        fix = Fix(
+            f"make it read-only, with tmpfs at {paths}" if paths else "make it read-only",
+            wants=(Want(setting, True), Want(container.tmpfs, (*container.tmpfs.effective, *new))),
+            evidence=tuple(dict.fromkeys((verdict.evidence, *(mount.evidence for mount in needs.tmpfs)))),
+            missing=needs.why_not or ("somebody wrote that it is writable" if setting.written else ""),
+        )
+    else:
+        advice = f"it cannot be read-only: {verdict.why}" if verdict else "what it writes is not known"
+    message = "the root file system can be written"
+    yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
+
+
+def _options(mount: NeededTmpfs) -> str:
+    options = ["exec"] if mount.exec else []
+    if (mount.uid, mount.gid) != (0, 0):  # root is the engine's default
+        options += [f"uid={mount.uid}", f"gid={mount.gid}"]
+    return ",".join(options)
+
+
+RULE = Rule(
+    id=ID,
+    title="The root file system can be written",
+    severity=Severity.MEDIUM,
+    sees="container",
+    cites=("CIS Docker 5.13", "OWASP Docker 8"),
+    check=check,
+    why="an attacker who can write can replace programs and stay",
+)

@@ -1,0 +1,164 @@
+"""Adding and removing between brackets: commas, lines and spacing as they are there. Knows no block style."""
+
+from __future__ import annotations
+
+from hardener.source import newline_at
+from hardener.syntax.yaml import render
+from hardener.syntax.yaml.layout import keys_quoted, line_end, line_start, next_line
+from hardener.syntax.yaml.operations import CannotEdit, New
+from hardener.syntax.yaml.pieces import Pieces
+from hardener.syntax.yaml.tree import Mapping, Scalar, Sequence
+
+
+def style_in(text: str, node: Mapping | Sequence, style: render.Style) -> render.Style:
+    """The habits inside one flow collection."""
+    spans = _spans(node)
+    inside = text[node.start + 1 : node.end - 1]
+    padding = " " if inside[:1] == " " and inside.strip() and "\n" not in inside and isinstance(node, Mapping) else style.padding
+    comma = style.comma
+    if len(spans) > 1 and text[spans[0][1] : spans[1][0]] == ",":
+        comma = ","
+    if isinstance(node, Mapping):
+        colon = style.colon
+        if node.pairs and isinstance(node.pairs[0].key, Scalar):
+            gap = text[node.pairs[0].key.end : node.pairs[0].value.outer_start]
+            colon = gap if gap in (":", ": ", " : ", " :") else colon
+        json = keys_quoted(node)
+        quote = '"' if json else style.quote
+        force = json or style.force
+        return style._replace(padding=padding, comma=comma, colon=colon, force=force, force_keys=force, quote=quote)
+    styles = {item.style for item in node.items if isinstance(item, Scalar)}
+    if len(styles) == 1 and styles <= {"'", '"'}:
+        style = style._replace(force=True, quote=styles.pop())
+    return style._replace(comma=comma)
+
+
+def change(
+    text: str,
+    pieces: Pieces,
+    node: Mapping | Sequence,
+    removed: list[int],
+    added: dict[str, New],
+    appended: list[New],
+    style: render.Style,
+    depth: int,
+) -> None:
+    """Take elements out of a flow collection and put new ones at its end. Raises `CannotEdit` where comments are in the way."""
+    if text[node.start] not in "{[":
+        raise CannotEdit("a pair in a list without braces")
+    style = style_in(text, node, style)
+    new = [render.flow_pair(key, value, style) for key, value in added.items()]
+    new += [render.flow(value, style) for value in appended]
+    spans = _spans(node)
+    if not spans:
+        _fill(text, pieces, node, new, style)
+        return
+    lines = _one_per_line(text, node, spans)
+    if removed and new and lines:
+        raise CannotEdit("elements would be removed from and added to the same brackets")
+    if removed:
+        (_remove_lines if lines else _remove_inline)(text, pieces, node, spans, removed)
+    if new:
+        (_add_lines if lines else _add_inline)(text, pieces, node, spans, removed, new, style, depth)
+
+
+def _spans(node: Mapping | Sequence) -> list[tuple[int, int]]:
+    if isinstance(node, Mapping):
+        return [(pair.key.outer_start, max(pair.key.end, pair.value.end)) for pair in node.pairs]
+    return [(item.outer_start, item.end) for item in node.items]
+
+
+def _fill(text: str, pieces: Pieces, node: Mapping | Sequence, new: list[str], style: render.Style) -> None:
+    inside = text[node.start + 1 : node.end - 1]
+    if inside.strip():
+        raise CannotEdit("a comment stands between the brackets")
+    padding = style.padding or (" " if inside == " " and isinstance(node, Mapping) else "")
+    pieces.replace(node.start, node.end, f"{text[node.start]}{padding}{style.comma.join(new)}{padding}{text[node.end - 1]}", 0)
+
+
+def _one_per_line(text: str, node: Mapping | Sequence, spans: list[tuple[int, int]]) -> bool:
+    """Whether every element begins a line and the closing bracket too."""
+    starts = [start for start, _ in spans] + [node.end - 1]
+    return all(not text[line_start(text, start) : start].strip(" \t") for start in starts)
+
+
+def _comma_behind(text: str, at: int, stop: int) -> int:
+    """The offset of the comma behind an element, past comments; -1 when there is none."""
+    while at < stop:
+        if text[at] == ",":
+            return at
+        if text[at] == "#":
+            at = line_end(text, at)
+        at += 1
+    return -1
+
+
+def _add_lines(
+    text: str,
+    pieces: Pieces,
+    node: Mapping | Sequence,
+    spans: list[tuple[int, int]],
+    removed: list[int],
+    new: list[str],
+    style: render.Style,
+    depth: int,
+) -> None:
+    start, end = spans[-1]
+    comma = _comma_behind(text, end, node.end - 1)
+    indent = text[line_start(text, start) : start]
+    newline = newline_at(text, end)
+    lines = ",".join(newline + indent + element for element in new)
+    if comma == -1:
+        pieces.insert(end, ",", depth + 1)
+        pieces.insert(line_end(text, end), lines, depth)
+    else:
+        pieces.insert(line_end(text, comma), lines + ",", depth)
+
+
+def _add_inline(
+    text: str,
+    pieces: Pieces,
+    node: Mapping | Sequence,
+    spans: list[tuple[int, int]],
+    removed: list[int],
+    new: list[str],
+    style: render.Style,
+    depth: int,
+) -> None:
+    last = max(index for index in range(len(spans)) if index not in removed)
+    comma = _comma_behind(text, spans[-1][1], node.end - 1)
+    separator = style.comma
+    if len(spans) > 1:
+        between = text[spans[-2][1] : spans[-1][0]]
+        if between.strip() == "," and between[0] == "," and "\n" in between:
+            separator = between
+    if comma == -1:
+        pieces.insert(spans[last][1], "".join(separator + element for element in new), depth)
+    else:
+        pieces.insert(comma + 1, separator[1:] + separator.join(new) + ",", depth)
+
+
+def _remove_inline(text: str, pieces: Pieces, node: Mapping | Sequence, spans: list[tuple[int, int]], removed: list[int]) -> None:
+    first = min(index for index in range(len(spans)) if index not in removed)
+    regions = [(spans[0][0], spans[first][0])] if first else []
+    regions += [(spans[index - 1][1], spans[index][1]) for index in removed if index > first]
+    for start, end in regions:
+        pieces.replace(start, end, "", 0)
+    for index in removed:
+        before = spans[index - 1][1] if index else node.start + 1
+        behind = spans[index + 1][0] if index + 1 < len(spans) else node.end - 1
+        if "#" in text[before : spans[index][0]] or "#" in text[spans[index][1] : behind]:
+            raise CannotEdit("a comment stands beside what would be removed")
+
+
+def _remove_lines(text: str, pieces: Pieces, node: Mapping | Sequence, spans: list[tuple[int, int]], removed: list[int]) -> None:
+    for index in removed:
+        start, end = spans[index]
+        comma = _comma_behind(text, end, spans[index + 1][0] if index + 1 < len(spans) else node.end - 1)
+        if comma >= line_end(text, end):
+            raise CannotEdit("a comma stands on a line of its own")
+        pieces.remove_lines(line_start(text, start), next_line(text, line_end(text, end)))
+    last = max(index for index in range(len(spans)) if index not in removed)
+    if last + 1 < len(spans) and _comma_behind(text, spans[-1][1], node.end - 1) == -1:
+        comma = _comma_behind(text, spans[last][1], spans[last + 1][0])
+        pieces.replace(comma, comma + 1, "", 0)
