@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.project import ComposeProject, links
+from hardener.facts.compose.project import ComposeProject, laid_over, links
 from hardener.facts.container import Container, privilege
 from hardener.facts.tree import Tree
 from hardener.needs.container import needs_of
@@ -42,10 +42,10 @@ class Group(Protocol):
     def judged(self) -> Iterator[tuple[Any, Any]]:
         """Each subject with what it needs."""
 
-    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Group:
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         """The group with other texts and their trees, by the path that people know."""
 
-    def weaker(self, after: Group) -> str:
+    def weaker(self, after: Self) -> str:
         """What a subject may do in `after` that it may not here; empty when nothing."""
 
 
@@ -73,15 +73,15 @@ class ComposeGroup:
         return self.project.notes
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
-        return ((container, needs_of(container)) for container in self.project.containers)
+        return ((container, needs_of(container, self._tree.content)) for container in self.project.containers)
 
-    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> ComposeGroup:
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         files = {
             location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file for location, file in self.files.items()
         }
-        return ComposeGroup(files, self._tree)
+        return type(self)(files, self._tree)
 
-    def weaker(self, after: ComposeGroup) -> str:  # type: ignore[override]
+    def weaker(self, after: Self) -> str:
         now = {container.key: container for container in after.project.containers}
         for container in self.project.containers:
             if container.key not in now:
@@ -109,7 +109,7 @@ def compose_groups(sources: Mapping[str, Source], tree: Tree, troubles: list[Tro
 
     by_folder: dict[str, str] = {}
     for location, file in files.items():
-        for other in {by_folder.setdefault(os.path.dirname(location), location), *links(file, location)}:
+        for other in {by_folder.setdefault(os.path.dirname(location), location), *links(file, location), *laid_over(location, files)}:
             if other in leader:
                 leader[find(location)] = find(other)
     members: dict[str, dict[str, ComposeFile]] = {}

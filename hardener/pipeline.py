@@ -39,7 +39,7 @@ def run(request: Request) -> Report:
     rules = {r.id: r for r in load() if (not request.select or r.id in request.select) and r.id not in request.ignore}
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
     tree = Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
-    outcomes: list[Outcome] = []
+    outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
     notes: list[Trouble] = []
@@ -49,14 +49,18 @@ def run(request: Request) -> Report:
         notes += group.notes
         result = _Run(group, rules, threshold)
         result.to_fixed_point()
-        outcomes += result.outcomes()
+        for outcome in result.outcomes():  # a service laid over another file is judged with and without it
+            finding = outcome.finding
+            outcomes.setdefault((finding.rule, finding.place, finding.subject, outcome.status, outcome.why), outcome)
         changes += [FileChange(before, after, files[location].location) for location, before, after in result.changed()]
         troubles += result.troubles
         counts[group.counts] += group.size
     order = {found.name: at for at, found in enumerate(request.files)}
-    outcomes.sort(key=lambda o: (order.get(o.finding.place.path, len(order)), o.finding.place[1:], -o.severity, o.finding.rule))
+    sorted_outcomes = sorted(
+        outcomes.values(), key=lambda o: (order.get(o.finding.place.path, len(order)), o.finding.place[1:], -o.severity, o.finding.rule)
+    )
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
-    return Report(tuple(outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
+    return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
 
 
 def _groups(files: dict[str, Found], tree: Tree, troubles: list[Trouble]) -> Iterator[Group]:

@@ -50,13 +50,32 @@ def make_plan(findings: Iterable[Finding], rules: Mapping[str, Rule], threshold:
                 others.append((finding, Status.REFUSED, error.reason))
                 continue
             candidates[finding.rule, finding.key or finding.subject] = Choice(finding, changes)
+    others += _drop_what_disagrees(candidates)
     others += _drop_what_would_reach_others(candidates)
     return Plan(tuple(_without_overlap(_once(candidates))), tuple(others))
 
 
 def _rank(finding: Finding, rule: Rule) -> tuple[object, ...]:
-    applicability = finding.fix.applicability if finding.fix else Applicability.DISPLAY
-    return -applicability, -rule.severity, rule.id, finding.place.path, finding.place.line, finding.key
+    # Not by applicability: the same fixes are to give the same text, whether they are made at once or in two runs.
+    return -rule.severity, rule.id, finding.place.path, finding.place.line, finding.key
+
+
+def _drop_what_disagrees(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
+    """Take out the fixes of one hazard that would write different things at one place: the text serves both containers."""
+    wanted: dict[tuple[str, str, object], dict[str, list[tuple[str, str]]]] = {}
+    for key, choice in candidates.items():
+        for change in choice.changes:
+            operations = wanted.setdefault((choice.finding.rule, change.path, _target(change)), {})
+            operations.setdefault(repr(change.operation), []).append(key)
+    dropped: list[tuple[Finding, Status, str]] = []
+    for operations in wanted.values():
+        if len(operations) > 1:
+            for key in {key for keys in operations.values() for key in keys}:
+                if key in candidates:
+                    finding = candidates.pop(key).finding
+                    why = "with and without the file that is laid over this one, it needs different values"
+                    dropped.append((finding, Status.REFUSED, why))
+    return dropped
 
 
 def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:

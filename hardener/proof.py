@@ -35,10 +35,10 @@ def syntax_of(sees: str) -> Syntax:
     if sees == "stage":
         from hardener.syntax import dockerfile
 
-        return dockerfile  # type: ignore[return-value]
+        return dockerfile
     from hardener.syntax import yaml
 
-    return yaml  # type: ignore[return-value]
+    return yaml
 
 
 def apply(

@@ -44,6 +44,8 @@ class Mount(NamedTuple):
     target: str
     read_only: bool
     place: Place
+    #: Where the source of a bind lies in the project; empty when it is elsewhere, or no path.
+    location: str = ""
 
 
 class Tmpfs(NamedTuple):

@@ -7,6 +7,9 @@ import os
 from hardener.errors import Unreadable
 from hardener.source import Source, read
 
+#: A mounted folder with more files than this is not read.
+_MOST_FILES = 32
+
 
 class Tree:
     """Reads files for context, never outside the roots, through links or otherwise; each file once."""
@@ -24,6 +27,17 @@ class Tree:
         if location not in self._read:
             self._read[location] = self._load(location)
         return self._read[location]
+
+    def content(self, location: str) -> str | None:
+        """What a file, or the files of a folder, say; None where that cannot be known in full."""
+        if os.path.isdir(location) and self.contains(location):
+            names = sorted(os.listdir(location))
+            if len(names) > _MOST_FILES:
+                return None
+            texts = [self(os.path.join(location, name)) for name in names]
+        else:
+            texts = [self(location)]
+        return None if None in texts else "\n".join(source.text for source in texts if source)
 
     def _load(self, location: str) -> Source | None:
         if not os.path.isfile(location) or not self.contains(location):

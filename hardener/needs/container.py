@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from hardener.facts.container import Container
 from hardener.finding import Evidence
 from hardener.needs.profile import Filter, Verdict, find_profile
@@ -12,10 +14,10 @@ USUAL = Evidence("what most images of this kind need; nothing is known about thi
 
 #: What an entrypoint uses that starts as root, hands its data to another user and steps down to it.
 _USUAL_CAPABILITIES = (
-    ("CHOWN", "usual for an entrypoint: hands data over"),
-    ("DAC_OVERRIDE", "usual: reads data of another owner"),
-    ("SETGID", "usual: steps down to another group"),
-    ("SETUID", "usual: steps down to another user"),
+    ("CHOWN", "usual for an entrypoint; not measured"),
+    ("DAC_OVERRIDE", ""),
+    ("SETGID", ""),
+    ("SETUID", ""),
 )
 #: Enough for most services that serve requests: the mission's example times two.
 _USUAL_MEMORY_MIB = 512.0
@@ -23,8 +25,11 @@ _USUAL_CPU = 1.0
 _USUAL_PIDS = 512.0
 
 
-def needs_of(container: Container) -> ImageNeeds:
-    """What is known about a container's needs. Where no profile holds, `why_not` says why and the rest is only usual."""
+def needs_of(container: Container, content: Callable[[str], str | None]) -> ImageNeeds:
+    """What is known about a container's needs. Where no profile holds, `why_not` says why and the rest is only usual.
+
+    `content` gives the text of what is mounted from the project, None where it is not known.
+    """
     if container.privileged.effective:
         return _usual(container, "it is privileged, so what it really uses cannot be told")
     if container.image is None:
@@ -32,11 +37,15 @@ def needs_of(container: Container) -> ImageNeeds:
     profile = find_profile(container.image)
     if profile is None:
         return _usual(container, f"no profile of {container.image.familiar}")
-    needs = profile.evaluate(container.image, situation_of(container))
-    return needs if needs.holds else _usual(container, needs.why_not)
+    needs = profile.evaluate(container.image, situation_of(container, content))
+    usual = _usual(container, needs.why_not)
+    if not needs.holds:
+        return usual
+    # A limit that the profile cannot tell is offered as a guess; what it says of all else stands alone.
+    return needs._replace(memory=needs.memory or usual.memory, cpu=needs.cpu or usual.cpu, pids=needs.pids or usual.pids)
 
 
-def situation_of(container: Container) -> Situation:
+def situation_of(container: Container, content: Callable[[str], str | None]) -> Situation:
     """How the container runs its image."""
     return Situation(
         user=container.user or "",
@@ -44,7 +53,10 @@ def situation_of(container: Container) -> Situation:
         command=container.command,
         environment=container.environment,
         mounts=(
-            *(Mount(mount.target, mount.kind, mount.read_only) for mount in container.mounts),
+            *(
+                Mount(mount.target, mount.kind, mount.read_only, content(mount.location) if mount.location else None)
+                for mount in container.mounts
+            ),
             *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),
         ),
         host_network=container.host_network.effective,
@@ -62,6 +74,8 @@ def _usual(container: Container, why_not: str) -> ImageNeeds:
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
     if container.host_network.effective and any(port < 1024 for port in container.published_ports):
         capabilities.append(NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", USUAL))
+    uid, _, gid = (container.user or "").partition(":")
+    owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
     return ImageNeeds(
         holds=False,
@@ -69,10 +83,10 @@ def _usual(container: Container, why_not: str) -> ImageNeeds:
         root=starts_as_root,
         capabilities=tuple(sorted(capabilities)),
         no_more_capabilities=USUAL,
-        tmpfs=tuple(Tmpfs(path, 0, 0, False, "", USUAL) for path in ("/tmp", "/run") if path not in mounted),
+        tmpfs=tuple(Tmpfs(path, *owner, False, "", USUAL) for path in ("/tmp", "/run") if path not in mounted),
         read_only=Verdict(Filter(), True, "", USUAL),
         no_new_privileges=Verdict(Filter(), True, "", USUAL),
-        memory=Limit(_USUAL_MEMORY_MIB, "not measured", USUAL),
+        memory=Limit(_USUAL_MEMORY_MIB, "usual, not measured", USUAL),
         cpu=Limit(_USUAL_CPU, "", USUAL),
         pids=Limit(_USUAL_PIDS, "", USUAL),
     )

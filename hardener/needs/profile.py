@@ -193,6 +193,8 @@ class Profile(NamedTuple):
     def version(self, image: ImageReference) -> tuple[int, ...] | None:
         """The version that a reference stands for; None when its tag does not say, or was not read."""
         tag = image.effective_tag
+        if "windowsservercore" in tag or "nanoserver" in tag:
+            return None
         version = tag_version(tag)
         if version is None:
             words = {word.rstrip("0123456789.") for word in tag.split("-")}

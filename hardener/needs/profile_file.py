@@ -40,12 +40,14 @@ STRENGTHS = {
 CONDITIONS = {
     "environment": "NAME: a variable is set and not empty; `NAME*` for any that begins so",
     "command": "TEXT: a word of the command contains it",
+    "option": "NAME: the command has it; a NAME that begins with a dot is the end of a longer one",
     "mount": "PATH: something is mounted there, below or above",
     "mount-at": "PATH: something is mounted exactly there",
     "bind": "PATH: as `mount`, but what comes from a volume does not count",
     "text": "PATH REGEX: what is mounted there contains a match, or cannot be read",
 }
 _QUESTIONS = ("capabilities", "read-only", "no-new-privileges", "memory", "cpu", "pids")
+_REMEDY = "see the profiles that come with harden for the format"
 _MISSING: Any = object()
 
 _T = TypeVar("_T")
@@ -65,7 +67,7 @@ class _Table:
 
     def fail(self, key: str, reason: str) -> NoReturn:
         where = ".".join(part for part in (self.key, key) if part)
-        raise Unreadable(self.file, f"{where}: {reason}" if where else reason, "see the profiles that come with harden for the format")
+        raise Unreadable(self.file, f"{where}: {reason}" if where else reason, _REMEDY)
 
     def take(self, key: str, kind: type[_T], default: _T = _MISSING) -> _T:
         value = self.values.pop(key, _MISSING)
@@ -96,7 +98,14 @@ class _Table:
             self.fail(key, "is not a known key")
 
 
-_NAMES: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
+_NAMES: Mapping[type, str] = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+}
 
 
 class _Item(_Table):
@@ -143,7 +152,7 @@ def read_profile(file: str, data: bytes) -> Profile:
     try:
         document = tomllib.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        raise Unreadable(file, f"not TOML: {error}", "see the profiles that come with harden for the format") from None
+        raise Unreadable(file, f"not TOML: {error}", _REMEDY) from None
     table = _Table(file, "", document)
     origins = {}
     for name, values in table.take("source", dict).items():
@@ -248,10 +257,17 @@ def _path(item: _Item) -> WrittenPath:
         item.take("exec", bool, False),
         item.take("volume", bool, False),
         item.take("by-root", bool, False),
-        _condition(item, "moved-by", moved) if moved else None,
+        _moved_by(item, moved) if moved else None,
         item.why,
         item.evidence,
     )
+
+
+def _moved_by(item: _Item, text: str) -> Condition:
+    condition = _condition(item, "moved-by", text)
+    if condition.kind not in ("environment", "option"):
+        item.fail("moved-by", f"{text!r} is neither an environment nor an option")
+    return condition
 
 
 def _verdict(item: _Item) -> Verdict:

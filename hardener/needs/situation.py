@@ -19,7 +19,11 @@ _TMPFS_KINDS = ("run", "scratch", "cache", "log")
 _UNITS = {"": 0.0, "b": 1 / 1048576, "k": 1 / 1024, "kb": 1 / 1024, "m": 1.0, "mb": 1.0, "g": 1024.0, "gb": 1024.0}
 
 #: Measured: what `cap_add` gives a process that does not start as root is not effective.
-NOT_ROOT = Evidence("a process that does not start as root has no capabilities to lose", "measured on engine 20.10", Strength.OBSERVED)
+NOT_ROOT = Evidence(
+    "a process that does not start as root has no capabilities to lose", "measured on engine 20.10", Strength.OBSERVED
+)
+#: Longer texts are not searched, and count as not known.
+_LONGEST_TEXT = 256 * 1024
 
 
 class Mount(NamedTuple):
@@ -149,7 +153,7 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> I
         tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
         data=tuple(place for path, place in places if path.kind == "data"),
         ports=tuple(_all(profile.ports, asked)),
-        unknown=tuple(f"{name}: {profile.unknown.get(name, 'not looked at')}" for name, answer in answers.items() if answer is None),
+        unknown=tuple(f"{name}: {profile.unknown.get(name, 'not looked at')}" for name in answers if answers[name] is None),
         **answers,  # type: ignore[arg-type]
     )
 
@@ -172,9 +176,10 @@ def _why_not(profile: Profile, start: Start, situation: Situation) -> str:
     user = situation.user
     if "$" in user:
         return f"the user {user!r} is not known before the project runs"
-    if _is_root(user):
-        return f"started as root, while the image starts as {start.account.name}" if user and start.account and not start.root else ""
-    if not user.partition(":")[0].isdecimal() and (start.account is None or user.partition(":")[0] != start.account.name):
+    name = user.partition(":")[0]
+    if user and _is_root(user) and not start.root:
+        return "it is started as root, which the image is not"
+    if not _is_root(user) and not _is_number(name) and (start.account is None or name != start.account.name):
         return f"the numbers of the user {user!r} are not known"
     return ""
 
@@ -183,12 +188,16 @@ def _is_root(user: str) -> bool:
     return user.partition(":")[0] in _ROOT
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 10
+
+
 def _account(user: str, own: Account | None) -> Account:
     name, _, group = user.partition(":")
     if own is not None and name in (own.name, str(own.uid)):
-        return own if not group.isdecimal() else own._replace(gid=int(group))
+        return own if not _is_number(group) else own._replace(gid=int(group))
     # Without an entry in the image's passwd file the group is root's.
-    return Account("", int(name), int(group) if group.isdecimal() else 0)
+    return Account("", int(name), int(group) if _is_number(group) else 0)
 
 
 # Which items apply.
@@ -218,6 +227,8 @@ def _holds(condition: Condition, situation: Situation) -> bool:
         return any(value != "" and _matches(name, argument) for name, value in situation.environment.items())
     if kind == "command":
         return any(argument in word for word in situation.command or ())
+    if kind == "option":
+        return bool(_option(situation.command or (), argument))
     path, _, expression = argument.partition(" ")
     for mount in situation.mounts:
         if kind == "mount-at":
@@ -225,17 +236,23 @@ def _holds(condition: Condition, situation: Situation) -> bool:
                 return True
         elif not (path.strip("*") in mount.target if "*" in path else _touches(mount.target, path)):
             continue
-        elif kind == "mount" or (kind == "bind" and mount.kind != "volume"):
-            return True
-        elif kind == "text" and (mount.text is None or re.search(expression, mount.text, re.MULTILINE)):
+        elif kind == "mount" or (kind == "bind" and mount.kind != "volume") or (kind == "text" and _says(mount, expression)):
             return True
     return False
 
 
+def _says(mount: Mount, expression: str) -> bool:
+    if mount.text is None or len(mount.text) > _LONGEST_TEXT:
+        return True
+    return re.search(expression, mount.text, re.MULTILINE) is not None
+
+
 def _matches(word: str, pattern: str) -> bool:
-    if pattern.startswith("*"):
-        return word.endswith(pattern[1:])
-    return word.startswith(pattern[:-1]) if pattern.endswith("*") else word == pattern
+    """Whether a word is a pattern's, in which one star stands for anything."""
+    head, star, tail = pattern.partition("*")
+    if not star:
+        return word == pattern
+    return len(word) >= len(head) + len(tail) and word.startswith(head) and word.endswith(tail)
 
 
 # Paths.
@@ -257,13 +274,16 @@ def _touches(one: str, other: str) -> bool:
 
 
 def _option(command: tuple[str, ...], option: str) -> list[str]:
-    """The values of an option; `acme.storage` also finds `--certificatesresolvers.le.acme.storage=x`."""
+    """The values of an option, as in `--dir x`, `--dir=x`, `-m 64`, `-m64`.
+
+    A name that begins with a dot is the end of a longer one: `.acme.storage` finds `--certificatesresolvers.le.acme.storage=x`.
+    """
     values = []
     for at, word in enumerate(command):
         name, equals, value = word.partition("=")
-        if name == option or name.lower() == f"--{option}" or name.lower().endswith("." + option):
+        if name.lower().endswith(option) if option.startswith(".") else name == option:
             values.append(value if equals else command[at + 1] if at + 1 < len(command) else "")
-        elif len(option) == 2 and word.startswith(option) and not word.startswith("--"):  # -m64
+        elif len(option) == 2 and word.startswith(option):
             values.append(word[2:])
     return values
 
@@ -289,7 +309,7 @@ def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> V
             continue
         if not place:
             return Verdict(path.filter, False, "where it keeps its data is not known", path.evidence)
-        if not any(_within(place, volume) for volume in volumes) and not any(_within(place, mount.target) for mount in situation.mounts):
+        if not any(_within(place, target) for target in (*volumes, *(mount.target for mount in situation.mounts))):
             return Verdict(path.filter, False, f"writes {place}, where nothing is mounted", path.evidence)
     return None
 

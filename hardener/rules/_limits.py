@@ -15,11 +15,11 @@ def unlimited(
     """The finding for a setting without a limit; `amount` is what `limit` amounts to in this container."""
     if setting.effective is not None or (setting.written and amount is None):
         return
+    unknown = next((text for text in needs.unknown if text.startswith(f"{what}:")), "")
     fix, advice = None, ""
     if limit is not None and amount is not None:
-        missing = needs.why_not or ("somebody wrote that it has none" if setting.written else "")
+        missing = needs.why_not or unknown or ("somebody wrote that it has none" if setting.written else "")
         fix = Fix(f"limit {what} to {amount.text}", (Want(setting, amount),), evidence=(limit.evidence,), missing=missing)
     else:
-        reason = next((text for text in needs.unknown if text.startswith(what)), f"{what}: not looked at")
-        advice = f"measure it under load and set a limit ({reason})"
+        advice = f"measure it under load and set a limit{f' ({unknown})' if unknown else ''}"
     yield Finding(rule, container.subject, setting.place, f"{what} is not limited", fix, advice=advice, key=container.key)

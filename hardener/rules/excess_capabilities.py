@@ -23,7 +23,14 @@ ID = "excess-capabilities"
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container that keeps more of the default set than was asked for by name."""
     dropped, added = names(container.cap_drop.effective), names(container.cap_add.effective)
-    if ALL in dropped or ALL in added or container.privileged.effective:
+    if container.privileged.effective:
+        return
+    if ALL in added:
+        advice = "find out which it uses: add them by name, drop ALL"
+        place = container.cap_add.place
+        yield Finding(ID, container.subject, place, "is given every capability there is", advice=advice, key=container.key)
+        return
+    if ALL in dropped:
         return
     held = bounding_set(dropped, added)
     if needs.capabilities is None:

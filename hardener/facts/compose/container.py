@@ -37,7 +37,7 @@ def read_container(
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
     container.environment = _environment(service, folder, context)
-    container.mounts = _mounts(service)
+    container.mounts = _mounts(service, folder)
     container.published_ports = _ports(service)
     container.reserved_memory = _reserved_memory(service)
     container.host_network = _host_network(service, home)
@@ -69,7 +69,11 @@ def _build(service: Service, folder: str) -> Build | None:
         return Build(_dockerfile(folder, service.read(node) or ".", ""), "")
     if node.get("dockerfile_inline") is not None:
         return Build("", service.read(node.get("target")) or "")
-    read = lambda name: service.read(found.found.node) if (found := service.leaf("build", name)) else None  # noqa: E731
+
+    def read(name: str) -> str | None:
+        found = service.leaf("build", name)
+        return service.read(found.found.node) if found else None
+
     return Build(
         _dockerfile(folder, read("context") or ".", read("dockerfile") or ""),
         read("target") or "",
@@ -116,18 +120,18 @@ def _environment(service: Service, folder: str, context: Context) -> dict[str, s
     return variables | service.pairs("environment")
 
 
-def _mounts(service: Service) -> tuple[Mount, ...]:
+def _mounts(service: Service, folder: str) -> tuple[Mount, ...]:
     mounts: dict[str, Mount] = {}
     for held, node in service.items("volumes"):
         place = held.layer.file.place(node)
         if isinstance(node, Mapping):
-            read = lambda name, node=node: service.read(target(value)) if (value := node.get(name)) is not None else None  # noqa: E731
-            path = read("target") or ""
-            mount = Mount(read("type") or "volume", read("source") or "", path, truth(read("read_only")) is True, place)
+            kind, source, path, read_only = (service.read(node.get(name)) for name in ("type", "source", "target", "read_only"))
+            mount = Mount(kind or "volume", source or "", path or "", truth(read_only) is True, place)
         else:
-            kind, source, path, read_only = parse_volume(service.read(node) or "")
-            mount = Mount(kind, source, path, read_only, place)
-        mounts[path] = mount
+            mount = Mount(*parse_volume(service.read(node) or ""), place)
+        if mount.kind == "bind" and mount.source.startswith("."):
+            mount = mount._replace(location=os.path.normpath(os.path.join(folder, mount.source)))
+        mounts[mount.target] = mount
     return tuple(mounts.values())
 
 

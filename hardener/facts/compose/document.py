@@ -8,7 +8,7 @@ from typing import NamedTuple
 from hardener.errors import CannotWrite, Unreadable
 from hardener.finding import Place
 from hardener.source import Source
-from hardener.syntax.yaml import Alias, Mapping, Node, Route, Scalar, Sequence, Stream, YamlError, parse
+from hardener.syntax.yaml import Alias, Mapping, Node, Route, Scalar, Sequence, Stream, YamlError, children, parse
 
 #: Compose reads these as YAML does; anything nested deeper through merges is a mistake or an attack.
 _MAX_MERGES = 64
@@ -116,7 +116,7 @@ def _found(value: Node, route: Route | None, key: str, via: str) -> Found:
 class ComposeFile:
     """One Compose file. `services` lists every definition, in order, over all its documents."""
 
-    __slots__ = ("services", "source", "tree")
+    __slots__ = ("aliased", "services", "source", "tree")
 
     def __init__(self, source: Source, tree: Stream | None = None) -> None:
         """Read a Compose file. Raises `Unreadable` when Compose could not, or when it is a template."""
@@ -132,6 +132,8 @@ class ComposeFile:
             name = key.value if isinstance(key, Scalar) else "?"
             raise Unreadable(source.path, f"the key `{name}` stands twice in one mapping", "Compose refuses this file: drop one", self._line(key))
         self.services: list[ServiceNode] = list(self._services())
+        #: The nodes, by id, that an alias stands for somewhere in the file.
+        self.aliased = {id(node) for node in _targets(self.tree)} if "*" in source.text and "&" in source.text else set()
 
     def _line(self, node: Node) -> int:
         return self.source.position(node.start).line
@@ -204,6 +206,16 @@ def require_route(found: Found, key: str) -> Route:
 def _looks_like_version_1(root: Mapping) -> bool:
     values = [target(pair.value) for pair in root.pairs if isinstance(pair.key, Scalar) and not pair.key.value.startswith("x-")]
     return bool(values) and all(isinstance(v, Mapping) and (v.get("image") is not None or v.get("build") is not None) for v in values)
+
+
+def _targets(tree: Stream) -> Iterator[Node]:
+    stack = [document.root for document in tree.documents if document.root is not None]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Alias):
+            yield node.target
+        else:
+            stack += children(node)
 
 
 def _has_template(root: Node) -> bool:

@@ -65,7 +65,10 @@ class ComposeProject:
 
     def _models(self, folder: str, names: list[str]) -> list[tuple[str, ...]]:
         """The file lists that `docker compose` would be called with, each by location, lowest first."""
-        at = lambda name: os.path.join(folder, name)  # noqa: E731
+
+        def at(name: str) -> str:
+            return os.path.join(folder, name)
+
         base = next((name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None)
         override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self._file(at(name)))), None)
         models: list[tuple[str, ...]] = []
@@ -89,8 +92,9 @@ class ComposeProject:
         definitions: dict[str, list[tuple[str, ComposeFile, ServiceNode]]] = {}
         for location in model:
             file = self._file(location)
-            for service in file.services if file else ():
-                definitions.setdefault(service.name, []).append((location, file, service))  # type: ignore[arg-type]
+            if file is not None:
+                for node in file.services:
+                    definitions.setdefault(node.name, []).append((location, file, node))
         # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
         touched = {name for name, found in definitions.items() if any(location == top for location, _, _ in found)}
         is_default = len(model) == 1 or os.path.basename(top) in OVERRIDE_NAMES
@@ -108,6 +112,10 @@ class ComposeProject:
                 layers.append(Layer(file, node, editable=location in self.files))
             service = Service(name, tuple(layers), variables, trouble)
             if not any(layer.editable and not layer.inherited for layer in layers):
+                continue
+            if _is_windows(service):
+                line = found[-1][1].place(service.layers[-1].service.key).line
+                self.notes.append(Trouble(found[-1][1].source.path, line, f"the service `{name}` runs on Windows", "these hazards are Linux's"))
                 continue
             if service.scalar("image") is None and service.scalar("build") is None and not trouble:
                 if service.scalar("provider") is None:
@@ -168,10 +176,13 @@ class ComposeProject:
         def readers(layer: Layer, written: str) -> frozenset[Reach]:
             return self._who_reads(layer, written, key)
 
+        own = {id(layer.service) for layer in service.layers}
+        folders = (os.path.dirname(location), *(os.path.dirname(base) for base in laid_over(location, self.files)))
         others = [
             (other, namesake)
-            for other, namesake in self._namesakes.get((os.path.dirname(location), service.name), ())
-            if other != location and not {id(layer.service) for layer in namesake.layers} & {id(layer.service) for layer in service.layers}
+            for folder in folders
+            for other, namesake in self._namesakes.get((folder, service.name), ())
+            if other != location and not {id(layer.service) for layer in namesake.layers} & own
         ]
         kin = next((self._name(other) for other, namesake in others if _would_repeat(location, other, namesake)), "")
         folder = os.path.dirname(location)
@@ -188,6 +199,27 @@ class ComposeProject:
             if not shadowed:
                 found.add(Reach(reader, joins))
         return frozenset(found)
+
+
+def _is_windows(service: Service) -> bool:
+    image = service.text("image") or ""
+    return (service.text("platform") or "").startswith("windows") or "mcr.microsoft.com/windows" in image
+
+
+def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
+    """Base files of folders further up that define all services of a file: it is probably passed after one of them."""
+    if os.path.basename(location) in BASE_NAMES:
+        return []
+    names = {service.name for service in files[location].services}
+    found: list[str] = []
+    folder = os.path.dirname(os.path.dirname(location))
+    while names and os.path.dirname(folder) != folder:
+        for base in BASE_NAMES:
+            file = files.get(os.path.join(folder, base))
+            if file is not None and names <= {service.name for service in file.services}:
+                found.append(os.path.join(folder, base))
+        folder = os.path.dirname(folder)
+    return found
 
 
 def _would_repeat(location: str, other: str, namesake: Service) -> bool:

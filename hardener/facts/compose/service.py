@@ -31,6 +31,20 @@ class Layer:
         """The value of a key in this layer, own or merged."""
         return self._values.get(key)
 
+    def shared_on_the_way(self, route: Route) -> str:
+        """The anchor of a node between the service and the end of a route that an alias uses elsewhere; empty for none."""
+        if not self.file.aliased:
+            return ""
+        node: Node | None = self.service.mapping
+        for key in route[len(self.service.route or ()) :]:
+            if isinstance(node, Mapping):
+                node = node.get(str(key))
+            else:
+                node = node.items[int(key)] if isinstance(node, Sequence) else None
+            if node is not None and id(node) in self.file.aliased:
+                return node.anchor or ""
+        return ""
+
 
 class Held(NamedTuple):
     """A value and the layer that holds it."""
@@ -63,6 +77,11 @@ class Service:
             if found is not None:
                 return None if found.node.tag == "!reset" else Held(layer, found)
         return None
+
+    def is_reset(self, key: str) -> bool:
+        """Whether the highest definition of a key takes it away with `!reset`."""
+        found = next((found for layer in reversed(self.layers) if (found := layer.find(key)) is not None), None)
+        return found is not None and found.node.tag == "!reset"
 
     def read(self, node: Node | None) -> str | None:
         """The text of a scalar with its variables replaced; as it is written where one of them is unknown."""

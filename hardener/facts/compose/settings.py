@@ -7,13 +7,15 @@ from collections.abc import Callable
 from hardener.errors import CannotWrite
 from hardener.facts.compose.document import require_route, text_of, truth
 from hardener.facts.compose.service import Held, Layer, Service, own_path
-from hardener.facts.container import Amount, Item, Items, Setting, Tmpfs, capability
+from hardener.facts.container import ALL, Amount, Item, Items, Setting, Tmpfs, capability
 from hardener.finding import Change, Place, Reach
-from hardener.syntax.yaml import Alias, Append, Commented, Mapping, Put, Route, Sequence, Value
+from hardener.syntax.yaml import Alias, Append, Commented, Mapping, Node, Put, Route, Sequence, Value
 
 #: Who else reads a mapping, and would be served by a key written there.
 Readers = Callable[[Layer, str], frozenset[Reach]]
 
+#: Keys of `deploy` that only a swarm reads (docker/cli, convert/service.go ignores `tmpfs` and `security_opt` there).
+_SWARM_ONLY = ("placement", "mode", "update_config", "rollback_config", "endpoint_mode", "labels")
 NO_NEW_PRIVILEGES = "no-new-privileges"
 
 
@@ -48,6 +50,9 @@ class _Writer:
         return self.change(layer, Put(route, value), keys[0])
 
     def change(self, layer: Layer, operation: Put | Append, key: str) -> tuple[Change, ...]:
+        anchor = layer.shared_on_the_way(operation.route)
+        if anchor:
+            raise CannotWrite(f"`{key}` carries the anchor `&{anchor}`, which is used elsewhere too")
         return (Change(layer.file.source.path, operation, self.readers(layer, key)),)
 
     def may_edit(self, layer: Layer) -> None:
@@ -60,6 +65,9 @@ class _Writer:
 
     def replace(self, held: Held, keys: tuple[str, ...], value: Value) -> tuple[Change, ...]:
         """Replace a value where it stands; where it is inherited or shared, write an own one that wins."""
+        written = text_of(held.found.node) or ""
+        if "$" in written:
+            raise CannotWrite(f"`{keys[-1]}` is decided outside this file, through {written}")
         if held.layer.editable and not held.layer.inherited and held.found.route is not None:
             return self.change(held.layer, Put(held.found.route, value), keys[0])
         home = self.home()
@@ -72,14 +80,14 @@ class _Writer:
         """Add items to a list that joins; `inherited` says which written items are worth repeating where a merge would lose them."""
         if not new:
             return ()
+        if self.service.is_reset(key):
+            raise CannotWrite(f"`{key}` is reset here on purpose")
         home = self.home()
         held = self.service.joined(key)
         layer = next((h.layer for h in reversed(held) if h.found.node.tag == "!override"), home)
         if layer is not home:
             self.may_edit(layer)
         found = layer.find(key)
-        if found is not None and found.node.tag == "!reset":
-            raise CannotWrite(f"`{key}` is reset here on purpose")
         if found is None:
             return self.put(layer, (key,), new)
         own = [text for item in _items(found.node) if (text := text_of(item)) is not None and inherited(text)]
@@ -93,8 +101,8 @@ class _Writer:
         return self.change(layer, Put(found.route, [*own, *new]), key)
 
 
-def _items(node: object) -> list[object]:
-    return list(node.items) if isinstance(node, Sequence) else [node]
+def _items(node: Node) -> list[Node]:
+    return node.items if isinstance(node, Sequence) else [node]
 
 
 def _value(text: str, why: str) -> Value:
@@ -125,24 +133,27 @@ class CapabilityList(Setting[Items]):
         if present - wanted:
             raise CannotWrite(f"`{self._key}` also lists {', '.join(sorted(present - wanted))}")
         missing = [_value(item.text, item.why) for item in new if capability(item.text) not in present]
-        return self._writer.extend(self._key, missing, lambda text: True)
+        # Beside ALL, no other dropped item is worth repeating where an own list replaces a merged one.
+        return self._writer.extend(self._key, missing, lambda text: self._key == "cap_add" or ALL not in wanted)
 
 
 class NoNewPrivileges(Setting[bool]):
     """`no-new-privileges` in `security_opt`; of opposite items the last one wins (measured)."""
 
-    __slots__ = ("_held", "_index", "_kin", "_writer")
+    __slots__ = ("_count", "_held", "_index", "_kin", "_writer")
 
     def __init__(self, service: Service, readers: Readers, home: Place, kin: str) -> None:
         effective, written, place = False, False, home
         self._held: Held | None = None
         self._index = 0
+        self._count = 0
         for held, node in service.items("security_opt"):
             text = service.read(node) or ""
             if text.replace("=", ":").partition(":")[0].strip() == NO_NEW_PRIVILEGES:
                 effective = text.replace("=", ":").partition(":")[2].strip().lower() != "false"
                 written, place = True, held.layer.file.place(node)
                 self._held = held
+                self._count += 1
                 listed = held.found.node
                 self._index = listed.items.index(node) if isinstance(listed, Sequence) and node in listed.items else 0
         super().__init__(effective, written=written, place=place)
@@ -155,6 +166,8 @@ class NoNewPrivileges(Setting[bool]):
             return ()
         if not new:
             raise CannotWrite("no-new-privileges is never taken away")
+        if self._count > 1:
+            raise CannotWrite("`security_opt` lists no-new-privileges more than once, with opposite values")
         if self._held is not None:
             route = require_route(self._held.found, "security_opt")
             self._writer.may_edit(self._held.layer)
@@ -195,7 +208,7 @@ class Flag(Setting[bool]):
 class TmpfsList(Setting[tuple[Tmpfs, ...]]):
     """`tmpfs`, a list or a single path, each with its options after a colon."""
 
-    __slots__ = ("_writer",)
+    __slots__ = ("_swarm", "_writer")
 
     def __init__(self, service: Service, readers: Readers, home: Place) -> None:
         mounts: list[Tmpfs] = []
@@ -206,12 +219,15 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
                 mounts.append(Tmpfs(path, options))
                 place = held.layer.file.place(node)
         super().__init__(tuple(mounts), written=bool(mounts), place=place)
+        self._swarm = any(service.leaf("deploy", key) is not None for key in _SWARM_ONLY)
         self._writer = _Writer(service, readers)
 
     def to(self, new: tuple[Tmpfs, ...]) -> tuple[Change, ...]:
         """Add the mounts whose path is not mounted yet; written ones stay as they are."""
         present = {mount.path for mount in self.effective}
         missing = [_value(f"{m.path}:{m.options}" if m.options else m.path, m.why) for m in new if m.path not in present]
+        if missing and self._swarm:
+            raise CannotWrite("it is deployed to a swarm, which ignores `tmpfs` and would leave nothing writable")
         return self._writer.extend("tmpfs", missing, lambda text: True)
 
 
@@ -279,4 +295,5 @@ def writes_top_level(service: Service, kin: tuple[Service, ...]) -> bool:
             return False
         if any(candidate.scalar(key) is not None for key in ("mem_limit", "cpus", "pids_limit")):
             return True
-    return False
+    # A file of version 2 is for docker-compose 1, the only tool that reads the version: it refuses `deploy` there.
+    return any((text_of(node) or "").startswith("2") for layer in service.layers for node in layer.file.top("version"))

@@ -3,6 +3,7 @@
 from hardener.syntax.yaml.data import expected, plain
 from hardener.syntax.yaml.edit import edits
 from hardener.syntax.yaml.operations import Append, CannotEdit, Commented, Operation, Put, Remove, Value
+from hardener.syntax.yaml.reader import parse
 from hardener.syntax.yaml.tree import (
     Alias,
     Document,
@@ -16,7 +17,6 @@ from hardener.syntax.yaml.tree import (
     YamlError,
     children,
     node_at,
-    parse,
 )
 
 __all__ = [

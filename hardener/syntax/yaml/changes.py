@@ -69,7 +69,7 @@ def _sort_in(change: Change, route: tuple[int | str, ...], operation: Operation)
 
 
 def _pair_index(mapping: Mapping, key: int | str) -> int | None:
-    found = [index for index, pair in enumerate(mapping.pairs) if isinstance(pair.key, Scalar) and pair.key.value == key]
+    found = [index for index, pair in enumerate(mapping.pairs) if type(pair.key) is Scalar and pair.key.value == key]
     if len(found) > 1:
         raise CannotEdit(f"the key {key} is there {len(found)} times")
     return found[0] if found else None
@@ -168,9 +168,9 @@ def nodes_gone(found: Iterable[Change]) -> set[int]:
 
 
 def explicit(text: str, pair: Pair) -> bool:
-    """Whether a pair is written as `? key`, or otherwise than a key and a colon on one line."""
+    """Whether a pair is written otherwise than as a key with a colon behind it on the same line, such as `? key`."""
     key = pair.key
-    if not isinstance(key, (Scalar, Alias)) or "\n" in text[key.outer_start : key.end]:
+    if not isinstance(key, (Scalar, Alias)):
         return True
     at = key.end
     while text[at : at + 1] in (" ", "\t"):

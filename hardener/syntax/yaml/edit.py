@@ -42,16 +42,15 @@ def edits(stream: Stream, operations: Iterable[Operation]) -> list[Edit]:
         raise CannotEdit("the file has other line breaks than LF and CRLF")
     writer = _Writer(stream, nodes_gone(found))
     for change in found:
-        writer.change(change, _Place(None, None, 0))
+        writer.change(change, _Place(None, None))
     return writer.pieces.edits()
 
 
 class _Place(NamedTuple):
-    """Where a node stands: in which collection, in which pair of it, and how deep."""
+    """Where a node stands: in which collection and in which pair of it."""
 
     parent: Mapping | Sequence | None
     pair: Pair | None
-    depth: int
 
 
 class _Writer:
@@ -77,15 +76,17 @@ class _Writer:
         for index, child in change.children.items():
             if not child.removed:
                 pair = self.pair(node, index)
-                self.change(child, _Place(node, pair, place.depth + 1))  # type: ignore[arg-type]
+                self.change(child, _Place(node, pair))  # type: ignore[arg-type]
         removed = sorted(index for index, child in change.children.items() if child.removed)
         for index in removed:
             self.refuse_needed_anchor(change.children[index].node)
         if isinstance(node, (Mapping, Sequence)) and (removed or change.added or change.appended):
             if len(removed) == (len(node.pairs) if isinstance(node, Mapping) else len(node.items)) > 0:
                 raise CannotEdit("nothing would be left: remove the whole of it instead")
-            if node.flow:
-                brackets.change(self.text, self.pieces, node, removed, change.added, change.appended, self.style, place.depth)
+            if node.flow and node.tag is None and self.better_as_block(node, change, place):
+                self.replace(node, _joined(change), place)
+            elif node.flow:
+                brackets.change(self.text, self.pieces, node, removed, change.added, change.appended, self.style)
             else:
                 for index in removed:
                     self.remove(node, index)
@@ -93,6 +94,13 @@ class _Writer:
                     self.add_pairs(node, change.added, place)
                 elif isinstance(node, Sequence) and change.appended:
                     self.add_items(node, change.appended, place)
+
+    def better_as_block(self, node: Mapping | Sequence, change: Change, place: _Place) -> bool:
+        """Whether empty brackets should give way to block style: for the sake of comments, or of a line that stays short."""
+        if node.end - node.start > 2 or place.parent is None or place.parent.flow:
+            return False
+        new = _joined(change)
+        return new.commented() or column_of(self.text, node.start) + len(render.flow(new, self.style)) > 80
 
     def pair(self, node: Node, index: int) -> Pair | None:
         """The pair at an index of a mapping that may be passed through; None in a sequence."""
@@ -118,7 +126,7 @@ class _Writer:
             force_keys=keys_quoted(mapping),
         )
         lines = [line for key, new in added.items() for line in render.pair_lines(key, new, column, style)]
-        self.insert_lines(past_comments(self.text, self.behind(last.value), column), lines, place.depth)
+        self.insert_lines(past_comments(self.text, self.behind(last.value), column), lines)
 
     def add_items(self, sequence: Sequence, items: list[New], place: _Place) -> None:
         """New items behind the last one that stays."""
@@ -134,7 +142,7 @@ class _Writer:
         lines = [line for item in items for line in render.item_lines(item, column, style)]
         # Below dashes in the column of the keys, a comment in that column belongs to the next key.
         shared = place.pair is not None and column_of(self.text, place.pair.key.outer_start) == column
-        self.insert_lines(past_comments(self.text, self.behind(last), column + shared), lines, place.depth)
+        self.insert_lines(past_comments(self.text, self.behind(last), column + shared), lines)
 
     def own_column(self, start: int) -> int:
         """The column of a block collection, if only spaces and dashes stand before it."""
@@ -156,10 +164,10 @@ class _Writer:
             node = next(child for child in reversed(inside) if id(child) not in self.gone)
         return node
 
-    def insert_lines(self, at: int, lines: list[str], depth: int) -> None:
+    def insert_lines(self, at: int, lines: list[str]) -> None:
         """New lines below the line that ends at `at`."""
         newline = newline_at(self.text, at)
-        self.pieces.insert(at, "".join(newline + line for line in lines), depth)
+        self.pieces.insert(at, "".join(newline + line for line in lines))
 
     # Replacing
 
@@ -187,7 +195,7 @@ class _Writer:
                 text = " " + text
                 if node.start == node.end and not behind:
                     end = blank
-            self.pieces.replace(start, end, text + ("" if behind else render.comment(new)), place.depth)
+            self.pieces.replace(start, end, text + ("" if behind else render.comment(new)))
             return
         self.replace_by_block(start, end, behind, new, place)
 
@@ -203,8 +211,8 @@ class _Writer:
             inner = column + (style.offset if isinstance(new.value, list) else style.step)
             note = "" if behind else render.comment(new)
             if start < end or note:
-                self.pieces.replace(start, end, note, place.depth)
-            self.insert_lines(past_comments(self.text, end, max(inner, column + 1)), lines, place.depth)
+                self.pieces.replace(start, end, note)
+            self.insert_lines(past_comments(self.text, end, max(inner, column + 1)), lines)
             return
         if behind or not isinstance(place.parent, Sequence):
             raise CannotEdit("a comment stands where the new value would begin")
@@ -215,7 +223,7 @@ class _Writer:
         if self.text[dash : dash + 1] != "-" or start != dash + 1:
             raise CannotEdit("the item does not begin right behind its dash")
         first = lines[0].lstrip(" ")[1:]
-        self.pieces.replace(start, line_end(self.text, end), newline.join([first, *lines[1:]]), place.depth)
+        self.pieces.replace(start, line_end(self.text, end), newline.join([first, *lines[1:]]))
 
     def replace_in_flow(self, node: Node, new: New, place: _Place) -> None:
         """A new value between brackets."""
@@ -224,10 +232,8 @@ class _Writer:
         style = brackets.style_in(self.text, place.parent, self.style)
         text = render.flow(new, style) if isinstance(new.value, (list, dict)) else self.similar(node, new, flow=True, style=style)
         if node.start == node.end:
-            if self.text[node.start - 1] != ":":
-                raise CannotEdit("the key has no colon")
             text = " " + text
-        self.pieces.replace(node.start, node.end, text, place.depth)
+        self.pieces.replace(node.start, node.end, text)
 
     def similar(self, node: Node, new: New, *, flow: bool = False, style: render.Style | None = None) -> str:
         """A value that fits on the line, in the quotes of the scalar that stood there."""
@@ -287,7 +293,7 @@ class _Writer:
             start = self.dash(parent, nodes[index])
         leaf = _last_of_all(nodes[index])
         end = content_end(text, leaf)
-        if isinstance(leaf, Scalar) and leaf.style in ("|", ">") and text[end:leaf.end].strip():
+        if isinstance(leaf, Scalar) and leaf.style in ("|", ">") and text[end : leaf.end].strip():
             raise CannotEdit("the end of a block scalar is not clear")
         comment_behind(text, end)
         if text[line_start(text, start) : start].strip(" "):
@@ -310,7 +316,7 @@ class _Writer:
             self.pair(parent, 1)
         if text[line_end(text, end) : following].strip():
             raise CannotEdit("a comment stands below what would be removed")
-        self.pieces.replace(start, following, "", 0)
+        self.pieces.replace(start, following, "")
 
     def refuse_to_feed(self, leaf: Node, behind: int, column: int) -> None:
         """Refuse where lines behind a removed one would become part of the block scalar before it."""
@@ -357,6 +363,13 @@ class _Writer:
             lost = lost or "#" in text[at:end]
         if lost:
             raise CannotEdit("a comment inside the old value would be lost")
+
+
+def _joined(change: Change) -> New:
+    """What is added to an empty collection, as one value."""
+    new = New({})
+    new.value = change.appended if isinstance(change.node, Sequence) else change.added
+    return new
 
 
 def _leaves(node: Node) -> Iterable[Node]:

@@ -41,7 +41,6 @@ def change(
     added: dict[str, New],
     appended: list[New],
     style: render.Style,
-    depth: int,
 ) -> None:
     """Take elements out of a flow collection and put new ones at its end. Raises `CannotEdit` where comments are in the way."""
     if text[node.start] not in "{[":
@@ -59,7 +58,7 @@ def change(
     if removed:
         (_remove_lines if lines else _remove_inline)(text, pieces, node, spans, removed)
     if new:
-        (_add_lines if lines else _add_inline)(text, pieces, node, spans, removed, new, style, depth)
+        (_add_lines if lines else _add_inline)(text, pieces, node, spans, removed, new, style)
 
 
 def _spans(node: Mapping | Sequence) -> list[tuple[int, int]]:
@@ -73,7 +72,7 @@ def _fill(text: str, pieces: Pieces, node: Mapping | Sequence, new: list[str], s
     if inside.strip():
         raise CannotEdit("a comment stands between the brackets")
     padding = style.padding or (" " if inside == " " and isinstance(node, Mapping) else "")
-    pieces.replace(node.start, node.end, f"{text[node.start]}{padding}{style.comma.join(new)}{padding}{text[node.end - 1]}", 0)
+    pieces.replace(node.start, node.end, f"{text[node.start]}{padding}{style.comma.join(new)}{padding}{text[node.end - 1]}")
 
 
 def _one_per_line(text: str, node: Mapping | Sequence, spans: list[tuple[int, int]]) -> bool:
@@ -101,7 +100,6 @@ def _add_lines(
     removed: list[int],
     new: list[str],
     style: render.Style,
-    depth: int,
 ) -> None:
     start, end = spans[-1]
     comma = _comma_behind(text, end, node.end - 1)
@@ -109,10 +107,10 @@ def _add_lines(
     newline = newline_at(text, end)
     lines = ",".join(newline + indent + element for element in new)
     if comma == -1:
-        pieces.insert(end, ",", depth + 1)
-        pieces.insert(line_end(text, end), lines, depth)
+        pieces.insert(end, ",")
+        pieces.insert(line_end(text, end), lines)
     else:
-        pieces.insert(line_end(text, comma), lines + ",", depth)
+        pieces.insert(line_end(text, comma), lines + ",")
 
 
 def _add_inline(
@@ -123,7 +121,6 @@ def _add_inline(
     removed: list[int],
     new: list[str],
     style: render.Style,
-    depth: int,
 ) -> None:
     last = max(index for index in range(len(spans)) if index not in removed)
     comma = _comma_behind(text, spans[-1][1], node.end - 1)
@@ -133,9 +130,9 @@ def _add_inline(
         if between.strip() == "," and between[0] == "," and "\n" in between:
             separator = between
     if comma == -1:
-        pieces.insert(spans[last][1], "".join(separator + element for element in new), depth)
+        pieces.insert(spans[last][1], "".join(separator + element for element in new))
     else:
-        pieces.insert(comma + 1, separator[1:] + separator.join(new) + ",", depth)
+        pieces.insert(comma + 1, separator[1:] + separator.join(new) + ",")
 
 
 def _remove_inline(text: str, pieces: Pieces, node: Mapping | Sequence, spans: list[tuple[int, int]], removed: list[int]) -> None:
@@ -143,7 +140,7 @@ def _remove_inline(text: str, pieces: Pieces, node: Mapping | Sequence, spans: l
     regions = [(spans[0][0], spans[first][0])] if first else []
     regions += [(spans[index - 1][1], spans[index][1]) for index in removed if index > first]
     for start, end in regions:
-        pieces.replace(start, end, "", 0)
+        pieces.replace(start, end, "")
     for index in removed:
         before = spans[index - 1][1] if index else node.start + 1
         behind = spans[index + 1][0] if index + 1 < len(spans) else node.end - 1
@@ -161,4 +158,4 @@ def _remove_lines(text: str, pieces: Pieces, node: Mapping | Sequence, spans: li
     last = max(index for index in range(len(spans)) if index not in removed)
     if last + 1 < len(spans) and _comma_behind(text, spans[-1][1], node.end - 1) == -1:
         comma = _comma_behind(text, spans[last][1], spans[last + 1][0])
-        pieces.replace(comma, comma + 1, "", 0)
+        pieces.replace(comma, comma + 1, "")

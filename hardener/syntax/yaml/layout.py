@@ -10,11 +10,11 @@ class Layout:
     """The habits of a file, by majority of what is written in it.
 
     `step` is the indentation of a mapping in a mapping, `offset` that of a list's dashes below their key, `gap` the width
-    from a dash to its item, `quote` the preferred quote, `flow_lists` whether short lists are written in brackets, `json`
-    whether the text is JSON at heart.
+    from a dash to its item, `quote` the preferred quote, `flow_lists` whether short lists are written in brackets,
+    `flow_quotes` whether the items between brackets stand in quotes, `json` whether the text is JSON at heart.
     """
 
-    __slots__ = ("flow_lists", "gap", "json", "offset", "quote", "step")
+    __slots__ = ("flow_lists", "flow_quotes", "gap", "json", "offset", "quote", "step")
 
     def __init__(self, stream: Stream) -> None:
         text = stream.text
@@ -22,7 +22,7 @@ class Layout:
         offsets: dict[int, int] = {}
         gaps: dict[int, int] = {}
         quotes = {'"': 0, "'": 0}
-        balance = 0
+        balance = in_quotes = 0
         todo = [document.root for document in stream.documents if document.root is not None]
         while todo:
             node = todo.pop()
@@ -33,7 +33,9 @@ class Layout:
             if type(node) is Sequence:
                 if all(type(item) is Scalar for item in node.items):
                     balance += (1 if node.flow else -1) if node.items else 0
-                if not node.flow:
+                if node.flow:
+                    in_quotes += sum(1 if item.style else -1 for item in node.items if type(item) is Scalar)
+                else:
                     gap = gap_of(text, node)
                     if gap:
                         gaps[gap] = gaps.get(gap, 0) + 1
@@ -49,6 +51,7 @@ class Layout:
         self.gap = _most(gaps) or 2
         self.quote = "'" if quotes["'"] > quotes['"'] else '"'
         self.flow_lists = balance > 0
+        self.flow_quotes = in_quotes > 0
         roots = [document.root for document in stream.documents]
         self.json = any(type(root) is Mapping and root.flow and keys_quoted(root) for root in roots)
 
@@ -113,10 +116,10 @@ def column_of(text: str, at: int) -> int:
 
 
 def content_end(text: str, leaf: Node) -> int:
-    """Where the text behind a scalar, alias or flow collection begins, without the line ending of a block scalar.
+    """The end of a scalar, alias or flow collection; of a block scalar, the end of its last line.
 
-    Blank lines at the end of a block scalar belong to it only when it keeps them. Raises `CannotEdit` for a block scalar that ends with
-    the text but not with a line ending, where whatever follows would change it.
+    Blank lines at the end of a block scalar belong to it only when it keeps them. Raises `CannotEdit` for a block scalar
+    that ends with the text but not with a line ending, where whatever follows would change it.
     """
     if not isinstance(leaf, Scalar) or leaf.style not in ("|", ">"):
         return leaf.end

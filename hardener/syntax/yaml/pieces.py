@@ -7,23 +7,22 @@ from hardener.syntax.yaml.layout import line_end, line_start
 
 
 class Pieces:
-    """Edits in the making. At one place the deeper insertion comes first: it belongs to what ends there."""
+    """Edits in the making. What is inserted first at a place comes first: so visit the inside of a value before what follows it."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._inserted: dict[int, list[tuple[int, int, str]]] = {}
+        self._inserted: dict[int, str] = {}
         self._replaced: list[Edit] = []
         self._removed: list[tuple[int, int]] = []
 
-    def insert(self, at: int, text: str, depth: int) -> None:
-        """New text at an offset; `depth` orders it among others at the same place."""
-        here = self._inserted.setdefault(at, [])
-        here.append((-depth, len(here), text))
+    def insert(self, at: int, text: str) -> None:
+        """New text at an offset, behind what is inserted there already."""
+        self._inserted[at] = self._inserted.get(at, "") + text
 
-    def replace(self, start: int, end: int, text: str, depth: int) -> None:
+    def replace(self, start: int, end: int, text: str) -> None:
         """New text in the place of a span."""
         if start == end:
-            self.insert(start, text, depth)
+            self.insert(start, text)
         elif self._text[start:end] != text:
             self._replaced.append(Edit(start, end, text))
 
@@ -35,8 +34,7 @@ class Pieces:
         """All of it, sorted, with what meets at one offset joined."""
         found: list[Edit] = [*self._replaced, *self._merged_removals()]
         by_start = {edit.start: edit for edit in found}
-        for at, texts in self._inserted.items():
-            text = "".join(text for _, _, text in sorted(texts))
+        for at, text in self._inserted.items():
             other = by_start.get(at)
             if other is None:
                 by_start[at] = Edit(at, at, text)

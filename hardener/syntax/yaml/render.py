@@ -10,7 +10,10 @@ from hardener.syntax.yaml.scalars import written
 
 
 class Style(NamedTuple):
-    """The habits to follow at one place. `force` quotes every string, `force_keys` every key."""
+    """The habits to follow at one place.
+
+    `force` quotes every string, `force_keys` every key, `force_items` the items of lists between brackets.
+    """
 
     step: int
     offset: int
@@ -19,6 +22,7 @@ class Style(NamedTuple):
     flow_lists: bool
     force: bool = False
     force_keys: bool = False
+    force_items: bool = False
     colon: str = ": "
     comma: str = ", "
     padding: str = ""
@@ -26,7 +30,16 @@ class Style(NamedTuple):
 
 def style_of(layout: Layout) -> Style:
     """The habits of the file as a whole."""
-    return Style(layout.step, layout.offset, layout.gap, layout.quote, layout.flow_lists, layout.json, layout.json)
+    return Style(
+        layout.step,
+        layout.offset,
+        layout.gap,
+        '"' if layout.json else layout.quote,
+        layout.flow_lists,
+        force=layout.json,
+        force_keys=layout.json,
+        force_items=layout.flow_quotes,
+    )
 
 
 def inline(new: New, style: Style) -> bool:
@@ -44,7 +57,8 @@ def flow(new: New, style: Style) -> str:
     """A value in flow style, comments dropped."""
     value = new.value
     if isinstance(value, list):
-        return f"[{style.comma.join(flow(item, style) for item in value)}]"
+        items = style._replace(force=style.force or style.force_items)
+        return f"[{style.comma.join(flow(item, items) for item in value)}]"
     if isinstance(value, dict):
         inside = style.comma.join(flow_pair(key, item, style) for key, item in value.items())
         return f"{{{style.padding}{inside}{style.padding}}}" if value else "{}"

@@ -1,0 +1,138 @@
+"""The typer application: help, completion and every mistake on the command line. Understands, and does nothing else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature
+from typing import Annotated, Any, Literal
+
+import typer
+
+from hardener.cli.options import CHOICE, COMMANDS, FLAG, LIST, OPTIONS, Invocation, Option
+
+PROGRAM = "harden"
+_HELP = """Rewrite Compose files and Dockerfiles so that they run with the least privilege that still works.
+
+Without an option: report what is found, what would be changed, and why that is safe. Nothing is written."""
+_EPILOG = """[bold]Examples[/bold]
+harden                            report on everything below this folder
+harden --diff docker/             show the fixes; pipe them into `git apply`
+harden --write compose.yaml       write them
+harden --check --fail-on medium   one line per finding, for CI
+harden --diff --stdin-filename compose.yaml - < compose.yaml
+
+[bold]Other commands[/bold] (as the first word; write ./rules for a folder of that name)
+harden rules                      list the hazards
+harden explain RULE               explain one
+
+[bold]Exit codes[/bold]
+0   nothing to do, or all written
+1   a fix would be applied, or a finding remains (see --fail-on)
+2   something could not be read or edited, or the command line is wrong
+3   a mistake of ours"""
+
+#: What the command line asks for: run it for the exit code.
+Action = Callable[[], int]
+
+
+def understand(arguments: Sequence[str], run: Callable[[Invocation], int]) -> Action | int:
+    """The action that the arguments ask for, or the exit code where help, completion or an error answered them."""
+    chosen: list[Action] = []
+    completing, first = _completing(arguments)
+    application = _commands(chosen) if first in COMMANDS else _main(chosen, run)
+    try:
+        application([] if completing else list(arguments), prog_name=PROGRAM)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0 if end.code is None else 2
+        return chosen[0] if chosen and not code else code
+    return chosen[0]
+
+
+def _completing(arguments: Sequence[str]) -> tuple[bool, str]:
+    """Whether a shell asks for completions, and the first word after the program's name."""
+    if "_HARDEN_COMPLETE" not in os.environ:
+        return False, arguments[0] if arguments else ""
+    words = (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS") or "").split()
+    # While it is still being typed, it is for the main command to complete.
+    return True, words[1] if len(words) > 2 or (len(words) == 2 and os.environ.get("COMP_CWORD") == "2") else ""
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, **settings)
+
+
+def _main(chosen: list[Action], run: Callable[[Invocation], int]) -> typer.Typer:
+    application = _typer(context_settings={"help_option_names": ["-h", "--help"]})
+
+    def harden(paths: list[str], **values: Any) -> None:
+        lists = {option.field for option in OPTIONS if option.kind == LIST}
+        settled: dict[str, Any] = {field: tuple(value or ()) if field in lists else value for field, value in values.items()}
+        chosen.append(lambda: run(Invocation(tuple(paths or ()), **settled)))
+
+    harden.__signature__ = Signature([_paths(), *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
+    harden.__annotations__ = {}
+    application.command(help=_HELP, epilog=_EPILOG)(harden)
+    return application
+
+
+def _paths() -> Parameter:
+    about = "Files and folders; - is standard input. Default: this folder."
+    argument = typer.Argument(metavar="PATHS", help=about, autocompletion=_first_words)
+    return Parameter("paths", Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Annotated[list[str], argument])
+
+
+def _parameter(option: Option) -> Parameter:
+    default = list(option.default) if option.kind == LIST else option.default
+    return Parameter(option.field, Parameter.KEYWORD_ONLY, default=default, annotation=_annotation(option))
+
+
+def _annotation(option: Option) -> Any:
+    kind: Any = {FLAG: bool, LIST: list[str]}.get(option.kind, str)
+    if option.kind == CHOICE:
+        kind = Literal[option.choices]
+    completion = _rule_ids if option.metavar == "RULE" else None
+    return Annotated[
+        kind,
+        typer.Option(
+            option.flag,
+            help=option.help,
+            metavar=option.metavar or None,
+            rich_help_panel=option.panel,
+            autocompletion=completion,
+            show_default=option.kind == CHOICE,
+        ),
+    ]
+
+
+def _commands(chosen: list[Action]) -> typer.Typer:
+    application = _typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+
+    @application.command(help="List the hazards that harden knows.")
+    def rules() -> None:
+        from hardener.cli import rules as command
+
+        chosen.append(command.run)
+
+    # What typer is to read must be objects by now: the names here are local.
+    rule_argument = typer.Argument(help="The id of a rule; `harden rules` lists them.", autocompletion=_rule_ids)
+
+    def explain(rule: str) -> None:
+        from hardener.cli import explain as command
+
+        chosen.append(lambda: command.run(rule))
+
+    explain.__annotations__["rule"] = Annotated[str, rule_argument]
+    application.command(help="Explain one hazard: what it is, why it matters, and what the repair does.")(explain)
+    return application
+
+
+def _first_words(incomplete: str) -> list[str]:
+    """Commands; the shell adds files itself where this is empty."""
+    return [command for command in COMMANDS if incomplete and command.startswith(incomplete)]
+
+
+def _rule_ids(incomplete: str) -> list[str]:
+    from hardener.rules import load
+
+    return [rule.id for rule in load() if rule.id.startswith(incomplete)]

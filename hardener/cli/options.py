@@ -1,0 +1,110 @@
+"""The options of `harden [PATHS]`: one table, and a parser that is fast because it gives up early.
+
+The table also makes the typer command in `hardener.cli.app`, which takes over whenever this parser is in doubt:
+for help, for completion, and for every mistake, so that mistakes are explained in one place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+#: Words that are commands when they come first; `./rules` is a folder of that name.
+COMMANDS = ("rules", "explain")
+
+FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
+MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"
+
+
+class Option(NamedTuple):
+    """One option: its field in `Invocation`, its flag, what it takes, and what help says about it."""
+
+    field: str
+    flag: str
+    kind: str
+    help: str
+    panel: str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    default: Any = False
+
+
+OPTIONS: tuple[Option, ...] = (
+    Option("diff", "--diff", FLAG, "Print the fixes as a unified diff, for `git apply`.", MODE_PANEL),
+    Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
+    Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
+    Option("unsafe_fixes", "--unsafe-fixes", FLAG, "Also apply fixes whose evidence is incomplete: test after it.", RULE_PANEL),
+    Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
+    Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
+    Option(
+        "fail_on",
+        "--fail-on",
+        CHOICE,
+        "End with 1 when a finding of this severity remains that no fix removes.",
+        RULE_PANEL,
+        choices=("low", "medium", "high", "critical", "never"),
+        default="high",
+    ),
+    Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=("text", "json"), default="text"),
+    Option(
+        "stdin_filename", "--stdin-filename", TEXT, "The name of standard input (path `-`).", OUTPUT_PANEL, "NAME", default=""
+    ),
+    Option(
+        "color",
+        "--color",
+        CHOICE,
+        "When to use colour; `auto` means on a terminal, unless NO_COLOR is set.",
+        OUTPUT_PANEL,
+        choices=("auto", "always", "never"),
+        default="auto",
+    ),
+    Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
+)
+
+
+class Invocation(NamedTuple):
+    """A command line, understood. The fields are those of the table, and the paths."""
+
+    paths: tuple[str, ...] = ()
+    diff: bool = False
+    write: bool = False
+    check: bool = False
+    unsafe_fixes: bool = False
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    fail_on: str = "high"
+    format: str = "text"
+    stdin_filename: str = ""
+    color: str = "auto"
+    version: bool = False
+
+
+def parse(arguments: Sequence[str]) -> Invocation | None:
+    """What a plain command line says, or None where typer has to look at it."""
+    if arguments and arguments[0] in COMMANDS:
+        return None
+    table = {option.flag: option for option in OPTIONS}
+    values: dict[str, Any] = {}
+    paths: list[str] = []
+    waiting = iter(arguments)
+    for word in waiting:
+        if word == "--":
+            paths += waiting
+        elif not word.startswith("-") or word == "-":
+            paths.append(word)
+        else:
+            flag, equals, value = word.partition("=")
+            option = table.get(flag)
+            if option is None or (option.kind == FLAG and equals):
+                return None
+            if option.kind == FLAG:
+                values[option.field] = True
+                continue
+            if not equals:
+                value = next(waiting, "-")
+                if value.startswith("-"):
+                    return None
+            values[option.field] = (*values.get(option.field, ()), value) if option.kind == LIST else value
+    if any(option.choices and values.get(option.field, option.default) not in option.choices for option in OPTIONS):
+        return None
+    return Invocation(tuple(paths), **values)

@@ -1,0 +1,126 @@
+"""`harden [PATHS]`: find, judge, then report, show a diff or write. Knows the order of steps, nothing of hazards."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hardener import source
+from hardener.cli.exits import exit_code
+from hardener.cli.options import Invocation
+from hardener.cli.terminal import emit, has_colour, say, width
+from hardener.discover import STDIN, discover, from_stdin
+from hardener.errors import UsageError
+from hardener.pipeline import Request
+from hardener.pipeline import run as judge
+from hardener.report import FileChange, Report, Status, Trouble
+
+REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
+
+
+def run(invocation: Invocation) -> int:
+    """Do what the command line asks for and return the exit code. Raises `UsageError` for what does not go together."""
+    mode = _mode(invocation)
+    request, troubles = _request(invocation)
+    report = judge(request)
+    report = report._replace(troubles=(*troubles, *report.troubles))
+    from_standard_input = STDIN in invocation.paths
+    if mode == WRITE and not from_standard_input:
+        report = write(report)
+    if mode == WRITE and from_standard_input:
+        changed = report.changes[0].after if report.changes else request.files[0].text
+        if changed is not None:
+            emit(changed.to_bytes())
+        _say_summary(report, written=True)
+    elif mode == DIFF:
+        from hardener.render.diff import coloured, is_outside, unified
+
+        data = unified(report.changes, os.getcwd())
+        emit(coloured(data) if has_colour(invocation.color) else data)
+        _say_summary(report, outside=[change for change in report.changes if is_outside(change, os.getcwd())])
+    elif invocation.format == "json":
+        from hardener.render.json import render as render_json
+
+        emit(render_json(report, os.getcwd(), written=mode == WRITE).encode("utf-8"))
+    else:
+        from hardener.render.text import Style, render
+        from hardener.rules import load
+
+        style = Style(width(), has_colour(invocation.color), written=mode == WRITE, brief=mode == CHECK)
+        say(render(report, load(), style), error=False)
+    return exit_code(report, mode, invocation.fail_on)
+
+
+def write(report: Report) -> Report:
+    """Write every changed file, and return the report of what was really written.
+
+    A file that is no longer what it was when it was read stays as it is; so does one that cannot be written.
+    """
+    written: list[FileChange] = []
+    failed: dict[str, Trouble] = {}
+    for change in report.changes:
+        name = change.before.path
+        try:
+            with open(change.location, "rb") as file:
+                now = file.read(source.MAX_BYTES + 1)
+            if now != change.before.to_bytes():
+                failed[name] = Trouble(name, 0, "it was changed by something else meanwhile; left as it is", "run harden again")
+                continue
+            source.write(change.location, change.after.to_bytes())
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            failed[name] = Trouble(name, 0, f"it cannot be written: {reason}", "check the permissions of the file and its folder")
+        else:
+            written.append(change)
+    outcomes = tuple(
+        outcome._replace(status=Status.FAILED, why=failed[outcome.finding.place.path].reason)
+        if outcome.status is Status.APPLIED and outcome.finding.place.path in failed
+        else outcome
+        for outcome in report.outcomes
+    )
+    return report._replace(outcomes=outcomes, changes=tuple(written), troubles=(*report.troubles, *failed.values()))
+
+
+def _mode(invocation: Invocation) -> str:
+    modes = [mode for mode in (DIFF, WRITE, CHECK) if getattr(invocation, mode)]
+    if len(modes) > 1:
+        raise UsageError(f"--{modes[0]} and --{modes[1]} do not go together")
+    mode = modes[0] if modes else REPORT
+    has_stdin = STDIN in invocation.paths
+    if has_stdin and len(invocation.paths) > 1:
+        raise UsageError("`-` (standard input) does not go together with other paths")
+    if invocation.stdin_filename and not has_stdin:
+        raise UsageError("--stdin-filename needs the path `-`")
+    if invocation.format == "json" and mode == DIFF:
+        raise UsageError("--diff prints a diff; `harden --format json` has it in its report, as `changes`")
+    if invocation.format == "json" and mode == WRITE and has_stdin:
+        raise UsageError("`--write -` prints the hardened text, so that --format json has no place to go")
+    return mode
+
+
+def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
+    select = ignore = frozenset[str]()
+    if invocation.select or invocation.ignore:
+        from hardener.cli.known import rule_ids
+
+        select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
+        if invocation.select and not select - ignore:
+            raise UsageError("--select and --ignore leave no rule")
+    if STDIN in invocation.paths:
+        if sys.stdin is None:
+            raise UsageError("standard input is closed")
+        found, troubles = [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], list[Trouble]()
+    else:
+        found, troubles = discover(invocation.paths or (".",))
+    return Request(tuple(found), invocation.unsafe_fixes, select, ignore), troubles
+
+
+def _say_summary(report: Report, *, written: bool = False, outside: list[FileChange] | None = None) -> None:
+    """What belongs on standard error beside a diff or a text: what was in the way, and the counts."""
+    from hardener.render.summary import clean, problems, summary
+
+    for line in problems(report):
+        say(f"harden: {line}")
+    for change in outside or ():
+        say(f"harden: {clean(change.before.path)} is not below this folder: `git apply` takes its part only in a folder above it")
+    say(f"harden: {summary(report, written=written)}")

@@ -1,0 +1,322 @@
+"""A stage of a Dockerfile as a container's beginning: base, user, start, files and commands. Knows no rule."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+from hardener.facts.accounts import NewUser, created, installed
+from hardener.facts.image import ImageReference, parse_image
+from hardener.finding import Place
+from hardener.source import Source
+from hardener.syntax import shell
+from hardener.syntax.dockerfile import Dockerfile, Instruction, Stage
+from hardener.syntax.dockerfile.variables import base_of, parent, resolve
+
+#: Gives the text of a file of the build context, or None.
+ReadContext = Callable[[str], "str | None"]
+
+_ROOT = frozenset(("", "0", "root"))
+_SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh"))
+_RUNNERS = frozenset(("exec", "tini", "dumb-init", "catchsegv", "nice", "env", "time", "stdbuf", "nohup", "command"))
+
+
+class Run(NamedTuple):
+    """One command of a RUN; its words are resolved, with None for those that the file does not tell."""
+
+    item: Instruction
+    stage: Stage
+    name: str
+    arguments: tuple[str | None, ...]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The arguments; an unknown one is a `?`."""
+        return tuple("?" if argument is None else argument for argument in self.arguments)
+
+
+class Start(NamedTuple):
+    """A command that the container begins with, as far as it is known: from CMD, ENTRYPOINT or a script that they run."""
+
+    words: tuple[str, ...]
+    #: "" for the Dockerfile itself, else the script's path in the build context.
+    script: str
+
+    @property
+    def name(self) -> str:
+        """The program without its folder."""
+        return self.words[0].rpartition("/")[2]
+
+
+class User(NamedTuple):
+    """A USER instruction; `text` has variables put in, None where the file does not tell them."""
+
+    item: Instruction
+    stage: Stage
+    text: str | None
+
+    @property
+    def is_root(self) -> bool | None:
+        """Whether it is root; None when unknown."""
+        return None if self.text is None else self.text.partition(":")[0] in _ROOT
+
+
+class DockerStage:
+    """A stage with all that it builds upon.
+
+    `runs` says whether containers are started from it; `started_by` names what gives it a command from outside, such as a
+    Compose service. `chain` is the stages from the outermost base to this one.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        dockerfile: Dockerfile,
+        stage: Stage | None = None,
+        *,
+        runs: bool | None = None,
+        started_by: str = "",
+        read_context: ReadContext | None = None,
+    ) -> None:
+        self.source = source
+        self.dockerfile = dockerfile
+        self.stage = dockerfile.stages[-1] if stage is None else stage
+        self.runs = self.stage is dockerfile.stages[-1] if runs is None else runs
+        self.started_by = started_by
+        self._read_context = read_context
+        chain = [self.stage]
+        above = parent(self.stage)
+        while above is not None:
+            chain.insert(0, above)
+            above = parent(above)
+        self.chain = tuple(chain)
+
+    @property
+    def key(self) -> str:
+        """The stage within its file, stable while instructions come and go."""
+        return f"{self.source.path}#{self.stage.index}"
+
+    @property
+    def subject(self) -> str:
+        """What people call the stage."""
+        if self.stage.name:
+            return self.stage.name
+        return "image" if len(self.dockerfile.stages) == 1 else f"stage {self.stage.index}"
+
+    def place(self, item: Instruction) -> Place:
+        """Where an instruction stands."""
+        return Place(self.source.path, *self.source.position(item.start))
+
+    def at(self, item: Instruction) -> str:
+        """Where an instruction stands, as the source of evidence."""
+        return f"{self.source.path}:{item.line}"
+
+    @property
+    def from_item(self) -> Instruction:
+        """The stage's own FROM."""
+        return self.dockerfile.instructions[self.stage.first]
+
+    @cached_property
+    def base_text(self) -> str | None:
+        """The image that everything begins from, with variables put in; None when unknown."""
+        return base_of(self.chain[0])
+
+    @cached_property
+    def image(self) -> ImageReference | None:
+        """The same as a reference; None for `scratch` and for what is no reference."""
+        return parse_image(self.base_text) if self.base_text and self.base_text != "scratch" else None
+
+    @cached_property
+    def items(self) -> tuple[tuple[Stage, Instruction], ...]:
+        """All instructions that make the image, in order, without the FROMs."""
+        return tuple((stage, item) for stage in self.chain for item in stage.instructions[1:])
+
+    def own(self, *keywords: str) -> list[Instruction]:
+        """The stage's own instructions with these keywords."""
+        return [item for item in self.stage.instructions if item.keyword in keywords]
+
+    def resolve(self, text: str, stage: Stage, before: int | None = None) -> str | None:
+        """Text with variables put in, as the stage has them before an instruction."""
+        return resolve(self.dockerfile, text, before, stage)
+
+    @cached_property
+    def users(self) -> tuple[User, ...]:
+        """Every USER on the way, in order."""
+        return tuple(
+            User(item, stage, self.resolve(item.arguments, stage, item.index)) for stage, item in self.items if item.keyword == "USER"
+        )
+
+    @cached_property
+    def workdir(self) -> str | None:
+        """The working directory at the end; None when unknown."""
+        return self.workdir_before(None)
+
+    def workdir_before(self, limit: Instruction | None) -> str | None:
+        """The working directory before an instruction; None when unknown. A base image's own is taken for `/`."""
+        current: str | None = "/"
+        for stage, item in self.items:
+            if item is limit:
+                break
+            if item.keyword == "WORKDIR":
+                path = self.resolve(item.arguments, stage, item.index)
+                current = None if path is None or (current is None and not path.startswith("/")) else posixpath.join(current or "/", path)
+        return posixpath.normpath(current) if current else None
+
+    def last(self, keyword: str) -> Instruction | None:
+        """The last instruction of a keyword, wherever it stands in the chain."""
+        found = [item for _, item in self.items if item.keyword == keyword]
+        return found[-1] if found else None
+
+    @cached_property
+    def volumes(self) -> tuple[tuple[str, Instruction], ...]:
+        """The paths of VOLUME as far as they are known."""
+        found = []
+        for stage, item in self.items:
+            if item.keyword == "VOLUME":
+                for value in item.values:
+                    path = value if item.is_json and "$" not in value else self.resolve(value, stage, item.index)
+                    if path:
+                        found.append((path, item))
+        return tuple(found)
+
+    @cached_property
+    def commands(self) -> tuple[Run, ...]:
+        """The commands of every RUN, in order."""
+        found = []
+        for stage, item in self.items:
+            if item.keyword == "RUN":
+                for command in _commands_of(item):
+                    if command and command[0].text:
+                        words = [self._word(word, stage, item) for word in command]
+                        found.append(Run(item, stage, (words[0] or "?").rpartition("/")[2], tuple(words[1:])))
+        return tuple(found)
+
+    def _word(self, word: shell.Word, stage: Stage, item: Instruction) -> str | None:
+        if not word.expands:
+            return word.text
+        if "$(" in word.text or "'" in word.text or '"' in word.text:
+            return None
+        return self.resolve(word.text, stage, item.index)
+
+    @cached_property
+    def packages(self) -> frozenset[str]:
+        """Packages that are installed on the way."""
+        return frozenset(package for run in self.commands for package in installed(run.name, run.known))
+
+    @cached_property
+    def new_users(self) -> tuple[tuple[NewUser, Run], ...]:
+        """Users and groups that are created on the way."""
+        found = ((created(run.name, run.known), run) for run in self.commands)
+        return tuple((user, run) for user, run in found if user is not None)
+
+    @cached_property
+    def starts(self) -> tuple[Start, ...]:
+        """What the container begins with: the commands of ENTRYPOINT and CMD, and of the scripts that they run."""
+        found: list[Start] = []
+        entrypoint, cmd = self.last("ENTRYPOINT"), self.last("CMD")
+        if entrypoint is not None and not entrypoint.values:
+            entrypoint = None
+        words = list(entrypoint.values) if entrypoint is not None and entrypoint.is_json else []
+        if entrypoint is not None and not entrypoint.is_json:
+            found += _script_starts(entrypoint.arguments, "")
+        elif cmd is not None and cmd.is_json:
+            words += cmd.values
+        elif cmd is not None and not entrypoint:
+            found += _script_starts(cmd.arguments, "")
+        elif cmd is not None:
+            found += [Start(tuple(words), ""), *_script_starts(cmd.arguments, "")]
+            words = []
+        found += _unwrapped(words)
+        for start in tuple(found):
+            path, text = self._script(start)
+            if text is not None:
+                found += _script_starts(text, path)
+        return tuple(start for start in found if start.words and start.words[0])
+
+    @cached_property
+    def unread_scripts(self) -> tuple[str, ...]:
+        """Scripts of the build context that the container begins with, and that could not be read."""
+        unread = []
+        for start in self.starts:
+            path, text = self._script(start)
+            if path and text is None and not start.script:
+                unread.append(path)
+        return tuple(dict.fromkeys(unread))
+
+    def _script(self, start: Start) -> tuple[str, str | None]:
+        """The path in the build context of the script that a command runs, and its text; an empty path for a program."""
+        if start.script:
+            return "", None
+        words = [word for word in start.words if not word.startswith("-")]
+        while words and (words[0].rpartition("/")[2] in _SHELLS or words[0].rpartition("/")[2] in _RUNNERS):
+            words = words[1:]
+        if not words or not words[0]:
+            return "", None
+        target = words[0]
+        if not target.startswith("/") and (target.startswith("./") or target.endswith(".sh")):
+            target = posixpath.normpath(posixpath.join(self.workdir or "/", target))
+        for path in self._copied_from(target):
+            if self._read_context is not None and not path.startswith(".."):
+                text = self._read_context(path)
+                if text is not None:
+                    return path, text if text.startswith("#!") and "sh" in text[:40] else None
+            if path.endswith(".sh") or "entrypoint" in posixpath.basename(path):
+                return path, None
+        return "", None
+
+    def _copied_from(self, target: str) -> Iterator[str]:
+        """Which paths of the build context may have become a path of the image; the last COPY first."""
+        for _, item in reversed(self.items):
+            if item.keyword not in ("COPY", "ADD") or item.flag("from") is not None:
+                continue
+            *sources, to = item.values
+            into = posixpath.normpath(posixpath.join(self.workdir_before(item) or "/", to))
+            for source in sources:
+                name = posixpath.basename(source.rstrip("/"))
+                if posixpath.basename(target) == name and target in (into, posixpath.join(into, name), name):
+                    yield posixpath.normpath(source)
+                elif into == target:
+                    yield posixpath.normpath(source)
+                elif target.startswith(into.rstrip("/") + "/") and "*" not in source and "$" not in source and "." not in name[1:]:
+                    yield posixpath.normpath(posixpath.join(source, posixpath.relpath(target, into)))
+
+
+def _commands_of(item: Instruction) -> Iterator[tuple[shell.Word, ...]]:
+    if item.is_json:
+        words = item.values
+        if len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS and words[1] in ("-c", "-lc", "-ec", "-xc"):
+            yield from (command.words for command in shell.commands(words[2]))
+        else:
+            yield tuple(shell.Word(word, False, 0, 0) for word in words)
+        return
+    yield from (command.words for command in shell.commands(item.arguments))
+    for document in item.heredocs:
+        if item.arguments.startswith("<<") and item.arguments.split()[0].strip("<-'\"") == document.name:
+            yield from (command.words for command in shell.commands(document.content))
+
+
+def _unwrapped(words: list[str]) -> list[Start]:
+    """An exec-form command; the script of `sh -c` is taken apart."""
+    if len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS and words[1].startswith("-") and words[1].endswith("c"):
+        return _script_starts(words[2], "")
+    return [Start(tuple(_without_runner(words)), "")] if words else []
+
+
+def _script_starts(script: str, path: str) -> list[Start]:
+    found = []
+    for command in shell.commands(script):
+        words = _without_runner([word.text for word in command.words])
+        if words:
+            found.append(Start(tuple(words), path))
+    return found
+
+
+def _without_runner(words: list[str]) -> list[str]:
+    """The command behind `exec`, `tini --` and their kin."""
+    while len(words) > 1 and words[0].rpartition("/")[2] in _RUNNERS:
+        words = words[1:]
+        while len(words) > 1 and (words[0].startswith("-") or "=" in words[0]):
+            words = words[1:]
+    return words

@@ -1,0 +1,277 @@
+"""What a stage of a Dockerfile needs to keep working: how it starts, what it writes, whether it must be root. Knows no rule."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from hardener.facts.dockerfile import DockerStage, Run, Start
+from hardener.finding import Evidence, Strength
+from hardener.needs.bases import Base, find_base
+
+#: The families beside those of `bases.toml`.
+SCRATCH, WINDOWS, UNKNOWN = "scratch", "windows", ""
+
+_STEP_DOWN = frozenset("gosu su-exec setpriv s6-setuidgid s6-applyuidgid runuser chpst setuidgid su".split())
+#: Servers whose first process is root on purpose: it opens what only root may and works as another user.
+_OWN_STEP_DOWN = {
+    "nginx": "nginx",
+    "openresty": "nginx",
+    "apache2": "Apache",
+    "apache2ctl": "Apache",
+    "apachectl": "Apache",
+    "apache2-foreground": "Apache",
+    "httpd": "Apache",
+    "httpd-foreground": "Apache",
+    "php-fpm": "PHP-FPM",
+    "mysqld_safe": "MySQL",
+    "varnishd": "Varnish",
+    "squid": "Squid",
+    "squid3": "Squid",
+    "named": "BIND",
+    "unbound": "Unbound",
+    "dnsmasq": "dnsmasq",
+    "vsftpd": "vsftpd",
+    "proftpd": "ProFTPD",
+}
+_NEEDS_ROOT = {
+    "sshd": "sshd becomes whoever logs in",
+    "cron": "cron starts jobs as other users",
+    "crond": "cron starts jobs as other users",
+    "supercronic": "",
+    "anacron": "cron starts jobs as other users",
+    "supervisord": "supervisord starts programs as other users",
+    "my_init": "an init system starts services as root",
+    "init": "an init system starts services as root",
+    "systemd": "an init system starts services as root",
+    "systemctl": "an init system starts services as root",
+    "service": "it starts system services, which are root's",
+    "rc-service": "it starts system services, which are root's",
+    "runsvdir": "an init system starts services as root",
+    "runsvdir-start": "an init system starts services as root",
+    "s6-svscan": "an init system starts services as root",
+    "openrc": "an init system starts services as root",
+    "dockerd": "the Docker daemon needs root",
+    "dockerd-entrypoint.sh": "the Docker daemon needs root",
+    "wrapdocker": "the Docker daemon needs root",
+    "openvpn": "it changes the network",
+    "iptables": "it changes the network",
+    "ip": "it changes the network",
+    "ifconfig": "it changes the network",
+    "wg-quick": "it changes the network",
+    "hostapd": "it changes the network",
+    "pppd": "it changes the network",
+    "dhcpd": "it listens to the raw network",
+    "tcpdump": "it listens to the raw network",
+    "mount": "it mounts file systems",
+    "modprobe": "it loads kernel modules",
+    "sysctl": "it changes the kernel's settings",
+    "rsyslogd": "it writes the system's logs",
+    "syslog-ng": "it writes the system's logs",
+    "postfix": "Postfix works as several users",
+    "dovecot": "Dovecot works as several users",
+    "smbd": "Samba becomes whoever logs in",
+    "rpcbind": "NFS needs root",
+    "exportfs": "NFS needs root",
+    "xinetd": "it starts programs as other users",
+    "chown": "its start hands files over",
+    "chgrp": "its start hands files over",
+    "useradd": "its start creates users",
+    "usermod": "its start changes users",
+    "adduser": "its start creates users",
+    "groupadd": "its start creates users",
+    "groupmod": "its start changes users",
+    "chpasswd": "its start sets passwords",
+    "passwd": "its start sets passwords",
+    "apt-get": "its start installs packages",
+    "apk": "its start installs packages",
+    "yum": "its start installs packages",
+    "dnf": "its start installs packages",
+    "update-ca-certificates": "its start changes the system's certificates",
+    "ldconfig": "its start changes the system's libraries",
+    "sudo": "its start uses sudo",
+}
+_INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
+_INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
+
+_DATA = re.compile(
+    r"(?:data|database|db|uploads?|logs?|cache|tmp|temp|storage|media|state|backups?|sessions?|spool|output|results|downloads?|pids?)"
+)
+_DATA_PLACES = ("/var/lib/", "/var/log/", "/var/run/", "/run/", "/var/spool/", "/var/cache/", "/data/")
+_NO_DATA = re.compile(
+    r"/(?:tmp|etc|proc|sys|dev|boot|bin|sbin|lib|lib64|root|build)(?:/|$)|/usr/(?:share|lib|include|bin|sbin|local)(?:/|$)"
+    r"|/var/lib/(?:apt|dpkg|rpm)(?:/|$)|/var/cache/(?:apt|apk|yum|dnf|debconf)(?:/|$)|/var/run/sshd$"
+)
+_RAILS = frozenset(("rails", "puma", "unicorn", "unicorn_rails", "passenger"))
+#: What its CMD writes into the working directory because it builds when it starts.
+_BUILDS_AT_START = frozenset("npm yarn pnpm mvn mvnw gradle gradlew go cargo sbt lein mix bundle jekyll composer make grunt gulp".split())
+
+
+class Written(NamedTuple):
+    """A place that the program writes, and why that is believed."""
+
+    path: str
+    evidence: Evidence
+
+
+class StageNeeds(NamedTuple):
+    """What is known about how a stage runs."""
+
+    #: None when nothing is known about the image that everything begins from, and for `scratch`.
+    base: Base | None
+    #: A family of `bases.toml`, or SCRATCH, WINDOWS, UNKNOWN.
+    family: str
+    #: Why it gives root away by itself; empty when it does not, or nobody knows.
+    steps_down: str
+    #: Why it cannot run as anyone but root.
+    needs_root: str
+    #: What could not be read or is not known, and speaks against trust in the rest.
+    doubts: tuple[str, ...]
+    writes: tuple[Written, ...]
+
+
+def needs_of(stage: DockerStage) -> StageNeeds:
+    """What a stage needs, by its base, its instructions, and the scripts that it starts with."""
+    base = find_base(stage.image) if stage.image else None
+    family = SCRATCH if stage.base_text == "scratch" else base.family if base else UNKNOWN
+    kept = _keeps_the_bases_start(stage)
+    steps_down = base.steps_down if base and kept else ""
+    needs_root = base.needs_root if base and (kept or not stage.starts) else ""
+    if not steps_down and not needs_root:
+        # Some scripts prepare as root and then step down: they need root for it, and that is right.
+        steps_down = _steps_down(stage)
+        needs_root = "" if steps_down else _needs_root(stage) or _in_roots_home(stage)
+    return StageNeeds(base, family, steps_down, needs_root, tuple(_doubts(stage)), _written(stage, base if kept else None))
+
+
+def _keeps_the_bases_start(stage: DockerStage) -> bool:
+    if stage.image is None:
+        return False
+    entrypoint, cmd = stage.last("ENTRYPOINT"), stage.last("CMD")
+    if entrypoint is not None and not (entrypoint.is_json and len(entrypoint.values) == 1 and _is_usual(entrypoint.values[0])):
+        return False
+    if cmd is None:
+        return True
+    name = stage.image.repository.rpartition("/")[2].partition("-")[0][:5]
+    program = stage.starts[-1].name if stage.starts else ""
+    return program.startswith(("-", name)) or program in _OWN_STEP_DOWN or (name == "tomca" and program == "catalina.sh")
+
+
+def _is_usual(entrypoint: str) -> bool:
+    return entrypoint.rpartition("/")[2] in ("docker-entrypoint.sh", "docker-php-entrypoint")
+
+
+def _steps_down(stage: DockerStage) -> str:
+    for start in stage.starts:
+        where = f"`{start.script}`" if start.script else "its command"
+        if start.name in _STEP_DOWN and not (start.name == "su" and len(start.words) < 2):
+            return f"{where} steps down by {start.name}"
+        if start.name == "sudo" and any(word in ("-u", "--user") or word.startswith(("-u", "--user=")) for word in start.words[1:]):
+            return f"{where} steps down by sudo"
+        if start.name == "start-stop-daemon" and any(word.startswith(("--chuid", "-c")) for word in start.words[1:]):
+            return f"{where} steps down by start-stop-daemon"
+        server = _OWN_STEP_DOWN.get("php-fpm" if start.name.startswith("php-fpm") else start.name)
+        if server and not start.script:
+            return f"{server} starts as root and works as another user"
+    if stage.unread_scripts:
+        for run in stage.commands:
+            words = (run.name, *run.known)
+            tool = next((tool for tool in ("gosu", "su-exec") if any(tool in word for word in words)), "")
+            if tool:
+                return f"it installs {tool}, which `{stage.unread_scripts[0]}` will use to step down"
+    return ""
+
+
+def _needs_root(stage: DockerStage) -> str:
+    for start in stage.starts:
+        why = _why_root(start)
+        if why:
+            return f"{why} (`{start.script}`)" if start.script else why
+    return ""
+
+
+def _why_root(start: Start) -> str:
+    if start.words[0] in _INIT_PROGRAMS:
+        return _NEEDS_ROOT["init"]
+    if start.words[0].startswith(_INIT_SCRIPTS):
+        return _NEEDS_ROOT["service"]
+    if start.name == "init" and start.words[0] != "init":
+        return ""
+    if start.name == "ip" and len(start.words) > 1 and start.words[1] in ("a", "addr", "-4", "-6", "-o"):
+        return ""
+    return _NEEDS_ROOT.get(start.name, "")
+
+
+def _in_roots_home(stage: DockerStage) -> str:
+    """Whether the program lies where only root may enter."""
+    for start in stage.starts:
+        for word in start.words[:3]:
+            if word.startswith(("/root/", "~/")):
+                return f"`{word}` lies in /root, which only root may enter"
+    if (stage.workdir or "/").split("/")[1] == "root":
+        return "its working directory lies in /root, which only root may enter"
+    for start_stage, item in stage.items:
+        if item.keyword == "ENV":
+            for name, value in zip(item.values[::2], item.values[1::2], strict=True):
+                path = value.strip("'\"")
+                if name == "PATH" and "/root/" in path or name.endswith(("_HOME", "_DIR", "_PATH", "_ROOT")) and path.startswith("/root"):
+                    return f"{name} leads into /root, which only root may enter (line {item.line})"
+        elif item.keyword in ("COPY", "ADD") and start_stage is stage.stage:
+            if item.values[-1].startswith(("/root/.", "/root/")) and "ssh" not in item.values[-1]:
+                return f"what line {item.line} copies lies in /root, which only root may enter"
+    return ""
+
+
+def _doubts(stage: DockerStage) -> Iterator[str]:
+    for script in stage.unread_scripts:
+        yield f"what `{script}` does when the container starts could not be read"
+    for start in stage.starts:
+        if start.name in _BUILDS_AT_START and stage.workdir and stage.workdir != "/":
+            yield f"`{start.name}` may write into {stage.workdir} when it starts"
+            break
+
+
+def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
+    found: dict[str, Evidence] = {}
+    for path, item in stage.volumes:
+        _add(found, path, Evidence(f"{path} is a VOLUME", stage.at(item), Strength.READ))
+    removed = {path for run in stage.commands if run.name == "rm" for path in _paths(stage, run)}
+    for run in stage.commands:
+        if run.name == "mkdir" or (run.name == "install" and "-d" in run.arguments):
+            for path in _paths(stage, run):
+                data = _DATA.fullmatch(posixpath.basename(path)) or path.startswith(_DATA_PLACES)
+                if data and not _NO_DATA.match(path) and not any((path + "/").startswith(gone.rstrip("*")) for gone in removed):
+                    _add(found, path, Evidence(f"{path} is created for data", stage.at(run.item), Strength.DOCUMENTED))
+    if any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts) and stage.workdir not in (None, "/"):
+        item = stage.last("CMD") or stage.last("ENTRYPOINT") or stage.from_item
+        for folder in ("log", "tmp"):
+            _add(found, f"{stage.workdir}/{folder}", Evidence(f"Rails writes {folder}", stage.at(item), Strength.DOCUMENTED))
+    for path in base.writes if base else ():
+        found.setdefault(path, Evidence(f"{base.serves} writes {path}", base.evidence.source, Strength.READ) if base else Evidence("", ""))
+    inner = {path for path in found for other in found if path.startswith(other + "/")}
+    return tuple(Written(path, evidence) for path, evidence in found.items() if path not in inner)
+
+
+def _add(found: dict[str, Evidence], path: str, evidence: Evidence) -> None:
+    path = posixpath.normpath(path)
+    if path.startswith("/") and path.count("/") and path != "/" and not re.search(r"[\s'\"$?*;&|<>()\\{},]", path):
+        found.setdefault(path, evidence)
+
+
+def _paths(stage: DockerStage, run: Run) -> Iterator[str]:
+    """The paths among a command's arguments, absolute; those that depend on a `cd` or a variable are left out."""
+    moved = any(other.item is run.item and other.name in ("cd", "pushd") for other in stage.commands)
+    skip = False
+    for word in run.arguments:
+        if word is None or skip:
+            skip = False
+        elif word.startswith("-"):
+            skip = word in ("-m", "-o", "-g", "--mode", "--owner", "--group")
+        elif word.startswith("/"):
+            yield posixpath.normpath(word)
+        elif not moved:
+            folder = stage.workdir_before(run.item)
+            if folder is not None:
+                yield posixpath.normpath(posixpath.join(folder, word))

@@ -1,0 +1,105 @@
+"""A report as JSON, for programs.
+
+`version` is 1. Fields may be added to it; that a field goes away or changes its meaning makes a new version.
+
+    version      1
+    tool         {"name": "harden", "version": "..."}
+    summary      files, containers, stages: how many were read; applied, held-back, refused, reported, failed: how many
+                 findings ended so; problems: how many entries `troubles` has
+    findings     one object each, in the order of files and lines:
+      rule         the id of the rule, such as "unlimited-memory"
+      severity     "low", "medium", "high" or "critical"
+      status       "applied": its fix is in `changes` (and in the file, when `written` is true)
+                   "held-back": it has a fix whose evidence is incomplete; --unsafe-fixes applies it
+                   "refused": a fix cannot be written here, and `why` says why not
+                   "reported": there is no mechanical fix; `advice` says what to do
+                   "failed": a fix was tried and taken back, and `why` says why
+      path, line, column   where; the path as it was given, line and column from 1, the column in characters
+      subject      the service or stage, for people
+      key          the same within its project, stable from run to run
+      message      what was found
+      why          why it was not applied; empty if it was
+      advice       what a person can do; may be empty
+      fix          null, or {"summary", "missing", "migration", "evidence": [{"claim", "source", "strength"}]}, where
+                   `missing` is what is not known, `migration` a step for a person that belongs to the fix, and
+                   `strength` is "assumed", "documented", "read" or "observed"
+    written      whether the changes are in the files
+    changes      one object for each changed file: {"path", "diff"}; the diffs, joined, suit `git apply`. A byte that is
+                 no UTF-8 (only a file's name can have one) is a lone surrogate
+    troubles     what could not be read or edited: {"path", "line", "reason", "remedy"}; a line of 0 means the whole file
+    notes        what was not judged although it could be read; the same fields, and no error
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hardener import __version__
+from hardener.finding import Fix
+from hardener.render.diff import unified
+from hardener.report import Outcome, Report, Status, Trouble
+
+VERSION = 1
+
+
+def render(report: Report, folder: str, *, written: bool = False) -> str:
+    """The report as one JSON object, with a line end. Diffs in it are for `folder`."""
+    from json import dumps
+
+    return dumps(_report(report, folder, written), indent=2) + "\n"
+
+
+def _report(report: Report, folder: str, written: bool) -> dict[str, Any]:
+    ended = {status.value: sum(outcome.status is status for outcome in report.outcomes) for status in Status}
+    return {
+        "version": VERSION,
+        "tool": {"name": "harden", "version": __version__},
+        "summary": {
+            "files": report.files,
+            "containers": report.containers,
+            "stages": report.stages,
+            **ended,
+            "problems": len(report.troubles),
+        },
+        "findings": [_finding(outcome) for outcome in report.outcomes],
+        "written": written,
+        "changes": [
+            {"path": change.before.path, "diff": unified((change,), folder).decode("utf-8", "surrogateescape")}
+            for change in report.changes
+        ],
+        "troubles": [_trouble(trouble) for trouble in report.troubles],
+        "notes": [_trouble(note) for note in report.notes],
+    }
+
+
+def _finding(outcome: Outcome) -> dict[str, Any]:
+    finding = outcome.finding
+    return {
+        "rule": finding.rule,
+        "severity": outcome.severity.name.lower(),
+        "status": outcome.status.value,
+        "path": finding.place.path,
+        "line": finding.place.line,
+        "column": finding.place.column,
+        "subject": finding.subject,
+        "key": finding.key or finding.subject,
+        "message": finding.message,
+        "why": outcome.why,
+        "advice": finding.advice,
+        "fix": _fix(finding.fix) if finding.fix else None,
+    }
+
+
+def _fix(fix: Fix) -> dict[str, Any]:
+    return {
+        "summary": fix.summary,
+        "missing": fix.missing,
+        "migration": fix.migration,
+        "evidence": [
+            {"claim": item.claim, "source": item.source, "strength": item.strength.name.lower()} for item in fix.evidence
+        ],
+    }
+
+
+def _trouble(trouble: Trouble) -> dict[str, Any]:
+    return {"path": trouble.path, "line": trouble.line, "reason": trouble.reason, "remedy": trouble.remedy}

@@ -1,0 +1,61 @@
+"""The one line that counts, and the lines that name what was in the way. Shared by every form that people read."""
+
+from __future__ import annotations
+
+from hardener.report import Report, Status, Trouble
+
+#: What ends a terminal's line or steers it. Names and messages come from files that nobody vouches for.
+_CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+#: What ends a line to some readers, and what turns the direction of writing around.
+_CONTROL |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+
+
+def clean(text: str) -> str:
+    """Text that cannot steer a terminal: control characters become escapes, a line end becomes a space."""
+    return text if text.isascii() and text.isprintable() else text.replace("\n", " ").translate(_CONTROL)
+
+
+def count(number: int, singular: str, plural: str = "") -> str:
+    """A number with its noun."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
+
+
+def summary(report: Report, *, written: bool = False) -> str:
+    """How many fixes, in how many files, and what became of the rest: one line."""
+    problems = f"; {count(len(report.troubles), 'problem')} in the way" if report.troubles else ""
+    if not report.files:
+        return f"No Compose files or Dockerfiles found{problems}."
+    files = count(report.files, "file")
+    if not report.outcomes:
+        return f"No hazards found in {files}{problems}."
+    number = dict.fromkeys(Status, 0)
+    for outcome in report.outcomes:
+        number[outcome.status] += 1
+    others = ", ".join(
+        f"{number[status]} {word}"
+        for status, word in (
+            (Status.HELD_BACK, "held back"),
+            (Status.REFUSED, "refused"),
+            (Status.FAILED, "taken back"),
+            (Status.REPORTED, "without a fix"),
+        )
+        if number[status]
+    )
+    others = f" ({others})" if others else ""
+    applied = number[Status.APPLIED]
+    if not applied:
+        return f"Nothing to {'write' if written else 'fix'} in {files}{others}{problems}."
+    verb = "written" if written else "would be applied"
+    return f"{count(applied, 'fix', 'fixes')} {verb}{others} in {len(report.changes)} of {files}{problems}."
+
+
+def problems(report: Report) -> list[str]:
+    """What could not be read or edited, a line each."""
+    return [problem(trouble) for trouble in report.troubles]
+
+
+def problem(trouble: Trouble) -> str:
+    """One thing that was in the way: where, what, and what to do."""
+    line = f":{trouble.line}" if trouble.line else ""
+    remedy = f" ({trouble.remedy})" if trouble.remedy else ""
+    return clean(f"{trouble.path}{line}: {trouble.reason}{remedy}")

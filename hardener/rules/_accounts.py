@@ -1,0 +1,127 @@
+"""Which user a stage should run as, and the instructions that create it. Knows no place in the file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hardener.facts.dockerfile import DockerStage
+from hardener.finding import Evidence, Strength
+from hardener.needs.stage import SCRATCH, StageNeeds
+
+#: Above every number that the families' images use and that their tools would give next (0-999 for the system, from 1000
+#: for people), below those of `nobody` and distroless (65532-65535), and above 10000, where some policies begin to be content.
+FIRST_ID = 10001
+_NAMES = ("app", "appuser", "runner", "service")
+_WIDTH = 100
+
+
+class Runner(NamedTuple):
+    """The user that a stage should run as."""
+
+    #: What USER takes.
+    user: str
+    #: What chown takes.
+    owner: str
+    #: Words for the comment above.
+    comment: str
+    evidence: Evidence
+    #: Commands that create it; empty when it is there already.
+    creation: tuple[str, ...] = ()
+
+
+def choose(stage: DockerStage, needs: StageNeeds) -> Runner:
+    """The user that is there already for this purpose, or else a new one."""
+    return _earlier(stage) or _created(stage) or _of_base(stage, needs) or _served(stage, needs) or _new(stage, needs)
+
+
+def _earlier(stage: DockerStage) -> Runner | None:
+    """The user that the file itself had chosen before it went back to root."""
+    for user in reversed(stage.users):
+        if user.is_root is False and user.stage is stage.stage and user.text is not None:
+            evidence = Evidence(f"the file itself works as {user.text} before", stage.at(user.item), Strength.READ)
+            return Runner(user.item.arguments, user.text, "Back to the unprivileged user", evidence)
+    return None
+
+
+def _created(stage: DockerStage) -> Runner | None:
+    users = {user.name: (user, run) for user, run in stage.new_users if not user.is_group and user.uid != 0 and _plain(user.name)}
+    groups = {user.name for user, _ in stage.new_users if user.is_group}
+    if len(users) > 1:
+        used = {name: found for name, found in users.items() if name in owners(stage)}
+        users = used or {}
+    if len(users) != 1:
+        return None
+    ((name, (user, run)),) = users.items()
+    owner = f"{name}:{name}" if name in groups and user.group in ("", name) else name
+    evidence = Evidence(f"the user {name} is created for it", stage.at(run.item), Strength.READ)
+    return Runner(name, owner, "Run as the user created above", evidence)
+
+
+def _plain(name: str) -> bool:
+    return bool(name) and name.replace("-", "").replace("_", "").replace(".", "").isalnum() and not name[0].isdigit() and name != "root"
+
+
+def owners(stage: DockerStage) -> frozenset[str]:
+    """The users that files are handed to."""
+    found = {(item.flag("chown") or "").partition(":")[0] for _, item in stage.items if item.keyword in ("COPY", "ADD")}
+    for run in stage.commands:
+        if run.name == "chown":
+            given = next((word for word in run.known if not word.startswith("-")), "")
+            found.add(given.partition(":")[0].partition(".")[0])
+    return frozenset(found - {"", "root", "0", "?"})
+
+
+def _of_base(stage: DockerStage, needs: StageNeeds) -> Runner | None:
+    if needs.base is None:
+        return None
+    account = needs.base.starts_as or needs.base.account
+    if account is None:
+        return None
+    comment = "Back to the image's own unprivileged user" if needs.base.starts_as else "Run as the image's own unprivileged user"
+    return Runner(account.name, f"{account.name}:{account.gid}" if account.gid != account.uid else f"{account.name}:{account.name}",
+                  comment, needs.base.evidence)  # fmt: skip
+
+
+def _served(stage: DockerStage, needs: StageNeeds) -> Runner | None:
+    """A system user of Debian that the file already hands its files to."""
+    if needs.family == "debian" and "www-data" in owners(stage):
+        evidence = Evidence("files are handed to www-data", stage.source.path, Strength.READ)
+        return Runner("www-data", "www-data:www-data", "Run as the user who owns its files", evidence)
+    return None
+
+
+def _new(stage: DockerStage, needs: StageNeeds) -> Runner:
+    taken = {user.name for user, _ in stage.new_users}
+    numbers = {user.uid for user, _ in stage.new_users} | {number for user, _ in stage.new_users if (number := user.uid) is not None}
+    name = next(name for name in (*_NAMES, *(f"app{n}" for n in range(2, len(taken) + 10))) if name not in taken)
+    number = next(number for number in range(FIRST_ID, FIRST_ID + len(numbers) + 1) if number not in numbers)
+    ids = f"{number}:{number}"
+    if needs.family == SCRATCH:
+        evidence = Evidence("scratch has no users, and needs none for a number", stage.at(stage.from_item), Strength.READ)
+        return Runner(ids, ids, "Run as an unprivileged user", evidence)
+    evidence = needs.base.evidence if needs.base else Evidence("", "")
+    return Runner(ids, f"{name}:{name}", "Run as an unprivileged user", evidence, _creation(needs.family, name, number))
+
+
+def _creation(family: str, name: str, number: int) -> tuple[str, ...]:
+    if family in ("alpine", "busybox"):
+        return (f"addgroup -S -g {number} {name}", f"adduser -S -D -u {number} -G {name} {name}")
+    if family == "rhel-minimal":
+        # These images have no useradd.
+        return (
+            f"echo '{name}:x:{number}:' >> /etc/group",
+            f"echo '{name}:x:{number}:{number}::/home/{name}:/sbin/nologin' >> /etc/passwd",
+            f"mkdir -p /home/{name}",
+            f"chown {number}:{number} /home/{name}",
+        )
+    return (f"groupadd --gid {number} {name}", f"useradd --uid {number} --gid {name} --no-log-init --create-home {name}")
+
+
+def run_instruction(commands: Sequence[str], escape: str) -> tuple[str, ...]:
+    """The lines of one RUN."""
+    whole = "RUN " + " && ".join(commands)
+    if len(whole) <= _WIDTH:
+        return (whole,)
+    lines = [f"{'RUN ' if not at else '    && '}{command}" for at, command in enumerate(commands)]
+    return (*(f"{line} {escape}" for line in lines[:-1]), lines[-1])

@@ -1,0 +1,180 @@
+"""The container runs as root, because its Dockerfile never says otherwise.
+
+Root inside a container is root for the kernel too. Whoever breaks into the program may change every file of the image, use
+all capabilities that the engine grants, and is root on the host as soon as one wall gives way.
+
+The repair adds USER to the stage that runs: after everything that needs root, before the command. It takes the user that the
+Dockerfile or its base image already has for this purpose, or creates one with the commands of that system and fixed numbers.
+Application code stays root's, so that the program cannot change itself; only what it is known to write is handed over.
+
+It is left alone where the image gives root away by itself (gosu, su-exec, the workers of nginx or Apache), and refused where
+nobody knows the base image, for Windows, for what cannot run without root (cron, sshd, an init system), and for images that
+others are built from, because their children would no longer be able to install anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hardener.facts.dockerfile import DockerStage, User
+from hardener.finding import Change, Evidence, Finding, Fix, Rule, Severity, Strength
+from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds
+from hardener.rules._accounts import Runner, choose, run_instruction
+from hardener.syntax.dockerfile import Insert, Instruction, Operation, Replace
+
+ID = "root-user"
+
+#: After these USER may stand: what they do needs root, or did so far.
+_NEEDS_ROOT = frozenset(("RUN", "COPY", "ADD", "WORKDIR", "VOLUME"))
+_MESSAGE = "the container runs as root"
+
+
+def check(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
+    """A stage whose containers run as root."""
+    if not stage.runs:
+        return
+    last = stage.users[-1] if stage.users else None
+    if last is not None and last.is_root is None:
+        yield _finding(
+            stage,
+            last.item,
+            f"the container runs as `{last.item.arguments}`, which is root unless it is set from outside",
+            advice="give the variable a default that is not root",
+        )
+        return
+    if not _runs_as_root(last, needs) or left_alone(stage, needs):
+        return
+    item = last.item if last is not None and last.stage is stage.stage else stage.from_item
+    reason, advice = _refusal(stage, needs)
+    if reason:
+        yield _finding(stage, item, _MESSAGE, refusal=reason, advice=advice)
+    else:
+        yield _finding(stage, item, _MESSAGE, fix=_fix(stage, needs, last))
+
+
+def left_alone(stage: DockerStage, needs: StageNeeds) -> str:
+    """Why a stage that starts as root has no finding: it gives root away by itself. Empty when that does not hold."""
+    last = stage.users[-1] if stage.users else None
+    return needs.steps_down if stage.runs and _runs_as_root(last, needs) else ""
+
+
+def _finding(
+    stage: DockerStage, item: Instruction, message: str, *, fix: Fix | None = None, refusal: str = "", advice: str = ""
+) -> Finding:
+    return Finding(ID, stage.subject, stage.place(item), message, fix, refusal, advice, stage.key)
+
+
+def _runs_as_root(last: User | None, needs: StageNeeds) -> bool:
+    if last is not None:
+        return last.is_root is True
+    return needs.base is None or needs.base.starts_as is None
+
+
+def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
+    """Why no USER can be written, and what to do instead."""
+    if needs.family == WINDOWS:
+        return "Windows images have other users", "use `USER ContainerUser` if the program allows it"
+    if needs.family == UNKNOWN:
+        name = stage.base_text or stage.chain[0].base
+        return f"the base image `{name}` is not known", "add USER after the last instruction that needs root"
+    if needs.needs_root:
+        return needs.needs_root, "let the orchestrator or another program do this part, so that the rest can be unprivileged"
+    if stage.own("ONBUILD"):
+        return "it is an image for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
+    if not stage.starts and not stage.started_by and not (needs.base and needs.base.serves):
+        return "it has no command: as an image for others to build from, they would no longer be root", "set USER where it is started"
+    return "", ""
+
+
+def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
+    runner = choose(stage, needs)
+    shell = needs.family not in (SCRATCH, "none")
+    paths = [written.path for written in needs.writes] if shell else []
+    changes = [Change(stage.source.path, operation) for operation in _operations(stage, runner, paths, last)]
+    volumes = [path for path, _ in stage.volumes]
+    start = last.item if last is not None else stage.from_item
+    evidence = (
+        Evidence("USER is root" if last is not None else "no USER is set", stage.at(start), Strength.READ),
+        runner.evidence,
+        *(written.evidence for written in needs.writes),
+    )
+    return Fix(
+        summary=f"run as {runner.user}",
+        changes=tuple(changes),
+        evidence=evidence,
+        missing=_missing(needs, shell),
+        migration=f"existing volumes: chown -R {runner.user} {' '.join(volumes)}" if volumes else "",
+    )
+
+
+def _missing(needs: StageNeeds, shell: bool) -> str:
+    parts = list(needs.doubts)
+    if needs.writes and not shell:
+        parts.append(f"{needs.writes[0].path} stays root's, because the image has no shell to hand it over")
+    parts.append("what else the program writes cannot be told from a Dockerfile")
+    return "; ".join(parts)
+
+
+def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: User | None) -> list[Operation]:
+    before = _place(stage)
+    commands = list(runner.creation)
+    if paths:
+        commands += [f"mkdir -p {' '.join(paths)}", f"chown -R {runner.owner} {' '.join(paths)}"]
+    run = run_instruction(commands, stage.dockerfile.escape) if commands else ()
+    comment = f"# {runner.comment}"
+    if paths:
+        comment += ", the owner of what it writes"
+    user = f"USER {runner.user}"
+    own_user = last.item if last is not None and last.stage is stage.stage else None
+    early = _before_volume(stage, paths, before)
+    if early < before:
+        # The classic builder forgets what happens to a VOLUME after it was declared.
+        operations: list[Operation] = [Insert(early, (f"# {_about_paths(runner)}", *run))]
+        run, comment = (), f"# {runner.comment}"
+    else:
+        operations = []
+    if own_user is not None and not any(item.keyword in _NEEDS_ROOT for item in _between(stage, own_user.index + 1)):
+        # Nothing that needs root follows the USER: it is the one to change.
+        if run:
+            operations.append(Insert(own_user.index, (comment, *run)))
+        return [*operations, Replace(own_user.index, f"{stage.dockerfile.text[own_user.start:own_user.start + 4]} {runner.user}")]
+    return [*operations, Insert(before, (comment, *run, user))]
+
+
+def _about_paths(runner: Runner) -> str:
+    return "An unprivileged user, the owner of what the program writes" if runner.creation else "What the program writes is its own user's"
+
+
+def _between(stage: DockerStage, first: int) -> list[Instruction]:
+    return stage.dockerfile.instructions[first : stage.stage.last]
+
+
+def _place(stage: DockerStage) -> int:
+    """The index of the instruction that USER goes before."""
+    first = stage.stage.first + 1
+    for item in _between(stage, first):
+        if item.keyword in _NEEDS_ROOT:
+            first = item.index + 1
+    for item in _between(stage, first):
+        if item.keyword in ("CMD", "ENTRYPOINT"):
+            return item.index
+    if any(item.keyword in ("CMD", "ENTRYPOINT") for item in _between(stage, stage.stage.first)):
+        return first
+    return stage.stage.last
+
+
+def _before_volume(stage: DockerStage, paths: Sequence[str], before: int) -> int:
+    """Where the RUN goes: before the first own VOLUME whose path it hands over."""
+    wanted = [item.index for path, item in stage.volumes if path in paths and stage.stage.first < item.index < stage.stage.last]
+    return min([before, *wanted])
+
+
+RULE = Rule(
+    id=ID,
+    title="The container runs as root",
+    severity=Severity.HIGH,
+    sees="stage",
+    cites=("CIS Docker 4.1", "OWASP Docker 2"),
+    check=check,
+    why="root in the container can change the image, use every granted capability, and is root on the host after an escape",
+)
