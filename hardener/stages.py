@@ -1,3 +1,136 @@
-"""Dockerfiles as groups (being written)."""
-def dockerfile_groups(sources, builders, tree, troubles):
-    return iter(())
+"""A Dockerfile as a group of its own: the stages that run in it, by what the projects around say. Knows no rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Self
+
+from hardener.errors import CannotWrite
+from hardener.facts.container import Container
+from hardener.facts.dockerfile import DockerStage
+from hardener.facts.tree import Tree
+from hardener.needs.stage import StageNeeds, needs_of
+from hardener.report import Trouble
+from hardener.source import Source
+from hardener.syntax.dockerfile import Dockerfile, DockerfileError, Stage, parse, second_opinion
+
+_ROOT = ("", "0", "root")
+
+
+class DockerfileFile:
+    """A Dockerfile that was read."""
+
+    __slots__ = ("source", "tree")
+
+    def __init__(self, source: Source, tree: Dockerfile) -> None:
+        self.source = source
+        self.tree = tree
+
+
+class DockerfileGroup:
+    """One Dockerfile, with the containers that are built from it."""
+
+    sees = "stage"
+    counts = "stages"
+
+    def __init__(self, location: str, file: DockerfileFile, containers: Sequence[Container], tree: Tree) -> None:
+        self.files: Mapping[str, Any] = {location: file}
+        self._location = location
+        self._file = file
+        self._containers = containers
+        self._tree = tree
+
+    @property
+    def name(self) -> str:
+        return self._file.source.path
+
+    @property
+    def size(self) -> int:
+        return len(self._stages)
+
+    @property
+    def notes(self) -> Sequence[Trouble]:
+        return [
+            Trouble(self.name, stage.place(stage.from_item).line, f"`{stage.subject}` starts as root and is left so: {needs.steps_down}")
+            for stage, needs in self._judged
+            if needs.steps_down and _starts_as_root(stage)
+        ]
+
+    def judged(self) -> Iterator[tuple[DockerStage, StageNeeds]]:
+        return iter(self._judged)
+
+    @cached_property
+    def _judged(self) -> tuple[tuple[DockerStage, StageNeeds], ...]:
+        return tuple((stage, needs_of(stage)) for stage in self._stages)
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
+        for tree in (self._file.tree, *(tree for _, tree in texts.values())):
+            disagreement = second_opinion(tree)
+            if disagreement:
+                raise CannotWrite(f"two readings of this file disagree: {disagreement}")
+        file = DockerfileFile(*texts[self._file.source.path]) if self._file.source.path in texts else self._file
+        return type(self)(self._location, file, self._containers, self._tree)
+
+    def weaker(self, after: Self) -> str:
+        were_root = {stage.key: _starts_as_root(stage) for stage in self._stages}
+        weaker = (stage.subject for stage in after._stages if _starts_as_root(stage) and not were_root.get(stage.key, True))
+        return next((f"{subject} starts as root" for subject in weaker), "")
+
+    @cached_property
+    def _stages(self) -> tuple[DockerStage, ...]:
+        """The stages that containers start from: what the projects around ask for, and the last one."""
+        dockerfile = self._file.tree
+        users: dict[int, list[Container]] = {dockerfile.stages[-1].index: []}
+        for container in self._containers:
+            stage = _target(dockerfile, container)
+            if stage is not None:
+                users.setdefault(stage.index, []).append(container)
+        return tuple(
+            self._stage(dockerfile.stages[index], containers)
+            for index, containers in sorted(users.items())
+            if not containers or any(_is_root(container) for container in containers)
+        )
+
+    def _stage(self, stage: Stage, containers: list[Container]) -> DockerStage:
+        started_by = ", ".join(c.subject for c in containers if c.command is not None or c.entrypoint is not None)
+        folder = os.path.dirname(self._location)
+
+        def read_context(path: str) -> str | None:
+            source = self._tree(os.path.normpath(os.path.join(folder, path)))
+            return source.text if source else None
+
+        return DockerStage(
+            self._file.source, self._file.tree, stage, runs=True, started_by=started_by, read_context=read_context if self._location else None
+        )
+
+
+def dockerfile_groups(
+    sources: Mapping[str, Source], built: Mapping[str, Sequence[Container]], tree: Tree, troubles: list[Trouble]
+) -> Iterator[DockerfileGroup]:
+    """Each Dockerfile as a group; one that a builder would refuse is reported and left out."""
+    for location, source in sources.items():
+        try:
+            file = DockerfileFile(source, parse(source.text))
+        except DockerfileError as error:
+            troubles.append(Trouble(source.path, error.line, error.reason, "mend it: a builder refuses it too"))
+            continue
+        yield DockerfileGroup(location, file, built.get(location, ()), tree)
+
+
+def _target(dockerfile: Dockerfile, container: Container) -> Stage | None:
+    """The stage that a container asks for, by name or number; names do not depend on case."""
+    target = container.build.target.lower() if container.build else ""
+    if not target:
+        return dockerfile.stages[-1]
+    return next((s for s in dockerfile.stages if target in ((s.name or "").lower(), str(s.index))), None)
+
+
+def _is_root(container: Container) -> bool:
+    """Whether the image's own user decides, or root was asked for."""
+    return (container.user or "").partition(":")[0] in _ROOT
+
+
+def _starts_as_root(stage: DockerStage) -> bool:
+    return not stage.users or stage.users[-1].is_root is not False

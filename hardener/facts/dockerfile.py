@@ -190,6 +190,8 @@ class DockerStage:
                 for command in _commands_of(item):
                     if command and command[0].text:
                         words = [self._word(word, stage, item) for word in command]
+                        while len(words) > 1 and (words[0] == "sudo" or (words[0] or "").startswith("-")):
+                            words = words[1:]
                         found.append(Run(item, stage, (words[0] or "?").rpartition("/")[2], tuple(words[1:])))
         return tuple(found)
 
@@ -229,6 +231,9 @@ class DockerStage:
             found += [Start(tuple(words), ""), *_script_starts(cmd.arguments, "")]
             words = []
         found += _unwrapped(words)
+        if cmd is not None and cmd.is_json and cmd.values and entrypoint is not None and found and _is_wrapper(found[0].name):
+            # Such an entrypoint ends in `exec "$@"`.
+            found += _unwrapped(list(cmd.values))
         for start in tuple(found):
             path, text = self._script(start)
             if text is not None:
@@ -295,6 +300,10 @@ def _commands_of(item: Instruction) -> Iterator[tuple[shell.Word, ...]]:
     for document in item.heredocs:
         if item.arguments.startswith("<<") and item.arguments.split()[0].strip("<-'\"") == document.name:
             yield from (command.words for command in shell.commands(document.content))
+
+
+def _is_wrapper(name: str) -> bool:
+    return name.endswith(".sh") or "entrypoint" in name
 
 
 def _unwrapped(words: list[str]) -> list[Start]:

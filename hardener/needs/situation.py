@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
 from hardener.finding import Evidence, Strength
-from hardener.needs.profile import Account, Amount, Condition, Filter, Port, Profile, Start, Verdict, WrittenPath
+from hardener.needs.profile import Account, Amount, Capability, Condition, Filter, Port, Profile, Start, Verdict, WrittenPath
 
 _ROOT = ("", "0", "root")
 _TMPFS_KINDS = ("run", "scratch", "cache", "log")
@@ -103,12 +103,7 @@ class ImageNeeds(NamedTuple):
     unknown: tuple[str, ...] = ()
 
 
-class _HasFilter(Protocol):
-    @property
-    def filter(self) -> Filter: ...
-
-
-_Item = TypeVar("_Item", bound=_HasFilter)
+_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port)
 
 
 class _Asked(NamedTuple):

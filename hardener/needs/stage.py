@@ -40,7 +40,6 @@ _NEEDS_ROOT = {
     "sshd": "sshd becomes whoever logs in",
     "cron": "cron starts jobs as other users",
     "crond": "cron starts jobs as other users",
-    "supercronic": "",
     "anacron": "cron starts jobs as other users",
     "supervisord": "supervisord starts programs as other users",
     "my_init": "an init system starts services as root",
@@ -51,6 +50,7 @@ _NEEDS_ROOT = {
     "rc-service": "it starts system services, which are root's",
     "runsvdir": "an init system starts services as root",
     "runsvdir-start": "an init system starts services as root",
+    "svscan": "an init system starts services as root",
     "s6-svscan": "an init system starts services as root",
     "openrc": "an init system starts services as root",
     "dockerd": "the Docker daemon needs root",
@@ -92,6 +92,18 @@ _NEEDS_ROOT = {
     "update-ca-certificates": "its start changes the system's certificates",
     "ldconfig": "its start changes the system's libraries",
     "sudo": "its start uses sudo",
+}
+#: Packages that say what an unread script is likely to start.
+_TELLING_PACKAGES = {
+    "supervisor": "supervisord",
+    "openssh-server": "sshd",
+    "openssh": "sshd",
+    "cron": "cron",
+    "cronie": "cron",
+    "dcron": "cron",
+    "runit": "runsvdir",
+    "daemontools": "svscan",
+    "openvpn": "openvpn",
 }
 _INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
 _INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
@@ -155,7 +167,7 @@ def _keeps_the_bases_start(stage: DockerStage) -> bool:
     if cmd is None:
         return True
     name = stage.image.repository.rpartition("/")[2].partition("-")[0][:5]
-    program = stage.starts[-1].name if stage.starts else ""
+    program = next((start.name for start in reversed(stage.starts) if not start.script), "")
     return program.startswith(("-", name)) or program in _OWN_STEP_DOWN or (name == "tomca" and program == "catalina.sh")
 
 
@@ -189,6 +201,9 @@ def _needs_root(stage: DockerStage) -> str:
         why = _why_root(start)
         if why:
             return f"{why} (`{start.script}`)" if start.script else why
+    for package, program in _TELLING_PACKAGES.items():
+        if stage.unread_scripts and package in stage.packages:
+            return f"it installs {package}, `{stage.unread_scripts[0]}` could not be read, and {_NEEDS_ROOT[program]}"
     return ""
 
 
@@ -231,6 +246,10 @@ def _doubts(stage: DockerStage) -> Iterator[str]:
         if start.name in _BUILDS_AT_START and stage.workdir and stage.workdir != "/":
             yield f"`{start.name}` may write into {stage.workdir} when it starts"
             break
+    code = _code(stage)
+    for path, _ in stage.volumes:
+        if posixpath.normpath(path) in code:
+            yield f"the VOLUME {path} holds the program's own files, which stay root's"
 
 
 def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
@@ -250,8 +269,22 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
             _add(found, f"{stage.workdir}/{folder}", Evidence(f"Rails writes {folder}", stage.at(item), Strength.DOCUMENTED))
     for path in base.writes if base else ():
         found.setdefault(path, Evidence(f"{base.serves} writes {path}", base.evidence.source, Strength.READ) if base else Evidence("", ""))
+    for code in _code(stage):
+        found.pop(code, None)
     inner = {path for path in found for other in found if path.startswith(other + "/")}
     return tuple(Written(path, evidence) for path, evidence in found.items() if path not in inner)
+
+
+def _code(stage: DockerStage) -> set[str]:
+    """The folders that hold the program's own files: these stay root's, even where they are a VOLUME."""
+    folders = {stage.workdir or "/"}
+    for _, item in stage.items:
+        if item.keyword in ("COPY", "ADD") and item.values[0].rstrip("/") in (".", "./", ""):
+            folders.add(posixpath.normpath(posixpath.join(stage.workdir_before(item) or "/", item.values[-1])))
+    written = {posixpath.normpath(path) for path, _ in stage.volumes}
+    # A VOLUME that is the working directory of a program from elsewhere is where it puts its results.
+    copied = any(item.keyword in ("COPY", "ADD") for _, item in stage.items)
+    return folders if copied else folders - written
 
 
 def _add(found: dict[str, Evidence], path: str, evidence: Evidence) -> None:

@@ -26,6 +26,8 @@ ID = "root-user"
 
 #: After these USER may stand: what they do needs root, or did so far.
 _NEEDS_ROOT = frozenset(("RUN", "COPY", "ADD", "WORKDIR", "VOLUME"))
+#: A command that is no program of the image's own.
+_WORKBENCH = frozenset(("sh", "bash", "ash", "zsh", "fish", "login", "byobu", "tmux"))
 _MESSAGE = "the container runs as root"
 
 
@@ -83,6 +85,8 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
         return "it is an image for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
     if not stage.starts and not stage.started_by and not (needs.base and needs.base.serves):
         return "it has no command: as an image for others to build from, they would no longer be root", "set USER where it is started"
+    if stage.starts and all(start.name in _WORKBENCH and len(start.words) < 3 for start in stage.starts) and not stage.started_by:
+        return "its command is a shell: people work in it as they please, or build from it", "set USER where a program is started"
     return "", ""
 
 
@@ -125,6 +129,8 @@ def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: 
     if paths:
         comment += ", the owner of what it writes"
     user = f"USER {runner.user}"
+    if _in_lower_case(stage):
+        user, run = f"user {runner.user}", tuple(line.replace("RUN ", "run ", 1) if line.startswith("RUN ") else line for line in run)
     own_user = last.item if last is not None and last.stage is stage.stage else None
     early = _before_volume(stage, paths, before)
     if early < before:
@@ -141,8 +147,13 @@ def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: 
     return [*operations, Insert(before, (comment, *run, user))]
 
 
+def _in_lower_case(stage: DockerStage) -> bool:
+    text = stage.dockerfile.text
+    return all(text[item.start : item.start + 3].islower() for item in stage.stage.instructions)
+
+
 def _about_paths(runner: Runner) -> str:
-    return "An unprivileged user, the owner of what the program writes" if runner.creation else "What the program writes is its own user's"
+    return "An unprivileged user, the owner of what the program writes" if runner.creation else "The program's user owns what it writes"
 
 
 def _between(stage: DockerStage, first: int) -> list[Instruction]:

@@ -1,0 +1,248 @@
+"""Each folder below `fixtures/` is a case: what is found in `before/`, what it becomes, and that outsiders agree.
+
+A case is a small real project: `before/`, `after/` (none: it must stay as it is, byte for byte), `findings.txt` (one line a
+finding, `path:line rule subject status`, and `path:line unreadable` or `not-judged`) and, where needed, `options`, a list of words:
+
+- `safe`: run without the fixes that lack evidence;
+- `within-lines`: lines get longer, in flow style for example; otherwise every change must be whole new lines;
+- `rewrites`: values are replaced, so that not even the characters of `before` must all be there.
+
+With HARDEN_REGENERATE=1 the files are written anew instead. Read each one of them, then.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+import yaml
+from compose_oracle import Files, ask, differences, limits, power, write
+from conftest import Result
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+TOGETHER = "_together"
+REGENERATE = bool(os.environ.get("HARDEN_REGENERATE"))
+#: What the fixes of a rule may change in a service; a rule that is not here changes no Compose file.
+CHANGES = {
+    "excess-capabilities": {("cap_drop",), ("cap_add",)},
+    "privilege-escalation": {("security_opt",)},
+    "writable-root-filesystem": {("read_only",), ("tmpfs",)},
+    "unlimited-memory": {("mem_limit",), ("deploy", "resources", "limits", "memory")},
+    "unlimited-cpu": {("cpus",), ("deploy", "resources", "limits", "cpus")},
+    "unlimited-pids": {("pids_limit",), ("deploy", "resources", "limits", "pids")},
+    "root-user": {("user",)},
+}
+BASE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")
+COMPOSE = re.compile(r"(docker-)?compose[^/]*\.ya?ml")
+
+
+class Case(NamedTuple):
+    """One case; `rule` is `_together` where all rules are on."""
+
+    rule: str
+    folder: Path
+
+    @property
+    def options(self) -> set[str]:
+        path = self.folder / "options"
+        return set(path.read_text().split()) if path.exists() else set()
+
+    def tree(self, name: str) -> dict[str, bytes]:
+        """The files in `before` or `after`, by path within it."""
+        top = self.folder / name
+        return {path.relative_to(top).as_posix(): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
+
+    @property
+    def before(self) -> dict[str, bytes]:
+        return self.tree("before")
+
+    @property
+    def after(self) -> dict[str, bytes]:
+        return self.tree("after") if (self.folder / "after").is_dir() else self.before
+
+    @property
+    def how(self) -> dict[str, Any]:
+        return {"unsafe": "safe" not in self.options, "select": () if self.rule == TOGETHER else (self.rule,)}
+
+
+CASES = [Case(path.parent.parent.name, path.parent) for path in sorted(FIXTURES.glob("*/*/before"))]
+every_case = pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.rule}/{case.folder.name}") for case in CASES])
+Project = Callable[..., Result]
+
+
+@every_case
+def test_it_becomes_what_is_expected(case: Case, project: Project) -> None:
+    result = project(case.before, **case.how)
+    if REGENERATE:
+        regenerate(case, result)
+    assert result.lines == (case.folder / "findings.txt").read_text().splitlines()
+    assert text_of(result.files) == text_of(case.after)
+
+
+@every_case
+def test_a_second_run_changes_nothing(case: Case, project: Project) -> None:
+    again = project(case.after, **case.how)
+    assert again.files == case.after
+    assert again.quiet
+
+
+@every_case
+def test_what_was_written_is_kept(case: Case) -> None:
+    for name, before in text_of(case.before).items():
+        after = text_of(case.after)[name]
+        if "rewrites" not in case.options:
+            assert is_subsequence(before, after)
+            if "within-lines" not in case.options:
+                assert is_subsequence(before.splitlines(), after.splitlines())
+
+
+def test_no_case_claims_more_freedom_than_it_takes() -> None:
+    for case in CASES:
+        pairs = [(text, text_of(case.after)[name]) for name, text in text_of(case.before).items()]
+        if "rewrites" in case.options:
+            assert not all(is_subsequence(before, after) for before, after in pairs), case.folder
+        elif "within-lines" in case.options:
+            assert not all(is_subsequence(before.splitlines(), after.splitlines()) for before, after in pairs), case.folder
+
+
+@every_case
+def test_nothing_else_is_said(case: Case) -> None:
+    """PyYAML, which the tool does not use, finds a difference only where the rule may make one."""
+    after = case.after
+    for name, data in case.before.items():
+        if not COMPOSE.fullmatch(os.path.basename(name)):
+            continue
+        one = load(data)
+        if one is None:
+            assert after[name] == data, "what no YAML parser can read must stay as it is"
+        else:
+            other = load(after[name])
+            assert other is not None and len(one) == len(other)
+            for before_document, after_document in zip(one, other, strict=True):
+                assert {path for path in differences(before_document, after_document) if not planned(path, case.rule)} == set()
+
+
+@every_case
+def test_compose_agrees(case: Case) -> None:
+    before, after = case.before, case.after
+    for names in command_lines(before):
+        was, now = ask(before, *names), ask(after, *names)
+        assert (now.model is None) == (was.model is None), now.error or was.error
+        if was.model is None or now.model is None:
+            continue
+        unplanned = {path for path in differences(was.model, now.model) if not (path[0] == "services" and planned(path, case.rule, 2))}
+        assert {path for path in unplanned if not path[0].startswith("x-")} == set()
+        for name, service in was.model["services"].items():
+            assert not power(now.model["services"][name]).more_than(power(service)), name
+            assert limits(service).items() <= limits(now.model["services"][name]).items(), name
+
+
+def crlf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\n", "\r\n")
+
+
+def byte_order_mark(text: str) -> str:
+    return "\ufeff" + text.removeprefix("\ufeff")
+
+
+def no_final_newline(text: str) -> str:
+    return text.rstrip("\r\n")
+
+
+def four_spaces(text: str) -> str:
+    return re.sub(r"^ +", lambda match: match[0] * 2, text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("written", [crlf, byte_order_mark, no_final_newline, four_spaces])
+@every_case
+def test_it_is_the_same_however_it_is_laid_out(case: Case, written: Callable[[str], str], project: Project) -> None:
+    before, expected = rewritten(case.before, written), rewritten(case.after, written)
+    if before == case.before or not all(same_data(data, before[name]) for name, data in case.before.items()):
+        pytest.skip("this way of writing it says something else, or is the case's own")
+    result = project(before, **case.how)
+    assert text_of(result.files) == text_of(expected)
+    assert result.lines == (case.folder / "findings.txt").read_text().splitlines()
+
+
+# What the tests above are made of.
+
+
+def regenerate(case: Case, result: Result) -> None:
+    (case.folder / "findings.txt").write_text("".join(f"{line}\n" for line in result.lines))
+    shutil.rmtree(case.folder / "after", ignore_errors=True)
+    if result.files != case.before:
+        write(case.folder / "after", result.files)
+
+
+def text_of(files: Files) -> dict[str, str]:
+    """The files as text, so that a failing comparison can be read; line endings and marks as they are."""
+    return {name: data.decode("utf-8", "surrogateescape") for name, data in files.items()}
+
+
+def rewritten(files: Files, written: Callable[[str], str]) -> dict[str, bytes]:
+    return {
+        name: written(data.decode()).encode() if COMPOSE.fullmatch(os.path.basename(name)) or "Dockerfile" in name else data
+        for name, data in files.items()
+    }
+
+
+def is_subsequence(part: Any, whole: Any) -> bool:
+    rest = iter(whole)
+    return all(item in rest for item in part)
+
+
+def planned(path: tuple[str, ...], rule: str, *starts: int) -> bool:
+    """Whether a rule may change what is at a path: in a service, or in what services are merged from."""
+    allowed = {keys for keys in CHANGES.get(rule, ())} if rule != TOGETHER else {keys for rules in CHANGES.values() for keys in rules}
+    return any(path[at : at + len(keys)] == keys for keys in allowed for at in starts or range(1, len(path)))
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML with Compose's own tags, and with anchors that are defined anew, which YAML allows and PyYAML refuses."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()
+        if not isinstance(event, yaml.AliasEvent) and getattr(event, "anchor", None):
+            self.anchors.pop(event.anchor, None)
+        return super().compose_node(parent, index)
+
+
+_Loader.add_multi_constructor("!", lambda loader, suffix, node: {f"!{suffix}": _contents(loader, node)})
+
+
+def _contents(loader: Any, node: Any) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else loader.construct_scalar(node)
+
+
+def load(data: bytes) -> list[Any] | None:
+    """The documents of a text; None when it is not YAML."""
+    try:
+        return list(yaml.load_all(data.decode("utf-8-sig"), _Loader))  # noqa: S506
+    except yaml.YAMLError:
+        return None
+
+
+def same_data(one: bytes, other: bytes) -> bool:
+    """Whether two texts say the same; trivially so for what is no YAML."""
+    return load(one) == load(other)
+
+
+def command_lines(files: Files) -> Iterator[tuple[str, ...]]:
+    """The ways in which a project's files may be given to Compose."""
+    names = [name for name in files if "/" not in name and COMPOSE.fullmatch(name)]
+    base = next((name for name in BASE if name in names), None)
+    if base:
+        yield ()
+    for name in names:
+        if name != base and not (base and OVERRIDE.fullmatch(name)):
+            yield (name,)
+            if base:
+                yield (base, name)
