@@ -77,7 +77,8 @@ class ComposeGroup:
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         files = {
-            location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file for location, file in self.files.items()
+            location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file
+            for location, file in self.files.items()
         }
         return type(self)(files, self._tree)
 
@@ -109,7 +110,11 @@ def compose_groups(sources: Mapping[str, Source], tree: Tree, troubles: list[Tro
 
     by_folder: dict[str, str] = {}
     for location, file in files.items():
-        for other in {by_folder.setdefault(os.path.dirname(location), location), *links(file, location), *laid_over(location, files)}:
+        for other in {
+            by_folder.setdefault(os.path.dirname(location), location),
+            *links(file, location),
+            *laid_over(location, files),
+        }:
             if other in leader:
                 leader[find(location)] = find(other)
     members: dict[str, dict[str, ComposeFile]] = {}

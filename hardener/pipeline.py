@@ -57,7 +57,8 @@ def run(request: Request) -> Report:
         counts[group.counts] += group.size
     order = {found.name: at for at, found in enumerate(request.files)}
     sorted_outcomes = sorted(
-        outcomes.values(), key=lambda o: (order.get(o.finding.place.path, len(order)), o.finding.place[1:], -o.severity, o.finding.rule)
+        outcomes.values(),
+        key=lambda o: (order.get(o.finding.place.path, len(order)), o.finding.place[1:], -o.severity, o.finding.rule),
     )
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
     return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
@@ -115,7 +116,9 @@ class _Run:
         self.group = self._original
         self._applied.clear()
         path = self._original.name
-        self.troubles.append(Trouble(path, 0, f"still changing after {MAX_PASSES} passes; left as it was", "please report this file"))
+        self.troubles.append(
+            Trouble(path, 0, f"still changing after {MAX_PASSES} passes; left as it was", "please report this file")
+        )
 
     def _check(self, group: Group) -> list[Finding]:
         return [
@@ -194,4 +197,3 @@ class _Run:
 
 class Unproven(HardenError):
     """A fix did not do exactly what it should; it is taken back."""
-

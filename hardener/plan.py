@@ -28,7 +28,9 @@ class Plan(NamedTuple):
     others: tuple[tuple[Finding, Status, str], ...]
 
 
-def make_plan(findings: Iterable[Finding], rules: Mapping[str, Rule], threshold: Applicability, blocked: Mapping[Identity, str]) -> Plan:
+def make_plan(
+    findings: Iterable[Finding], rules: Mapping[str, Rule], threshold: Applicability, blocked: Mapping[Identity, str]
+) -> Plan:
     """Choose fixes that are trusted enough, can be written, and are right for everyone whom the text serves.
 
     `blocked` names fixes that were tried and taken back, with the reason.
@@ -94,7 +96,9 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
         for key, reach in unwanted.items():
             finding = candidates.pop(key).finding
             who = reach.key.rpartition("#")[2]
-            dropped.append((finding, Status.REFUSED, f"the same text also serves `{who}`, for which this is not known to be right"))
+            dropped.append(
+                (finding, Status.REFUSED, f"the same text also serves `{who}`, for which this is not known to be right")
+            )
 
 
 def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
@@ -105,7 +109,10 @@ def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
             for reach in change.reaches:
                 inherited.setdefault((rule, reach.key), []).append((change, reach))
     return [
-        Choice(choice.finding, tuple(kept for change in choice.changes if (kept := _rest(change, inherited.get(key, ()))) is not None))
+        Choice(
+            choice.finding,
+            tuple(kept for change in choice.changes if (kept := _rest(change, inherited.get(key, ()))) is not None),
+        )
         for key, choice in candidates.items()
     ]
 

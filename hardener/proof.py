@@ -41,9 +41,7 @@ def syntax_of(sees: str) -> Syntax:
     return yaml
 
 
-def apply(
-    files: Mapping[str, tuple[Source, Any]], syntax: Syntax, changes: Iterable[Change]
-) -> dict[str, tuple[Source, Any]]:
+def apply(files: Mapping[str, tuple[Source, Any]], syntax: Syntax, changes: Iterable[Change]) -> dict[str, tuple[Source, Any]]:
     """The changed files with their trees, by path; files without a change are not among them.
 
     Raises `CannotWrite` where a change cannot be made safely, and `ProofFailed` where the result is not what was planned.

@@ -53,7 +53,11 @@ class DockerfileGroup:
     @property
     def notes(self) -> Sequence[Trouble]:
         return [
-            Trouble(self.name, stage.place(stage.from_item).line, f"`{stage.subject}` starts as root and is left so: {needs.steps_down}")
+            Trouble(
+                self.name,
+                stage.place(stage.from_item).line,
+                f"`{stage.subject}` starts as root and is left so: {needs.steps_down}",
+            )
             for stage, needs in self._judged
             if needs.steps_down and _starts_as_root(stage)
         ]
@@ -102,7 +106,12 @@ class DockerfileGroup:
             return source.text if source else None
 
         return DockerStage(
-            self._file.source, self._file.tree, stage, runs=True, started_by=started_by, read_context=read_context if self._location else None
+            self._file.source,
+            self._file.tree,
+            stage,
+            runs=True,
+            started_by=started_by,
+            read_context=read_context if self._location else None,
         )
 
 

@@ -119,7 +119,7 @@ def test_it_applies_where_harden_ran_also_below_the_root(tmp_path: Path, reposit
         subprocess.run(["git", "init", "-q"], check=True, env=ENVIRONMENT)
     folder = tmp_path / "sub"
     (folder / "deep").mkdir(parents=True)
-    files = {name: (b"a\n", b"b\n") for name in ("deep/Dockerfile", "sub/Dockerfile", "a/sub/Dockerfile", "compose.yaml")}
+    files = dict.fromkeys(("deep/Dockerfile", "sub/Dockerfile", "a/sub/Dockerfile", "compose.yaml"), (b"a\n", b"b\n"))
     round_trip(folder, files)
 
 

@@ -42,7 +42,9 @@ def seen(text: str) -> Seen:
         # The wheel drops those of ONBUILD.
         documents = tuple((document.name, document.descriptor, document.content) for document in item.heredocs if not item.inner)
         places = (item.line, item.last_line)
-        found.append((item.keyword, item.inner.keyword if item.inner else "", inner.is_json, *places, flags, inner.values, documents))
+        found.append(
+            (item.keyword, item.inner.keyword if item.inner else "", inner.is_json, *places, flags, inner.values, documents)
+        )
     return found
 
 
@@ -72,19 +74,19 @@ CASES = {
     "three escapes at the end of a line": "FROM a\nRUN x \\\\\\\nRUN z",
     "continuation at the end of the file": "FROM a\nRUN b \\\n\n# c\n",
     "nothing but a continuation": "\\\nFROM a\n\\\n\nRUN b",
-    "the keyword alone on its line": "FROM a\nRUN \\\n  b\nCMD\\\n [\"x\"]\n",
+    "the keyword alone on its line": 'FROM a\nRUN \\\n  b\nCMD\\\n ["x"]\n',
     "escape directive": "# escape=`\nFROM a\nCOPY b C:\\\nRUN c `\n  d\n",
     "escape directive after another one": "#syntax = docker/dockerfile:1\n#  Escape  = `  \nFROM a\nRUN b `\n c\n",
     "a directive after a comment is none": "# x\n# escape=`\nFROM a\nRUN b \\\n c\n",
     "a directive after a blank is none": "\n# escape=`\nFROM a\nRUN b \\\n c\n",
     "JSON forms": 'FROM a\nRUN ["a", "b \\" \\u00e9 \\n"]\nCMD [ ]\nENTRYPOINT [  "x" ,"y"]\nVOLUME ["/a","/b"]\nCOPY ["a b","c/"]\n',
-    "almost JSON": "FROM a\nRUN ['a']\nCMD [\"a\"\nENTRYPOINT [ -f x ] && y\nVOLUME [a, b]\nRUN [\"a\",]\n",
+    "almost JSON": 'FROM a\nRUN [\'a\']\nCMD ["a"\nENTRYPOINT [ -f x ] && y\nVOLUME [a, b]\nRUN ["a",]\n',
     "JSON in pieces": 'FROM a\nCMD [ \\\n "a", \\\n # c\n "b" ]\n',
-    "flags": "FROM --platform=linux/amd64 a\nCOPY --from=0 --chown=a:b x y\nADD --link x y\nHEALTHCHECK --interval=5s CMD [\"a\"]\n",
+    "flags": 'FROM --platform=linux/amd64 a\nCOPY --from=0 --chown=a:b x y\nADD --link x y\nHEALTHCHECK --interval=5s CMD ["a"]\n',
     "flags with quotes and escapes": "FROM a\nRUN --mount=type=cache,target='/a b' --x\\ y --z=\"q\"  run --later\n",
     "flags in pieces": "FROM a\nRUN --mount=type=cache,target=/a \\\n --network=none \\\n b\n",
-    "environment": "FROM a\nENV a b c\nENV d=e f=\"g h\" i='j k' l=m\\ n\nLABEL x=y \\\n  z=\"1 \\\n2\"\nENV q \"r\"\n",
-    "arguments": "ARG a=b\nFROM a\nARG c d=e f=\"g h\"\n",
+    "environment": 'FROM a\nENV a b c\nENV d=e f="g h" i=\'j k\' l=m\\ n\nLABEL x=y \\\n  z="1 \\\n2"\nENV q "r"\n',
+    "arguments": 'ARG a=b\nFROM a\nARG c d=e f="g h"\n',
     "expose": "FROM a\nEXPOSE 80  443/tcp\t90\n",
     "health check": "FROM a\nHEALTHCHECK NONE\nHEALTHCHECK   CMD  a b\n",
     "onbuild": 'FROM a\nONBUILD RUN b\nONBUILD COPY ["a","b"]\nonbuild env a=b\n',
@@ -100,7 +102,7 @@ CASES = {
     "a here-string is none": "FROM a\nRUN cat <<<EOF\nCMD y\n",
     "a here-document ends with the file": "FROM a\nRUN <<EOF\nx\nEOF",
     "a comment after a here-document": "FROM a\nRUN <<EOF\nEOF\n# x\nCMD y\n",
-    "non-ASCII": "FROM a\nRUN echo é \u2603 \U0001f600 \\\n # ü\n ☃\nLABEL ñ=\"ö\"\n",
+    "non-ASCII": 'FROM a\nRUN echo é \u2603 \U0001f600 \\\n # ü\n ☃\nLABEL ñ="ö"\n',
     "carriage returns within a line": "FROM a\nRUN b\rc\nRUN d \\\r\n e\r\n",
 }
 
@@ -121,7 +123,7 @@ def test_buildkit_reads_the_same(text: str, ending: str) -> None:
         ("FROM a\nENV b=c d\n", 2, "name=value"),
         ("FROM a\nRUN <<EOF\nx\n", 2, "EOF has no end"),
         ('FROM a\n\nCMD ["a", ["b"]]', 3, "more than strings"),
-        ('FROM a\nCMD [null]', 2, "more than strings"),
+        ("FROM a\nCMD [null]", 2, "more than strings"),
         ("# escape=x\nFROM a", 1, "escape"),
         ("# escape=`\n# escape=`\nFROM a", 2, "only one"),
         ("FROM a\nRUN " + "x" * 65536, 2, "longer"),
@@ -166,7 +168,9 @@ def test_what_no_builder_can_build_is_rejected(text: str, line: int, reason: str
 
 
 def test_stages() -> None:
-    found = parse("ARG v=1\nFROM --platform=$BUILDPLATFORM a:$v AS Build\nRUN x\nFROM scratch\nCOPY --from=build a b\nUSER 1").stages
+    found = parse(
+        "ARG v=1\nFROM --platform=$BUILDPLATFORM a:$v AS Build\nRUN x\nFROM scratch\nCOPY --from=build a b\nUSER 1"
+    ).stages
     assert [(stage.index, stage.name, stage.base, stage.platform) for stage in found] == [
         (0, "build", "a:$v", "$BUILDPLATFORM"),
         (1, "", "scratch", None),
@@ -185,7 +189,9 @@ def test_comments_know_where_they_stand() -> None:
 
 
 def test_spans_lead_through_continuations() -> None:
-    text = "FROM a\r\nRUN --mount=x apt-get \\\r\n # note\r\n\r\n  install \\\r\n  useradd\\\r\n-x\r\nCOPY [\"é\\\"\", \\\r\n \"b\"]\r\n"
+    text = (
+        'FROM a\r\nRUN --mount=x apt-get \\\r\n # note\r\n\r\n  install \\\r\n  useradd\\\r\n-x\r\nCOPY ["é\\"", \\\r\n "b"]\r\n'
+    )
     _, run, copy = parse(text).instructions
     start = run.arguments.index("install")
     assert text[slice(*run.span(start, start + 7))] == "install"
@@ -200,14 +206,20 @@ def test_spans_lead_through_continuations() -> None:
 
 
 # A generator of Dockerfiles: instructions x continuations x comments x here-documents.
-WORD = st.sampled_from(["a", "b=c", "'d e'", '"f g"', "$h", "${i:-j}", "k\\ l", "/m/n", "é", "--o", "[", "#p", "&&", "\\\\", ">>q"])
+WORD = st.sampled_from(
+    ["a", "b=c", "'d e'", '"f g"', "$h", "${i:-j}", "k\\ l", "/m/n", "é", "--o", "[", "#p", "&&", "\\\\", ">>q"]
+)
 ARGUMENTS = st.lists(WORD, min_size=1, max_size=4)
 GLUE = st.sampled_from([" ", "  ", "\t", " \\\n", " \\ \n  ", " \\\n# c\n ", " \\\n\n ", "\\\n "])
 
 
 @st.composite
 def instructions(draw: st.DrawFn) -> str:
-    keyword = draw(st.sampled_from(["RUN", "run", "CMD", "ENTRYPOINT", "EXPOSE", "USER", "WORKDIR", "ARG", "VOLUME", "ONBUILD RUN", "STOPSIGNAL"]))
+    keyword = draw(
+        st.sampled_from(
+            ["RUN", "run", "CMD", "ENTRYPOINT", "EXPOSE", "USER", "WORKDIR", "ARG", "VOLUME", "ONBUILD RUN", "STOPSIGNAL"]
+        )
+    )
     words = draw(ARGUMENTS)
     if draw(st.integers(0, 5)) == 0:
         keyword, words = "ENV", [f"{name}={value}" for name, value in zip("xyzw", words, strict=False)]
@@ -302,9 +314,9 @@ def test_lines_land_where_a_person_puts_them(before: str, index: int, after: str
 
 def test_several_operations_meet() -> None:
     text = "FROM a\nUSER root\nRUN b\nCMD c"
-    assert edited(text, Insert(1, ("RUN new",)), Replace(1, "USER 1"), Drop(3), Insert(4, ("CMD d",)), Insert(1, ("RUN more",))) == (
-        "FROM a\nRUN new\nRUN more\nUSER 1\nRUN b\nCMD d"
-    )
+    assert edited(
+        text, Insert(1, ("RUN new",)), Replace(1, "USER 1"), Drop(3), Insert(4, ("CMD d",)), Insert(1, ("RUN more",))
+    ) == ("FROM a\nRUN new\nRUN more\nUSER 1\nRUN b\nCMD d")
     assert edited("FROM a\n\nUSER root\n\nCMD c\n", Drop(1)) == "FROM a\n\nCMD c\n"
     assert edited("FROM a\n\nCMD c\n", Drop(1)) == "FROM a\n"
     assert edited("FROM a\r\nRUN b\r\n", Replace(1, "RUN c \\\n  d")) == "FROM a\r\nRUN c \\\r\n  d\r\n"
@@ -408,7 +420,11 @@ def test_variables_of_the_head_and_of_earlier_stages() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["FROM a\nENV x=1 y=2\nLABEL r=$x${y}\n", "FROM a\nENV x=1\nENV x=2 y=$x\nLABEL r=\"$x $y\"\n", "FROM a\nENV x='a b'\nLABEL r=$x\n"],
+    [
+        "FROM a\nENV x=1 y=2\nLABEL r=$x${y}\n",
+        'FROM a\nENV x=1\nENV x=2 y=$x\nLABEL r="$x $y"\n',
+        "FROM a\nENV x='a b'\nLABEL r=$x\n",
+    ],
 )
 def test_dockerfile_parse_puts_in_the_same(text: str) -> None:
     import io
@@ -418,7 +434,14 @@ def test_dockerfile_parse_puts_in_the_same(text: str) -> None:
     assert resolve(found, found.instructions[-1].values[1], stage=found.stages[0]) == theirs
 
 
-PIECES = ["ENV a=" + '"\\' * 30_000, "RUN x \\\n" * 30_000, "CMD " + '["a",' * 10_000, "RUN <<E " + "'\"" * 30_000, "RUN x \\\n" + "\n" * 300_000, "#\n" * 300_000]
+PIECES = [
+    "ENV a=" + '"\\' * 30_000,
+    "RUN x \\\n" * 30_000,
+    "CMD " + '["a",' * 10_000,
+    "RUN <<E " + "'\"" * 30_000,
+    "RUN x \\\n" + "\n" * 300_000,
+    "#\n" * 300_000,
+]
 
 
 @pytest.mark.parametrize("piece", PIECES, ids=["quotes", "continuations", "json", "marker", "blanks", "comments"])
@@ -446,7 +469,9 @@ def test_anything_is_read_or_refused(text: str) -> None:
                 assert item.start <= word.start <= word.end <= item.end
 
 
-@pytest.mark.skipif("HARDEN_BUILDKIT_FILES" not in os.environ, reason="HARDEN_BUILDKIT_FILES names BuildKit's frontend/dockerfile/parser folder")
+@pytest.mark.skipif(
+    "HARDEN_BUILDKIT_FILES" not in os.environ, reason="HARDEN_BUILDKIT_FILES names BuildKit's frontend/dockerfile/parser folder"
+)
 def test_buildkits_own_files() -> None:
     folder = Path(os.environ["HARDEN_BUILDKIT_FILES"])
     files = sorted((folder / "testfiles").glob("*/Dockerfile"))

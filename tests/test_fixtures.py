@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import yaml
-from compose_oracle import Files, ask, differences, limits, power, write
+from compose_oracle import Files, ask_both, differences, limits, power, write
 from conftest import Result
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -132,7 +132,7 @@ def test_nothing_else_is_said(case: Case) -> None:
 def test_compose_agrees(case: Case) -> None:
     before, after = case.before, case.after
     for names in command_lines(before):
-        was, now = ask(before, *names), ask(after, *names)
+        was, now = ask_both(before, after, *names)
         assert (now.model is None) == (was.model is None), now.error or was.error
         if was.model is None or now.model is None:
             continue
@@ -242,7 +242,6 @@ def command_lines(files: Files) -> Iterator[tuple[str, ...]]:
     if base:
         yield ()
     for name in names:
-        if name != base and not (base and OVERRIDE.fullmatch(name)):
-            yield (name,)
-            if base:
-                yield (base, name)
+        yield (name,)
+        if base and name != base and not OVERRIDE.fullmatch(name):
+            yield (base, name)

@@ -414,6 +414,7 @@ REFUSED: dict[str, tuple[str, Operation, str]] = {
     "an anchor in use": ("a:\n  b: &x 1\nc: *x\n", put("a", 1), "&x"),
     "an anchor in use, removed": ("a: &x 1\nc: *x\n", remove("a"), "&x"),
     "a null anchor in use, removed": ("a: &x\nc: *x\n", remove("a"), "&x"),
+    "a key's anchor in use, removed": ("&x a: 1\nc: *x\n", remove("a"), "&x"),
     "the last pair": ("a:\n  b: 1\n", remove("a.b"), "nothing would be left"),
     "the last item": ("a: [b]\n", remove("a.0"), "nothing would be left"),
     "the document": ("a: 1\n", remove(""), "whole document"),
@@ -432,6 +433,15 @@ def test_what_is_not_certain_is_refused(case: str) -> None:
     with pytest.raises(CannotEdit) as caught:
         edits(parse(text), [operation])
     assert reason in caught.value.reason
+
+
+def test_blank_lines_do_not_feed_a_block_scalar_that_a_second_removal_uncovers() -> None:
+    with pytest.raises(CannotEdit):
+        edits(parse("a:\n  x: |+\n    t\n  y: 1\nb: 1\n\nc: 1\n"), [remove("a.y"), remove("b")])
+
+
+def test_a_comment_stays_one_line() -> None:
+    assert edited("a: 1\n", put("b", Commented(2, "two\nlines: x"))) == "a: 1\nb: 2  # two lines: x\n"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ T = TypeVar("T")
 
 #: What Docker grants when nothing is written (moby, oci/caps/defaults.go; fixed since 2013).
 DEFAULT_CAPABILITIES = frozenset(
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW "
+    "SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
 )
 ALL = "ALL"
 
@@ -37,7 +38,11 @@ class Amount(NamedTuple):
 
 
 class Mount(NamedTuple):
-    """Something mounted into the container. `kind`: "bind", "volume" (named or anonymous), "tmpfs" or another of the format's."""
+    """Something mounted into the container.
+
+    `kind`: "bind", "volume" (of this project, named or anonymous), "external" (a volume with a life of its own), "config",
+    "secret", "tmpfs", or another of the format's.
+    """
 
     kind: str
     source: str
@@ -109,6 +114,7 @@ class Container:
         "privileged",
         "published_ports",
         "read_only_root",
+        "reserved_cpus",
         "reserved_memory",
         "subject",
         "tmpfs",
@@ -128,7 +134,9 @@ class Container:
     environment: dict[str, str | None]
     mounts: tuple[Mount, ...]
     published_ports: tuple[int, ...]
+    #: Bytes and CPUs that are kept for it; 0 for none.
     reserved_memory: float
+    reserved_cpus: float
     host_network: Setting[bool]
     privileged: Setting[bool]
     cap_drop: Setting[Items]

@@ -20,11 +20,13 @@ ReadContext = Callable[[str], "str | None"]
 
 _ROOT = frozenset(("", "0", "root"))
 _SHELLS = frozenset(("sh", "bash", "ash", "dash", "zsh"))
+#: Commands whose arguments have variables put in; those of others stay unknown, because that costs time.
+_WATCHED = frozenset("useradd adduser groupadd addgroup usermod chown chgrp mkdir install rm ln touch".split())
 _RUNNERS = frozenset(("exec", "tini", "dumb-init", "catchsegv", "nice", "env", "time", "stdbuf", "nohup", "command"))
 
 
 class Run(NamedTuple):
-    """One command of a RUN; its words are resolved, with None for those that the file does not tell."""
+    """One command of a RUN. Its arguments have variables put in where that matters; None stands for what is not known."""
 
     item: Instruction
     stage: Stage
@@ -144,9 +146,8 @@ class DockerStage:
     @cached_property
     def users(self) -> tuple[User, ...]:
         """Every USER on the way, in order."""
-        return tuple(
-            User(item, stage, self.resolve(item.arguments, stage, item.index)) for stage, item in self.items if item.keyword == "USER"
-        )
+        users = ((stage, item) for stage, item in self.items if item.keyword == "USER")
+        return tuple(User(item, stage, self.resolve(item.arguments, stage, item.index)) for stage, item in users)
 
     @cached_property
     def workdir(self) -> str | None:
@@ -161,7 +162,8 @@ class DockerStage:
                 break
             if item.keyword == "WORKDIR":
                 path = self.resolve(item.arguments, stage, item.index)
-                current = None if path is None or (current is None and not path.startswith("/")) else posixpath.join(current or "/", path)
+                known = path is not None and (current is not None or path.startswith("/"))
+                current = posixpath.join(current or "/", path or "") if known else None
         return posixpath.normpath(current) if current else None
 
     def last(self, keyword: str) -> Instruction | None:
@@ -188,17 +190,17 @@ class DockerStage:
         for stage, item in self.items:
             if item.keyword == "RUN":
                 for command in _commands_of(item):
+                    while len(command) > 1 and (command[0].text == "sudo" or command[0].text.startswith("-")):
+                        command = command[1:]
                     if command and command[0].text:
-                        words = [self._word(word, stage, item) for word in command]
-                        while len(words) > 1 and (words[0] == "sudo" or (words[0] or "").startswith("-")):
-                            words = words[1:]
-                        found.append(Run(item, stage, (words[0] or "?").rpartition("/")[2], tuple(words[1:])))
+                        name = command[0].text.rpartition("/")[2]
+                        found.append(Run(item, stage, name, tuple(self._word(word, stage, item, name) for word in command[1:])))
         return tuple(found)
 
-    def _word(self, word: shell.Word, stage: Stage, item: Instruction) -> str | None:
+    def _word(self, word: shell.Word, stage: Stage, item: Instruction, name: str) -> str | None:
         if not word.expands:
             return word.text
-        if "$(" in word.text or "'" in word.text or '"' in word.text:
+        if name not in _WATCHED or "$(" in word.text or "'" in word.text or '"' in word.text:
             return None
         return self.resolve(word.text, stage, item.index)
 
@@ -280,11 +282,11 @@ class DockerStage:
             into = posixpath.normpath(posixpath.join(self.workdir_before(item) or "/", to))
             for source in sources:
                 name = posixpath.basename(source.rstrip("/"))
-                if posixpath.basename(target) == name and target in (into, posixpath.join(into, name), name):
+                inside = target.startswith(into.rstrip("/") + "/")
+                same = posixpath.basename(target) == name and target in (posixpath.join(into, name), name)
+                if same or into == target:
                     yield posixpath.normpath(source)
-                elif into == target:
-                    yield posixpath.normpath(source)
-                elif target.startswith(into.rstrip("/") + "/") and "*" not in source and "$" not in source and "." not in name[1:]:
+                elif inside and "*" not in source and "$" not in source and "." not in name[1:]:
                     yield posixpath.normpath(posixpath.join(source, posixpath.relpath(target, into)))
 
 

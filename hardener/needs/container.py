@@ -41,8 +41,11 @@ def needs_of(container: Container, content: Callable[[str], str | None]) -> Imag
     usual = _usual(container, needs.why_not)
     if not needs.holds:
         return usual
-    # A limit that the profile cannot tell is offered as a guess; what it says of all else stands alone.
-    return needs._replace(memory=needs.memory or usual.memory, cpu=needs.cpu or usual.cpu, pids=needs.pids or usual.pids)
+    # Too little CPU or too few processes slow a workload down, so a usual amount may be offered as a guess where the profile
+    # has no figure at all. Too little memory kills it: what a profile says of memory stands alone.
+    return needs._replace(
+        cpu=needs.cpu or (None if profile.cpu else usual.cpu), pids=needs.pids or (None if profile.pids else usual.pids)
+    )
 
 
 def situation_of(container: Container, content: Callable[[str], str | None]) -> Situation:
@@ -54,7 +57,13 @@ def situation_of(container: Container, content: Callable[[str], str | None]) -> 
         environment=container.environment,
         mounts=(
             *(
-                Mount(mount.target, mount.kind, mount.read_only, content(mount.location) if mount.location else None)
+                # What is no volume of this project may belong to anybody, as a bind may.
+                Mount(
+                    mount.target,
+                    mount.kind if mount.kind in ("volume", "tmpfs") else "bind",
+                    mount.read_only,
+                    content(mount.location) if mount.location else None,
+                )
                 for mount in container.mounts
             ),
             *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),

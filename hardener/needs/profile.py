@@ -63,6 +63,10 @@ class Filter(NamedTuple):
         return True
 
 
+#: The filter of most items: they always apply.
+EVERYWHERE = Filter()
+
+
 class Account(NamedTuple):
     """A user of the image, with its numbers."""
 
@@ -237,4 +241,3 @@ def _load(path: str) -> Profile | None:
     from hardener.needs.profile_file import read_profile
 
     return read_profile(os.path.basename(path), data)
-

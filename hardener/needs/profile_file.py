@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from hardener.errors import Unreadable
 from hardener.finding import Evidence, Strength
 from hardener.needs.profile import (
+    EVERYWHERE,
     Account,
     Amount,
     Capability,
@@ -115,12 +116,13 @@ class _Item(_Table):
 
     def __init__(self, file: str, key: str, values: object, origins: Mapping[str, Origin]) -> None:
         super().__init__(file, key, values)
-        self.filter = Filter(
+        filter = Filter(
             _versions(self),
             self.take("variant", str, ""),
             tuple(_condition(self, "if", text) for text in self.words("if")),
             tuple(_condition(self, "unless", text) for text in self.words("unless")),
         )
+        self.filter = EVERYWHERE if filter == EVERYWHERE else filter
         self.why = self.take("why", str)
         if not 0 < len(self.why) <= LONGEST_WHY or not self.why.isprintable():
             self.fail("why", f"must be one line of at most {LONGEST_WHY} characters, not {len(self.why)}")

@@ -12,7 +12,19 @@ from typing import NamedTuple, TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
 from hardener.finding import Evidence, Strength
-from hardener.needs.profile import Account, Amount, Capability, Condition, Filter, Port, Profile, Start, Verdict, WrittenPath
+from hardener.needs.profile import (
+    EVERYWHERE,
+    Account,
+    Amount,
+    Capability,
+    Condition,
+    Filter,
+    Port,
+    Profile,
+    Start,
+    Verdict,
+    WrittenPath,
+)
 
 _ROOT = ("", "0", "root")
 _TMPFS_KINDS = ("run", "scratch", "cache", "log")
@@ -207,6 +219,8 @@ def _first(items: tuple[_Item, ...], asked: _Asked) -> _Item | None:
 
 
 def _applies(filter: Filter, asked: _Asked) -> bool:
+    if filter is EVERYWHERE:
+        return True
     if filter.versions and not filter.admits(asked.version):
         return False
     if filter.variant and tag_has(asked.tag, filter.variant.lstrip("!")) == filter.variant.startswith("!"):
@@ -254,18 +268,19 @@ def _matches(word: str, pattern: str) -> bool:
 
 
 def _plain(path: str) -> str:
-    path = path.rstrip("/")
-    if path.startswith("/var/run/") or path == "/var/run":  # a link to /run in every image of note
-        return path[4:]
-    return path
+    """A path without links and with one slash at its end, so that being within is beginning with."""
+    if path.startswith("/var/run"):  # a link to /run in every image of note
+        path = path[4:] if path[8:9] in ("", "/") else path
+    return path.rstrip("/") + "/"
 
 
 def _within(path: str, folder: str) -> bool:
-    return (_plain(path) + "/").startswith(_plain(folder) + "/")
+    return _plain(path).startswith(_plain(folder))
 
 
 def _touches(one: str, other: str) -> bool:
-    return _within(one, other) or _within(other, one)
+    one, other = _plain(one), _plain(other)
+    return one.startswith(other) or other.startswith(one)
 
 
 def _option(command: tuple[str, ...], option: str) -> list[str]:
@@ -318,9 +333,7 @@ def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account:
     return tuple(
         Tmpfs(place, owner(path.uid, uid), owner(path.gid, gid), path.exec, path.why, path.evidence)
         for path, place in places
-        if path.kind in _TMPFS_KINDS
-        and not path.volume
-        and not any(_within(place, mount.target) for mount in situation.mounts)
+        if path.kind in _TMPFS_KINDS and not path.volume and not any(_within(place, mount.target) for mount in situation.mounts)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 from hardener.facts.dockerfile import DockerStage, Run, Start
@@ -109,16 +110,20 @@ _INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
 _INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
 
 _DATA = re.compile(
-    r"(?:data|database|db|uploads?|logs?|cache|tmp|temp|storage|media|state|backups?|sessions?|spool|output|results|downloads?|pids?)"
+    r"(?:data|database|db|uploads?|logs?|cache|tmp|temp|storage|media|state|backups?|sessions?|spool|output|results|downloads?)"
 )
 _DATA_PLACES = ("/var/lib/", "/var/log/", "/var/run/", "/run/", "/var/spool/", "/var/cache/", "/data/")
 _NO_DATA = re.compile(
     r"/(?:tmp|etc|proc|sys|dev|boot|bin|sbin|lib|lib64|root|build)(?:/|$)|/usr/(?:share|lib|include|bin|sbin|local)(?:/|$)"
     r"|/var/lib/(?:apt|dpkg|rpm)(?:/|$)|/var/cache/(?:apt|apk|yum|dnf|debconf)(?:/|$)|/var/run/sshd$"
 )
+#: Something in root's home that is not merely for the build.
+_ROOTS_DATA = re.compile(r"/root/(?!\.(?:ssh|cache|npm|gnupg|m2|gradle|pip|bash|profile|vim|wget|curl|netrc|git|docker)).")
 _RAILS = frozenset(("rails", "puma", "unicorn", "unicorn_rails", "passenger"))
 #: What its CMD writes into the working directory because it builds when it starts.
-_BUILDS_AT_START = frozenset("npm yarn pnpm mvn mvnw gradle gradlew go cargo sbt lein mix bundle jekyll composer make grunt gulp".split())
+_BUILDS_AT_START = frozenset(
+    "npm yarn pnpm mvn mvnw gradle gradlew go cargo sbt lein mix bundle jekyll composer make grunt gulp".split()
+)
 
 
 class Written(NamedTuple):
@@ -128,34 +133,58 @@ class Written(NamedTuple):
     evidence: Evidence
 
 
-class StageNeeds(NamedTuple):
-    """What is known about how a stage runs."""
+class StageNeeds:
+    """What is known about how a stage runs; each part is found out when it is asked for."""
 
-    #: None when nothing is known about the image that everything begins from, and for `scratch`.
-    base: Base | None
-    #: A family of `bases.toml`, or SCRATCH, WINDOWS, UNKNOWN.
-    family: str
-    #: Why it gives root away by itself; empty when it does not, or nobody knows.
-    steps_down: str
-    #: Why it cannot run as anyone but root.
-    needs_root: str
-    #: What could not be read or is not known, and speaks against trust in the rest.
-    doubts: tuple[str, ...]
-    writes: tuple[Written, ...]
+    def __init__(self, stage: DockerStage) -> None:
+        self._stage = stage
+
+    @cached_property
+    def base(self) -> Base | None:
+        """None when nothing is known about the image that everything begins from, and for `scratch`."""
+        return find_base(self._stage.image) if self._stage.image else None
+
+    @property
+    def family(self) -> str:
+        """A family of `bases.toml`, or SCRATCH, WINDOWS, UNKNOWN."""
+        if self._stage.base_text == "scratch":
+            return SCRATCH
+        return self.base.family if self.base else UNKNOWN
+
+    @cached_property
+    def _keeps_start(self) -> bool:
+        return self.base is not None and _keeps_the_bases_start(self._stage)
+
+    @cached_property
+    def steps_down(self) -> str:
+        """Why it gives root away by itself; empty when it does not, or nobody knows."""
+        if self.base and self._keeps_start and self.base.steps_down:
+            return self.base.steps_down
+        return _steps_down(self._stage)
+
+    @cached_property
+    def needs_root(self) -> str:
+        """Why it cannot run as anyone but root. A script that prepares as root and then steps down does not count."""
+        if self.steps_down:
+            return ""
+        if self.base and (self._keeps_start or not self._stage.starts) and self.base.needs_root:
+            return self.base.needs_root
+        return _needs_root(self._stage) or _in_roots_home(self._stage)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """What could not be read or is not known, and speaks against trust in the rest."""
+        return tuple(_doubts(self._stage))
+
+    @cached_property
+    def writes(self) -> tuple[Written, ...]:
+        """The places that it writes, as far as that is known."""
+        return _written(self._stage, self.base if self._keeps_start else None)
 
 
 def needs_of(stage: DockerStage) -> StageNeeds:
     """What a stage needs, by its base, its instructions, and the scripts that it starts with."""
-    base = find_base(stage.image) if stage.image else None
-    family = SCRATCH if stage.base_text == "scratch" else base.family if base else UNKNOWN
-    kept = _keeps_the_bases_start(stage)
-    steps_down = base.steps_down if base and kept else ""
-    needs_root = base.needs_root if base and (kept or not stage.starts) else ""
-    if not steps_down and not needs_root:
-        # Some scripts prepare as root and then step down: they need root for it, and that is right.
-        steps_down = _steps_down(stage)
-        needs_root = "" if steps_down else _needs_root(stage) or _in_roots_home(stage)
-    return StageNeeds(base, family, steps_down, needs_root, tuple(_doubts(stage)), _written(stage, base if kept else None))
+    return StageNeeds(stage)
 
 
 def _keeps_the_bases_start(stage: DockerStage) -> bool:
@@ -180,7 +209,7 @@ def _steps_down(stage: DockerStage) -> str:
         where = f"`{start.script}`" if start.script else "its command"
         if start.name in _STEP_DOWN and not (start.name == "su" and len(start.words) < 2):
             return f"{where} steps down by {start.name}"
-        if start.name == "sudo" and any(word in ("-u", "--user") or word.startswith(("-u", "--user=")) for word in start.words[1:]):
+        if start.name == "sudo" and any(word.startswith(("-u", "--user")) for word in start.words[1:]):
             return f"{where} steps down by sudo"
         if start.name == "start-stop-daemon" and any(word.startswith(("--chuid", "-c")) for word in start.words[1:]):
             return f"{where} steps down by start-stop-daemon"
@@ -231,10 +260,12 @@ def _in_roots_home(stage: DockerStage) -> str:
         if item.keyword == "ENV":
             for name, value in zip(item.values[::2], item.values[1::2], strict=True):
                 path = value.strip("'\"")
-                if name == "PATH" and "/root/" in path or name.endswith(("_HOME", "_DIR", "_PATH", "_ROOT")) and path.startswith("/root"):
+                program = name == "PATH" and "/root/" in path
+                if program or (name.endswith(("_HOME", "_DIR", "_PATH", "_ROOT")) and path.startswith("/root")):
                     return f"{name} leads into /root, which only root may enter (line {item.line})"
         elif item.keyword in ("COPY", "ADD") and start_stage is stage.stage:
-            if item.values[-1].startswith(("/root/.", "/root/")) and "ssh" not in item.values[-1]:
+            target = item.values[-1]
+            if target.startswith("/root/") and "ssh" not in target:
                 return f"what line {item.line} copies lies in /root, which only root may enter"
     return ""
 
@@ -245,6 +276,11 @@ def _doubts(stage: DockerStage) -> Iterator[str]:
     for start in stage.starts:
         if start.name in _BUILDS_AT_START and stage.workdir and stage.workdir != "/":
             yield f"`{start.name}` may write into {stage.workdir} when it starts"
+            break
+    for run in stage.commands:
+        home = next((word for word in run.known if run.name in ("mkdir", "ln", "touch") and _ROOTS_DATA.match(word)), "")
+        if home:
+            yield f"line {run.item.line} prepares {home}, which only root may enter"
             break
     code = _code(stage)
     for path, _ in stage.volumes:
@@ -261,14 +297,17 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
         if run.name == "mkdir" or (run.name == "install" and "-d" in run.arguments):
             for path in _paths(stage, run):
                 data = _DATA.fullmatch(posixpath.basename(path)) or path.startswith(_DATA_PLACES)
-                if data and not _NO_DATA.match(path) and not any((path + "/").startswith(gone.rstrip("*")) for gone in removed):
+                gone = any((path + "/").startswith(other.rstrip("*")) for other in removed)
+                if data and not gone and not _NO_DATA.match(path):
                     _add(found, path, Evidence(f"{path} is created for data", stage.at(run.item), Strength.DOCUMENTED))
-    if any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts) and stage.workdir not in (None, "/"):
+    rails = any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts)
+    if rails and stage.workdir not in (None, "/"):
         item = stage.last("CMD") or stage.last("ENTRYPOINT") or stage.from_item
         for folder in ("log", "tmp"):
             _add(found, f"{stage.workdir}/{folder}", Evidence(f"Rails writes {folder}", stage.at(item), Strength.DOCUMENTED))
-    for path in base.writes if base else ():
-        found.setdefault(path, Evidence(f"{base.serves} writes {path}", base.evidence.source, Strength.READ) if base else Evidence("", ""))
+    if base is not None:
+        for path in base.writes:
+            found.setdefault(path, Evidence(f"{base.serves} writes {path}", base.evidence.source, Strength.READ))
     for code in _code(stage):
         found.pop(code, None)
     inner = {path for path in found for other in found if path.startswith(other + "/")}

@@ -12,5 +12,7 @@ from hardener.finding import Rule
 @lru_cache(maxsize=1)
 def load() -> tuple[Rule, ...]:
     """Every rule, by id. A module's file name is its rule's id, with `_` for `-`."""
-    names = sorted(name[:-3] for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py") and not name.startswith("_"))
+    names = sorted(
+        name[:-3] for name in os.listdir(os.path.dirname(__file__)) if name.endswith(".py") and not name.startswith("_")
+    )
     return tuple(import_module(f"{__name__}.{name}").RULE for name in names)

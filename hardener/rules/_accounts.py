@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -45,7 +46,8 @@ def _earlier(stage: DockerStage) -> Runner | None:
 
 
 def _created(stage: DockerStage) -> Runner | None:
-    users = {user.name: (user, run) for user, run in stage.new_users if not user.is_group and user.uid != 0 and _plain(user.name)}
+    new = [(user, run) for user, run in stage.new_users if not user.is_group and user.uid != 0 and _plain(user.name)]
+    users = {user.name: (user, run) for user, run in new}
     groups = {user.name for user, _ in stage.new_users if user.is_group}
     if len(users) > 1:
         used = {name: found for name, found in users.items() if name in owners(stage)}
@@ -59,7 +61,7 @@ def _created(stage: DockerStage) -> Runner | None:
 
 
 def _plain(name: str) -> bool:
-    return bool(name) and name.replace("-", "").replace("_", "").replace(".", "").isalnum() and not name[0].isdigit() and name != "root"
+    return name != "root" and re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]*", name) is not None
 
 
 def owners(stage: DockerStage) -> frozenset[str]:
@@ -79,8 +81,8 @@ def _of_base(stage: DockerStage, needs: StageNeeds) -> Runner | None:
     if account is None:
         return None
     comment = "Back to the image's own unprivileged user" if needs.base.starts_as else "Run as the image's own unprivileged user"
-    return Runner(account.name, f"{account.name}:{account.gid}" if account.gid != account.uid else f"{account.name}:{account.name}",
-                  comment, needs.base.evidence)  # fmt: skip
+    group = account.name if account.gid == account.uid else str(account.gid)
+    return Runner(account.name, f"{account.name}:{group}", comment, needs.base.evidence)
 
 
 def _served(stage: DockerStage, needs: StageNeeds) -> Runner | None:
@@ -93,7 +95,7 @@ def _served(stage: DockerStage, needs: StageNeeds) -> Runner | None:
 
 def _new(stage: DockerStage, needs: StageNeeds) -> Runner:
     taken = {user.name for user, _ in stage.new_users}
-    numbers = {user.uid for user, _ in stage.new_users} | {number for user, _ in stage.new_users if (number := user.uid) is not None}
+    numbers = {user.uid for user, _ in stage.new_users}
     name = next(name for name in (*_NAMES, *(f"app{n}" for n in range(2, len(taken) + 10))) if name not in taken)
     number = next(number for number in range(FIRST_ID, FIRST_ID + len(numbers) + 1) if number not in numbers)
     ids = f"{number}:{number}"

@@ -8,9 +8,17 @@ from hardener.facts.container import Amount, Container, Setting
 from hardener.finding import Finding, Fix, Want
 from hardener.needs.situation import ImageNeeds, Limit
 
+_WORDS = {"cpu": "CPU time", "memory": "memory", "pids": "the number of processes"}
+
 
 def unlimited(
-    rule: str, what: str, container: Container, setting: Setting[Amount | None], needs: ImageNeeds, limit: Limit | None, amount: Amount | None
+    rule: str,
+    what: str,
+    container: Container,
+    setting: Setting[Amount | None],
+    needs: ImageNeeds,
+    limit: Limit | None,
+    amount: Amount | None,
 ) -> Iterator[Finding]:
     """The finding for a setting without a limit; `amount` is what `limit` amounts to in this container."""
     if setting.effective is not None or (setting.written and amount is None):
@@ -22,4 +30,4 @@ def unlimited(
         fix = Fix(f"limit {what} to {amount.text}", (Want(setting, amount),), evidence=(limit.evidence,), missing=missing)
     else:
         advice = f"measure it under load and set a limit{f' ({unknown})' if unknown else ''}"
-    yield Finding(rule, container.subject, setting.place, f"{what} is not limited", fix, advice=advice, key=container.key)
+    yield Finding(rule, container.subject, setting.place, f"{_WORDS[what]} is not limited", fix, advice=advice, key=container.key)

@@ -19,18 +19,27 @@ from hardener.finding import Finding, Rule, Severity
 from hardener.needs.situation import ImageNeeds
 
 ID = "docker-socket-mount"
+#: Folders of the host that hold the sockets.
+_FOLDERS = ("/var/run", "/run", "/")
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
-_GENERAL = "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; if it builds, use a rootless builder"
+_GENERAL = (
+    "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; "
+    "if it builds, use a rootless builder"
+)
 
 
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
     for mount in container.mounts:
-        if not mount.source.endswith(_SOCKETS) and not mount.target.endswith(_SOCKETS):
+        folder = mount.kind == "bind" and (mount.source.rstrip("/") or "/") in _FOLDERS
+        if not folder and not mount.source.endswith(_SOCKETS) and not mount.target.endswith(_SOCKETS):
             continue
         read_only = "; :ro does not protect it" if mount.read_only else ""
-        message = f"holds the engine's socket, which is root on the host{read_only}"
-        yield Finding(ID, container.subject, mount.place, message, advice=_advice(container), key=f"{container.key} {mount.target}")
+        what = f"the host's {mount.source} with the engine's socket in it" if folder else "the engine's socket"
+        message = f"holds {what}, which is root on the host{read_only}"
+        yield Finding(
+            ID, container.subject, mount.place, message, advice=_advice(container), key=f"{container.key} {mount.target}"
+        )
 
 
 def _advice(container: Container) -> str:

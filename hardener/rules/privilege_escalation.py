@@ -27,7 +27,9 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     fix, advice = None, ""
     if verdict is not None and verdict.works:
         switched_off = "somebody switched it off by name" if setting.written else ""
-        fix = Fix("forbid new privileges", (Want(setting, True),), evidence=(verdict.evidence,), missing=needs.why_not or switched_off)
+        fix = Fix(
+            "forbid new privileges", (Want(setting, True),), evidence=(verdict.evidence,), missing=needs.why_not or switched_off
+        )
     else:
         advice = f"it cannot be forbidden: {verdict.why}" if verdict else "whether it needs to is not known"
     message = "a process may gain privileges through set-uid programs"

@@ -33,7 +33,9 @@ _INSTEAD = (
     ("zigbee2mqtt", "name the one device it uses under `devices`"),
     ("home-assistant", "name the devices it uses under `devices`, and add NET_ADMIN and NET_RAW for Bluetooth and DHCP only"),
 )
-_GENERAL = "find out what it uses: add single capabilities with cap_add, name single devices under `devices`, then remove privileged"
+_GENERAL = (
+    "find out what it uses: add single capabilities with cap_add, name single devices under `devices`, then remove privileged"
+)
 
 
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:

@@ -79,15 +79,25 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
     if needs.family == UNKNOWN:
         name = stage.base_text or stage.chain[0].base
         return f"the base image `{name}` is not known", "add USER after the last instruction that needs root"
+    if needs.family == SCRATCH and _has_root_file_system(stage):
+        return "its whole file system is copied in: what users it has is not known", "add USER before the command"
     if needs.needs_root:
         return needs.needs_root, "let the orchestrator or another program do this part, so that the rest can be unprivileged"
     if stage.own("ONBUILD"):
-        return "it is an image for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
+        return "it is for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
     if not stage.starts and not stage.started_by and not (needs.base and needs.base.serves):
-        return "it has no command: as an image for others to build from, they would no longer be root", "set USER where it is started"
+        return "it has no command: whoever builds from it would no longer be root", "set USER where it is started"
     if stage.starts and all(start.name in _WORKBENCH and len(start.words) < 3 for start in stage.starts) and not stage.started_by:
         return "its command is a shell: people work in it as they please, or build from it", "set USER where a program is started"
     return "", ""
+
+
+def _has_root_file_system(stage: DockerStage) -> bool:
+    return any(
+        item.values[-1] == "/" and (item.values[0] in ("/", "/rootfs", "/rootfs/") or ".tar" in item.values[0])
+        for _, item in stage.items
+        if item.keyword in ("COPY", "ADD")
+    )
 
 
 def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
@@ -130,7 +140,7 @@ def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: 
         comment += ", the owner of what it writes"
     user = f"USER {runner.user}"
     if _in_lower_case(stage):
-        user, run = f"user {runner.user}", tuple(line.replace("RUN ", "run ", 1) if line.startswith("RUN ") else line for line in run)
+        user, run = f"user {runner.user}", tuple(f"run {line[4:]}" if line.startswith("RUN ") else line for line in run)
     own_user = last.item if last is not None and last.stage is stage.stage else None
     early = _before_volume(stage, paths, before)
     if early < before:
@@ -143,7 +153,10 @@ def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: 
         # Nothing that needs root follows the USER: it is the one to change.
         if run:
             operations.append(Insert(own_user.index, (comment, *run)))
-        return [*operations, Replace(own_user.index, f"{stage.dockerfile.text[own_user.start:own_user.start + 4]} {runner.user}")]
+        return [
+            *operations,
+            Replace(own_user.index, f"{stage.dockerfile.text[own_user.start : own_user.start + 4]} {runner.user}"),
+        ]
     return [*operations, Insert(before, (comment, *run, user))]
 
 
@@ -153,7 +166,9 @@ def _in_lower_case(stage: DockerStage) -> bool:
 
 
 def _about_paths(runner: Runner) -> str:
-    return "An unprivileged user, the owner of what the program writes" if runner.creation else "The program's user owns what it writes"
+    if runner.creation:
+        return "An unprivileged user, the owner of what the program writes"
+    return "The program's user owns what it writes"
 
 
 def _between(stage: DockerStage, first: int) -> list[Instruction]:

@@ -21,6 +21,8 @@ ID = "unlimited-cpu"
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container without a CPU limit."""
     limit = needs.cpu
+    if limit is not None and container.reserved_cpus > limit.amount:
+        limit = None  # more is kept for it than may be written without knowing the host
     amount = Amount(limit.amount, f"{limit.amount:.1f}", limit.why) if limit is not None else None
     yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount)
 

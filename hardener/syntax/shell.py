@@ -71,9 +71,21 @@ class _Frame:
     """What is being read at one level: a script, or a substitution within one of its words."""
 
     __slots__ = (
-        "assignments", "begin", "cases", "close", "expands", "last", "parens", "parts", "pattern", "pending", "quoted", "redirects",
-        "start", "words",
-    )  # fmt: skip
+        "assignments",
+        "begin",
+        "cases",
+        "close",
+        "expands",
+        "last",
+        "parens",
+        "parts",
+        "pattern",
+        "pending",
+        "quoted",
+        "redirects",
+        "start",
+        "words",
+    )
 
     def __init__(self, close: str, quoted: bool) -> None:
         self.close = close

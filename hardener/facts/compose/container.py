@@ -9,9 +9,18 @@ from hardener.facts.compose.amounts import parse_bytes, parse_number
 from hardener.facts.compose.document import is_null, target, text_of, truth
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Service, entries
-from hardener.facts.compose.settings import CapabilityList, Flag, Limit, NoNewPrivileges, Readers, TmpfsList, place_of, writes_top_level
+from hardener.facts.compose.settings import (
+    CapabilityList,
+    Flag,
+    Limit,
+    NoNewPrivileges,
+    Readers,
+    TmpfsList,
+    place_of,
+    writes_top_level,
+)
 from hardener.facts.compose.short_syntax import container_ports, parse_volume, split_command
-from hardener.facts.container import Build, Container, Mount, Setting
+from hardener.facts.container import Amount, Build, Container, Mount, Setting
 from hardener.facts.image import parse_image
 from hardener.finding import Place
 from hardener.source import Source
@@ -39,7 +48,8 @@ def read_container(
     container.environment = _environment(service, folder, context)
     container.mounts = _mounts(service, folder)
     container.published_ports = _ports(service)
-    container.reserved_memory = _reserved_memory(service)
+    container.reserved_memory = _reserved(service, "memory", "mem_reservation", parse_bytes)
+    container.reserved_cpus = _reserved(service, "cpus", "", parse_number)
     container.host_network = _host_network(service, home)
     container.privileged = Flag(service, readers, "privileged", home)
     container.cap_drop = CapabilityList(service, readers, "cap_drop", home)
@@ -50,12 +60,26 @@ def read_container(
     top_level = writes_top_level(service, namesakes)
 
     def limit(deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> Limit:
-        return Limit(service, readers, home, deploy_key=deploy_key, top_key=top_key, top_level=top_level, parse=parse)
+        limited_by = (
+            kin
+            if any(other.leaf("deploy", "resources", "limits", deploy_key) or other.scalar(top_key) for other in namesakes)
+            else ""
+        )
+        return Limit(
+            service,
+            readers,
+            home,
+            deploy_key=deploy_key,
+            top_key=top_key,
+            top_level=top_level,
+            parse=parse,
+            limited_by=limited_by,
+        )
 
     container.memory = limit("memory", "mem_limit", parse_bytes)
     container.cpus = limit("cpus", "cpus", parse_number)
     if service.scalar("cpu_quota") is not None and container.cpus.effective is None:
-        container.cpus = Setting(None, written=True, place=home)
+        container.cpus = Setting(Amount(-1.0, "cpu_quota"), written=True, place=home)
     container.pids = limit("pids", "pids_limit", parse_number)
     return container
 
@@ -131,8 +155,27 @@ def _mounts(service: Service, folder: str) -> tuple[Mount, ...]:
             mount = Mount(*parse_volume(service.read(node) or ""), place)
         if mount.kind == "bind" and mount.source.startswith("."):
             mount = mount._replace(location=os.path.normpath(os.path.join(folder, mount.source)))
+        elif mount.kind == "volume" and mount.source and _has_its_own_life(service.defined("volumes", mount.source)):
+            mount = mount._replace(kind="external")
         mounts[mount.target] = mount
+    for key, kind, place_of_old in (("configs", "config", "/"), ("secrets", "secret", "/run/secrets/")):
+        for held, node in service.items(key):
+            name = service.read(node.get("source")) if isinstance(node, Mapping) else service.read(node)
+            path = service.read(node.get("target")) if isinstance(node, Mapping) else None
+            path = path or name or ""
+            path = path if path.startswith("/") else place_of_old + path
+            defined = service.defined(key, name or "")
+            file = service.read(defined.get("file")) if isinstance(defined, Mapping) else None
+            location = os.path.normpath(os.path.join(folder, file)) if file and "$" not in file else ""
+            mounts.setdefault(path, Mount(kind, name or "", path, True, held.layer.file.place(node), location))
     return tuple(mounts.values())
+
+
+def _has_its_own_life(volume: Node | None) -> bool:
+    """Whether a volume is made elsewhere, or laid over a folder of the host: its data may belong to anybody."""
+    return isinstance(volume, Mapping) and (
+        truth(text_of(volume.get("external"))) is not None or volume.get("driver_opts") is not None
+    )
 
 
 def _ports(service: Service) -> tuple[int, ...]:
@@ -144,9 +187,9 @@ def _ports(service: Service) -> tuple[int, ...]:
     return tuple(dict.fromkeys(ports))
 
 
-def _reserved_memory(service: Service) -> float:
-    held = service.leaf("deploy", "resources", "reservations", "memory") or service.scalar("mem_reservation")
-    return (parse_bytes(service.read(held.found.node) or "") or 0.0) if held else 0.0
+def _reserved(service: Service, deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> float:
+    held = service.leaf("deploy", "resources", "reservations", deploy_key) or (service.scalar(top_key) if top_key else None)
+    return (parse(service.read(held.found.node) or "") or 0.0) if held else 0.0
 
 
 def _host_network(service: Service, home: Place) -> Setting[bool]:
@@ -159,10 +202,7 @@ def _copied_in(service: Service) -> str:
     for key in ("configs", "secrets"):
         for _, node in service.items(key):
             name = text_of(node.get("source")) if isinstance(node, Mapping) else text_of(node)
-            for layer in service.layers:
-                for top in layer.file.top(key):
-                    defined: Node | None = top.get(name) if isinstance(top, Mapping) and name else None
-                    defined = target(defined) if defined is not None else None
-                    if isinstance(defined, Mapping) and (defined.get("content") is not None or defined.get("environment") is not None):
-                        return f"Compose copies `{name}` into the container at start, which it refuses to do into a read-only root"
+            defined = service.defined(key, name or "")
+            if isinstance(defined, Mapping) and (defined.get("content") is not None or defined.get("environment") is not None):
+                return f"Compose copies `{name}` into the container at start, which it refuses to do into a read-only root"
     return ""

@@ -53,7 +53,11 @@ def is_null(node: Node) -> bool:
 
 def truth(text: str | None) -> bool | None:
     """A boolean as Compose reads it (YAML 1.1 words are accepted too); None when it is none, or unknown."""
-    return None if text is None else {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.lower())
+    return (
+        None
+        if text is None
+        else {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}.get(text.lower())
+    )
 
 
 def sources(mapping: Mapping) -> list[tuple[Mapping, str]]:
@@ -130,7 +134,12 @@ class ComposeFile:
             raise Unreadable(source.path, reason, remedy, error.line) from None
         for key in self.tree.duplicate_keys:
             name = key.value if isinstance(key, Scalar) else "?"
-            raise Unreadable(source.path, f"the key `{name}` stands twice in one mapping", "Compose refuses this file: drop one", self._line(key))
+            raise Unreadable(
+                source.path,
+                f"the key `{name}` stands twice in one mapping",
+                "Compose refuses this file: drop one",
+                self._line(key),
+            )
         self.services: list[ServiceNode] = list(self._services())
         #: The nodes, by id, that an alias stands for somewhere in the file.
         self.aliased = {id(node) for node in _targets(self.tree)} if "*" in source.text and "&" in source.text else set()
@@ -157,7 +166,10 @@ class ComposeFile:
             if services is None:
                 if root.get("version") is None and _looks_like_version_1(root):
                     raise Unreadable(
-                        self.source.path, "a version 1 file: services stand at the top level", "Compose v2 refuses it: put them under `services:`", 1
+                        self.source.path,
+                        "a version 1 file: services stand at the top level",
+                        "Compose v2 refuses it: put them under `services:`",
+                        1,
                     )
                 found_any = found_any or bool(root.pairs)
                 continue
@@ -166,7 +178,9 @@ class ComposeFile:
             if is_null(services):
                 continue
             if not isinstance(services, Mapping):
-                raise Unreadable(self.source.path, "`services` is not a mapping", "mend the file, then run again", self._line(services))
+                raise Unreadable(
+                    self.source.path, "`services` is not a mapping", "mend the file, then run again", self._line(services)
+                )
             yield from self._definitions(services, (index, "services"))
         if not found_any:
             raise Unreadable(self.source.path, "empty: no services", "fill the file or leave it out")
@@ -185,7 +199,9 @@ class ComposeFile:
                     yield ServiceNode(name, pair.key, None, None, anchor)
                 else:
                     line = self._line(pair.key)
-                    raise Unreadable(self.source.path, f"the service `{name}` is not a mapping", "mend the file, then run again", line)
+                    raise Unreadable(
+                        self.source.path, f"the service `{name}` is not a mapping", "mend the file, then run again", line
+                    )
 
     def top(self, key: str) -> Iterator[Node]:
         """The values of a top-level key, one for each document that has it."""
@@ -205,7 +221,9 @@ def require_route(found: Found, key: str) -> Route:
 
 def _looks_like_version_1(root: Mapping) -> bool:
     values = [target(pair.value) for pair in root.pairs if isinstance(pair.key, Scalar) and not pair.key.value.startswith("x-")]
-    return bool(values) and all(isinstance(v, Mapping) and (v.get("image") is not None or v.get("build") is not None) for v in values)
+    return bool(values) and all(
+        isinstance(v, Mapping) and (v.get("image") is not None or v.get("build") is not None) for v in values
+    )
 
 
 def _targets(tree: Stream) -> Iterator[Node]:

@@ -10,7 +10,6 @@ from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Layer, Service
-from hardener.facts.compose.settings import Readers
 from hardener.facts.container import Container
 from hardener.finding import Reach
 from hardener.report import Trouble
@@ -69,7 +68,9 @@ class ComposeProject:
         def at(name: str) -> str:
             return os.path.join(folder, name)
 
-        base = next((name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None)
+        base = next(
+            (name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None
+        )
         override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self._file(at(name)))), None)
         models: list[tuple[str, ...]] = []
         if base and (base in names or override in names):
@@ -115,7 +116,9 @@ class ComposeProject:
                 continue
             if _is_windows(service):
                 line = found[-1][1].place(service.layers[-1].service.key).line
-                self.notes.append(Trouble(found[-1][1].source.path, line, f"the service `{name}` runs on Windows", "these hazards are Linux's"))
+                self.notes.append(
+                    Trouble(found[-1][1].source.path, line, f"the service `{name}` runs on Windows", "these hazards are Linux's")
+                )
                 continue
             if service.scalar("image") is None and service.scalar("build") is None and not trouble:
                 if service.scalar("provider") is None:

@@ -68,7 +68,9 @@ class Service:
     @property
     def home(self) -> Layer | None:
         """Where new keys go: the first definition of the service itself that may be edited."""
-        return next((layer for layer in self.layers if layer.editable and not layer.inherited and layer.service.mapping is not None), None)
+        return next(
+            (layer for layer in self.layers if layer.editable and not layer.inherited and layer.service.mapping is not None), None
+        )
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""
@@ -132,6 +134,15 @@ class Service:
                     return None if found.node.tag == "!reset" else Held(layer, found)
             if found is not None and found.node.tag == "!reset":
                 return None
+        return None
+
+    def defined(self, key: str, name: str) -> Node | None:
+        """What a top-level key (`volumes`, `configs`, `secrets`) says of a name, in the last file that does."""
+        for layer in reversed(self.layers):
+            for top in layer.file.top(key):
+                found = lookup(top, None, name) if isinstance(top, Mapping) else None
+                if found is not None:
+                    return found.node
         return None
 
     def pairs(self, key: str) -> dict[str, str | None]:

@@ -77,7 +77,7 @@ class _Writer:
         return self.put(home, keys, value)
 
     def extend(self, key: str, new: list[Value], inherited: Callable[[str], bool]) -> tuple[Change, ...]:
-        """Add items to a list that joins; `inherited` says which written items are worth repeating where a merge would lose them."""
+        """Add items to a list that joins; `inherited` says which written ones are worth repeating where a merge would lose them."""
         if not new:
             return ()
         if self.service.is_reset(key):
@@ -238,7 +238,7 @@ class Limit(Setting[Amount | None]):
     distinct values").
     """
 
-    __slots__ = ("_held", "_keys", "_top", "_writer")
+    __slots__ = ("_held", "_keys", "_limited_by", "_top", "_writer")
 
     def __init__(
         self,
@@ -250,6 +250,7 @@ class Limit(Setting[Amount | None]):
         top_key: str,
         top_level: bool,
         parse: Callable[[str], float | None],
+        limited_by: str = "",
     ) -> None:
         held = service.leaf("deploy", "resources", "limits", deploy_key) or service.scalar(top_key)
         text = service.read(held.found.node) if held else None
@@ -262,6 +263,7 @@ class Limit(Setting[Amount | None]):
             place=place_of(held) if held else home,
         )
         self._held = held if text is not None else None
+        self._limited_by = limited_by
         self._top = top_key
         self._keys = (top_key,) if top_level else ("deploy", "resources", "limits", deploy_key)
         self._writer = _Writer(service, readers)
@@ -270,6 +272,8 @@ class Limit(Setting[Amount | None]):
         """Write the limit. Raises `CannotWrite` for taking one away."""
         if new is None:
             raise CannotWrite("a limit is never taken away")
+        if self._limited_by:
+            raise CannotWrite(f"{self._limited_by} limits this service already, and may be passed together with this file")
         value: Value = int(new.text) if new.text.isdigit() else new.text
         if new.why:
             value = Commented(value, new.why)

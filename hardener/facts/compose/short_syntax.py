@@ -10,7 +10,7 @@ _PORT = re.compile(r"^(\d+)(?:-(\d+))?$")
 
 
 def parse_volume(text: str) -> tuple[str, str, str, bool]:
-    """(kind, source, target, read only) of `[SOURCE:]TARGET[:MODE]`; kind is "bind" or "volume" (compose-go, format/volume.go)."""
+    """(kind, source, target, read only) of `[SOURCE:]TARGET[:MODE]`: a "bind" or a "volume" (compose-go, format/volume.go)."""
     parts: list[str] = []
     rest = text
     while rest:

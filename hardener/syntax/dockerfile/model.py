@@ -120,7 +120,9 @@ class Instruction:
     def words(self) -> tuple[Word, ...]:
         """The arguments split at white space outside quotes, or the strings of the JSON list, as they are written."""
         if self.is_json:
-            return tuple(Word(value, *self.span(*place)) for value, place in zip(self.values, _strings(self.arguments), strict=True))
+            # Before the list HEALTHCHECK has a word of its own.
+            listed = self.values[1:] if self.keyword == "HEALTHCHECK" else self.values
+            return tuple(Word(value, *self.span(*place)) for value, place in zip(listed, _strings(self.arguments), strict=True))
         return tuple(Word(text, *self.span(start, end)) for text, start, end in split_words(self.arguments, self.escape))
 
     def _physical(self, start: int, end: int) -> tuple[int, int]:

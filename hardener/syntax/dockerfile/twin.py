@@ -13,7 +13,7 @@ def second_opinion(dockerfile: Dockerfile) -> str | None:
     """
     import io
 
-    from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]
+    from dockerfile_parse import DockerfileParser
 
     parser = DockerfileParser(fileobj=io.BytesIO(masked(dockerfile).encode("utf-8", "replace")), env_replace=False)
     theirs = [item for item in parser.structure if item["instruction"] != "COMMENT"]

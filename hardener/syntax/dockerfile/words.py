@@ -8,12 +8,14 @@ from functools import cache
 from typing import NamedTuple
 
 #: What Go's unicode.IsSpace takes as white space (Python's own set has more).
-SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 #: Substitutions nested deeper than this are refused: nobody writes them, and each level costs a Python frame.
 MAX_DEPTH = 50
 
 _HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]+)")
 _PLAIN_FLAG = re.compile(r"--[^\s'\"\\`\x80-\U0010ffff]+")
+#: What neither ends a word nor means anything to any escape or stop character.
+_PLAIN = re.compile(r"[A-Za-z0-9_.,=:@%+&*#!?;()\[\]^~-]+")
 _SPECIAL = frozenset("@*#?-$!0")
 _WHITE = frozenset(SPACE)
 
@@ -195,7 +197,7 @@ class _Lexer:
         self._raw_quotes = raw_quotes
         self._raw_escapes = raw_escapes
         self._depth = 0
-        # One buffer for all levels: BuildKit shares it too, and so a substitution with a default swallows what its word began with.
+        # One buffer for all levels, as in BuildKit: a substitution with a default swallows what its word began with.
         self._buffer: list[str] = []
 
     def run(self) -> tuple[str, list[str]]:
@@ -212,6 +214,12 @@ class _Lexer:
         words: list[str] = []
         buffer.clear()
         while self._at < len(text):
+            run = _PLAIN.match(text, self._at)
+            if run is not None:
+                buffer.append(run.group())
+                result.append(run.group())
+                self._at = run.end()
+                continue
             char = text[self._at]
             if char == stop:
                 self._at += 1

@@ -61,8 +61,7 @@ class _Writer:
         self.text = stream.text
         self.gone = gone
         self.pieces = Pieces(stream.text)
-        self.layout = Layout(stream)
-        self.style = render.style_of(self.layout)
+        self.style = render.style_of(Layout(stream))
 
     def change(self, change: Change, place: _Place) -> None:
         """Carry out what happens at a node and inside it."""
@@ -79,7 +78,8 @@ class _Writer:
                 self.change(child, _Place(node, pair))  # type: ignore[arg-type]
         removed = sorted(index for index, child in change.children.items() if child.removed)
         for index in removed:
-            self.refuse_needed_anchor(change.children[index].node)
+            start = node.pairs[index].key.outer_start if isinstance(node, Mapping) else None
+            self.refuse_needed_anchor(change.children[index].node, start)
         if isinstance(node, (Mapping, Sequence)) and (removed or change.added or change.appended):
             if len(removed) == (len(node.pairs) if isinstance(node, Mapping) else len(node.items)) > 0:
                 raise CannotEdit("nothing would be left: remove the whole of it instead")
@@ -175,7 +175,7 @@ class _Writer:
         """A new value in the place of a node; its anchor stays."""
         if node.tag is not None:
             raise CannotEdit(f"the value has the tag {node.tag}")
-        self.refuse_needed_anchor(node, but_own=True)
+        self.refuse_needed_anchor(node, node.outer_start + 1)
         if place.parent is None and not (isinstance(node, Scalar) and node.start < node.end and render.inline(new, self.style)):
             raise CannotEdit("the whole document would be replaced")
         if place.parent is not None and place.parent.flow:
@@ -302,7 +302,7 @@ class _Writer:
         begin, behind = line_start(text, start), next_line(text, line_end(text, end))
         before = next((nodes[at] for at in range(index - 1, -1, -1) if id(nodes[at]) not in self.gone), None)
         if before is not None:
-            self.refuse_to_feed(_last_of_all(before), behind, column_of(text, start))
+            self.refuse_to_feed(self.last_leaf(before), behind, column_of(text, start))
         self.pieces.remove_lines(begin, behind)
 
     def remove_first(self, parent: Mapping | Sequence, index: int, nodes: list[Node], start: int, end: int) -> None:
@@ -341,11 +341,13 @@ class _Writer:
 
     # Refusing
 
-    def refuse_needed_anchor(self, node: Node, *, but_own: bool = False) -> None:
-        """Refuse to take away an anchor that is used elsewhere."""
+    def refuse_needed_anchor(self, node: Node, start: int | None = None) -> None:
+        """Refuse to take away an anchor between `start` and the end of a node that is used elsewhere."""
+        if start is None:
+            start = node.outer_start
         for alias in self.stream.aliases:
-            inside = node.outer_start <= alias.target.outer_start < max(node.end, node.outer_start + 1)
-            if inside and not node.outer_start <= alias.start < node.end and not (but_own and alias.target is node):
+            inside = start <= alias.target.outer_start < max(node.end, node.outer_start + 1)
+            if inside and not start <= alias.start < node.end:
                 raise CannotEdit(f"the anchor &{alias.name} in it is used elsewhere")
 
     def refuse_comments_inside(self, node: Node, start: int, end: int, behind: str) -> None:

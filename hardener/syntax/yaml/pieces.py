@@ -7,7 +7,7 @@ from hardener.syntax.yaml.layout import line_end, line_start
 
 
 class Pieces:
-    """Edits in the making. What is inserted first at a place comes first: so visit the inside of a value before what follows it."""
+    """Edits in the making. At one place, what is inserted first comes first: visit the inside of a value before its end."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -5,7 +5,6 @@ Built from the events of ruamel.yaml's C parser: nothing else tells where aliase
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any, NoReturn
 
@@ -77,6 +76,8 @@ def _with_colons_masked(text: str, ruamel: _Ruamel) -> Stream | None:
 
     A twin of the text with another character for such colons has the same offsets; None when it cannot be read either.
     """
+    import re
+
     if _MASK in text:
         return None
     twin = re.sub(r"""(?<=[^\s,\[\]{}"']):(?=[^\s,\[\]{}])""", _MASK, text)

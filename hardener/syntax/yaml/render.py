@@ -83,7 +83,7 @@ def behind_key(new: New, style: Style) -> str:
 
 def comment(new: New) -> str:
     """The comment of a value, as it ends the value's line."""
-    return f"  # {new.comment}" if new.comment else ""
+    return f"  # {' '.join(new.comment.split())}" if new.comment else ""
 
 
 def pair_lines(key: str, new: New, column: int, style: Style) -> list[str]:

@@ -83,7 +83,11 @@ class Mapping(Node):
     __slots__ = ("flow", "pairs")
 
     def __init__(self, start: int, outer_start: int, anchor: str | None, tag: str | None, flow: bool) -> None:
-        super().__init__(start, -1, outer_start, anchor, tag)
+        self.start = start
+        self.end = -1
+        self.outer_start = outer_start
+        self.anchor = anchor
+        self.tag = tag
         self.flow = flow
         self.pairs: list[Pair] = []
 
@@ -106,7 +110,11 @@ class Sequence(Node):
     __slots__ = ("flow", "items")
 
     def __init__(self, start: int, outer_start: int, anchor: str | None, tag: str | None, flow: bool) -> None:
-        super().__init__(start, -1, outer_start, anchor, tag)
+        self.start = start
+        self.end = -1
+        self.outer_start = outer_start
+        self.anchor = anchor
+        self.tag = tag
         self.flow = flow
         self.items: list[Node] = []
 
