@@ -262,9 +262,10 @@ class DockerStage:
         if not words or not words[0]:
             return "", None
         target = words[0]
-        if not target.startswith("/") and (target.startswith("./") or target.endswith(".sh")):
-            target = posixpath.normpath(posixpath.join(self.workdir or "/", target))
-        for path in self._copied_from(target):
+        targets = [target]
+        if not target.startswith("/") and ("/" in target or target.endswith(".sh")):
+            targets.append(posixpath.normpath(posixpath.join(self.workdir or "/", target)))
+        for path in (path for target in reversed(targets) for path in self._copied_from(target)):
             if self._read_context is not None and not path.startswith(".."):
                 text = self._read_context(path)
                 if text is not None:

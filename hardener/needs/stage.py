@@ -131,6 +131,8 @@ class Written(NamedTuple):
 
     path: str
     evidence: Evidence
+    #: Whether the Dockerfile creates it already.
+    exists: bool = False
 
 
 class StageNeeds:
@@ -197,6 +199,8 @@ def _keeps_the_bases_start(stage: DockerStage) -> bool:
         return True
     name = stage.image.repository.rpartition("/")[2].partition("-")[0][:5]
     program = next((start.name for start in reversed(stage.starts) if not start.script), "")
+    if name == "php":
+        return program in _OWN_STEP_DOWN
     return program.startswith(("-", name)) or program in _OWN_STEP_DOWN or (name == "tomca" and program == "catalina.sh")
 
 
@@ -213,6 +217,8 @@ def _steps_down(stage: DockerStage) -> str:
             return f"{where} steps down by sudo"
         if start.name == "start-stop-daemon" and any(word.startswith(("--chuid", "-c")) for word in start.words[1:]):
             return f"{where} steps down by start-stop-daemon"
+        if start.name == "httpd" and "-h" in start.words:
+            continue  # that of BusyBox, which does not
         server = _OWN_STEP_DOWN.get("php-fpm" if start.name.startswith("php-fpm") else start.name)
         if server and not start.script:
             return f"{server} starts as root and works as another user"
@@ -290,6 +296,7 @@ def _doubts(stage: DockerStage) -> Iterator[str]:
 
 def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
     found: dict[str, Evidence] = {}
+    existing: set[str] = set()
     for path, item in stage.volumes:
         _add(found, path, Evidence(f"{path} is a VOLUME", stage.at(item), Strength.READ))
     removed = {path for run in stage.commands if run.name == "rm" for path in _paths(stage, run)}
@@ -298,6 +305,7 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
             for path in _paths(stage, run):
                 data = _DATA.fullmatch(posixpath.basename(path)) or path.startswith(_DATA_PLACES)
                 gone = any((path + "/").startswith(other.rstrip("*")) for other in removed)
+                existing.update({path} - removed)
                 if data and not gone and not _NO_DATA.match(path):
                     _add(found, path, Evidence(f"{path} is created for data", stage.at(run.item), Strength.DOCUMENTED))
     rails = any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts)
@@ -311,7 +319,7 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
     for code in _code(stage):
         found.pop(code, None)
     inner = {path for path in found for other in found if path.startswith(other + "/")}
-    return tuple(Written(path, evidence) for path, evidence in found.items() if path not in inner)
+    return tuple(Written(path, evidence, path in existing) for path, evidence in found.items() if path not in inner)
 
 
 def _code(stage: DockerStage) -> set[str]:
@@ -334,7 +342,11 @@ def _add(found: dict[str, Evidence], path: str, evidence: Evidence) -> None:
 
 def _paths(stage: DockerStage, run: Run) -> Iterator[str]:
     """The paths among a command's arguments, absolute; those that depend on a `cd` or a variable are left out."""
-    moved = any(other.item is run.item and other.name in ("cd", "pushd") for other in stage.commands)
+    moved = False
+    for other in stage.commands:
+        if other is run:
+            break
+        moved = other.item is run.item and (moved or other.name in ("cd", "pushd"))
     skip = False
     for word in run.arguments:
         if word is None or skip:

@@ -14,11 +14,12 @@ others are built from, because their children would no longer be able to install
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator, Sequence
 
 from hardener.facts.dockerfile import DockerStage, User
 from hardener.finding import Change, Evidence, Finding, Fix, Rule, Severity, Strength
-from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds
+from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
 from hardener.syntax.dockerfile import Insert, Instruction, Operation, Replace
 
@@ -103,9 +104,10 @@ def _has_root_file_system(stage: DockerStage) -> bool:
 def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
     runner = choose(stage, needs)
     shell = needs.family not in (SCRATCH, "none")
-    paths = [written.path for written in needs.writes] if shell else []
-    changes = [Change(stage.source.path, operation) for operation in _operations(stage, runner, paths, last)]
-    volumes = [path for path, _ in stage.volumes]
+    writes = needs.writes if shell else ()
+    changes = [Change(stage.source.path, operation) for operation in _operations(stage, runner, writes, last)]
+    declared = {posixpath.normpath(path) for path, _ in stage.volumes}
+    volumes = [written.path for written in needs.writes if written.path in declared]
     start = last.item if last is not None else stage.from_item
     evidence = (
         Evidence("USER is root" if last is not None else "no USER is set", stage.at(start), Strength.READ),
@@ -125,15 +127,21 @@ def _missing(needs: StageNeeds, shell: bool) -> str:
     parts = list(needs.doubts)
     if needs.writes and not shell:
         parts.append(f"{needs.writes[0].path} stays root's, because the image has no shell to hand it over")
-    parts.append("what else the program writes cannot be told from a Dockerfile")
+    parts.append(f"what {'else ' if needs.writes else ''}the program writes cannot be told from a Dockerfile")
     return "; ".join(parts)
 
 
-def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: User | None) -> list[Operation]:
+def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written], last: User | None) -> list[Operation]:
+    paths = [written.path for written in writes]
     before = _place(stage)
+    early = _before_volume(stage, paths, before)
     commands = list(runner.creation)
+    # Before a VOLUME, what is created between that and the command is not there yet.
+    absent = [written.path for written in writes if not written.exists or early < before]
+    if absent:
+        commands.append(f"mkdir -p {' '.join(absent)}")
     if paths:
-        commands += [f"mkdir -p {' '.join(paths)}", f"chown -R {runner.owner} {' '.join(paths)}"]
+        commands.append(f"chown -R {runner.owner} {' '.join(paths)}")
     run = run_instruction(commands, stage.dockerfile.escape) if commands else ()
     comment = f"# {runner.comment}"
     if paths:
@@ -142,7 +150,6 @@ def _operations(stage: DockerStage, runner: Runner, paths: Sequence[str], last: 
     if _in_lower_case(stage):
         user, run = f"user {runner.user}", tuple(f"run {line[4:]}" if line.startswith("RUN ") else line for line in run)
     own_user = last.item if last is not None and last.stage is stage.stage else None
-    early = _before_volume(stage, paths, before)
     if early < before:
         # The classic builder forgets what happens to a VOLUME after it was declared.
         operations: list[Operation] = [Insert(early, (f"# {_about_paths(runner)}", *run))]

@@ -11,13 +11,13 @@ from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Service, entries
 from hardener.facts.compose.settings import (
     CapabilityList,
+    Dialect,
     Flag,
     Limit,
     NoNewPrivileges,
     Readers,
     TmpfsList,
     place_of,
-    writes_top_level,
 )
 from hardener.facts.compose.short_syntax import container_ports, parse_volume, split_command
 from hardener.facts.container import Amount, Build, Container, Mount, Setting
@@ -30,9 +30,18 @@ Context = Callable[[str], "Source | None"]
 
 
 def read_container(
-    key: str, service: Service, readers: Readers, kin: str, namesakes: tuple[Service, ...], folder: str, context: Context
+    key: str,
+    service: Service,
+    readers: Readers,
+    kin: str,
+    namesakes: tuple[Service, ...],
+    dialect: Dialect,
+    folder: str,
+    context: Context,
 ) -> Container:
-    """The container that a service asks for. `kin` names another file that defines a service of this name."""
+    """The container that a service asks for. `kin` names another file that defines a service of this name,
+    `dialect` is that of the services that share text with it.
+    """
     top = service.home or service.layers[-1]
     home = top.file.place(top.service.key)
     container = Container()
@@ -57,7 +66,6 @@ def read_container(
     container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
     container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
     container.tmpfs = TmpfsList(service, readers, home)
-    top_level = writes_top_level(service, namesakes)
 
     def limit(deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> Limit:
         limited_by = (
@@ -71,7 +79,7 @@ def read_container(
             home,
             deploy_key=deploy_key,
             top_key=top_key,
-            top_level=top_level,
+            dialect=dialect,
             parse=parse,
             limited_by=limited_by,
         )

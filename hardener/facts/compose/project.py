@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Layer, Service
+from hardener.facts.compose.settings import Dialect, dialect_of
 from hardener.facts.container import Container
 from hardener.finding import Reach
 from hardener.report import Trouble
@@ -26,6 +28,24 @@ _MAX_EXTENDS = 32
 Context = Callable[[str], "Source | None"]
 
 
+#: Keys that a later layer replaces, so that what is written below does not matter.
+_REPLACED = frozenset(("read_only", "mem_limit", "cpus", "pids_limit"))
+
+
+class _Reader(NamedTuple):
+    """A service that reads a mapping through one of its layers; `joins` as in `Reach`."""
+
+    key: str
+    service: Service
+    layer: Layer
+    joins: bool
+
+    def overrides(self, key: str) -> bool:
+        """Whether a higher layer of the service has a key of its own."""
+        above = self.service.layers[self.service.layers.index(self.layer) + 1 :]
+        return any(layer.find(key) is not None for layer in above)
+
+
 class ComposeProject:
     """Files that belong together, by location, with the containers that they ask for.
 
@@ -37,7 +57,7 @@ class ComposeProject:
         self.notes: list[Trouble] = []
         self._context = context
         self._read: dict[str, ComposeFile | None] = {}
-        self._readers: dict[int, list[tuple[str, Layer, bool]]] = {}
+        self._readers: dict[int, list[_Reader]] = {}
         self._variables: dict[str, dict[str, str]] = {}
         self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
         self.containers: tuple[Container, ...] = tuple(self._load())
@@ -52,9 +72,27 @@ class ComposeProject:
                 if layer.service.mapping is not None:
                     joins = layer.inherited or len(service.layers) > 1
                     for mapping, _ in sources(layer.service.mapping):
-                        self._readers.setdefault(id(mapping), []).append((key, layer, joins))
+                        self._readers.setdefault(id(mapping), []).append(_Reader(key, service, layer, joins))
             self._namesakes.setdefault((os.path.dirname(location), service.name), []).append((location, service))
+        self._dialects = self._shared_dialects({key: service for key, _, service in services})
         return [self._container(key, location, service) for key, location, service in services]
+
+    def _shared_dialects(self, services: Mapping[str, Service]) -> dict[str, Dialect]:
+        """For each service, the dialects of all that share text with it through `extends`, merges or files."""
+        leader = {key: key for key in services}
+
+        def find(key: str) -> str:
+            while leader[key] != key:
+                leader[key] = key = leader[leader[key]]
+            return key
+
+        for readers in self._readers.values():
+            for reader in readers[1:]:
+                leader[find(reader.key)] = find(readers[0].key)
+        together: dict[str, Dialect] = {}
+        for key, service in services.items():
+            together[find(key)] = together.get(find(key), Dialect()) | dialect_of(service)
+        return {key: together[find(key)] for key in services}
 
     def _folders(self) -> dict[str, list[str]]:
         folders: dict[str, list[str]] = {}
@@ -189,18 +227,22 @@ class ComposeProject:
         ]
         kin = next((self._name(other) for other, namesake in others if _would_repeat(location, other, namesake)), "")
         folder = os.path.dirname(location)
-        return read_container(key, service, readers, kin, tuple(s for _, s in others), folder, self._context)
+        dialect = self._dialects[key]
+        if dialect == Dialect():
+            for _, namesake in others:
+                dialect |= dialect_of(namesake)
+        return read_container(key, service, readers, kin, tuple(s for _, s in others), dialect, folder, self._context)
 
     def _who_reads(self, layer: Layer, written: str, key: str) -> frozenset[Reach]:
         mapping = layer.service.mapping
         found: set[Reach] = set()
-        for reader, its_layer, joins in self._readers.get(id(mapping), ()):
-            if reader == key or its_layer.service.mapping is None:
+        for reader in self._readers.get(id(mapping), ()):
+            if reader.key == key or reader.layer.service.mapping is None:
                 continue
-            nearer = [source for source, _ in sources(its_layer.service.mapping)]
+            nearer = [source for source, _ in sources(reader.layer.service.mapping)]
             shadowed = any(source.get(written) is not None for source in nearer[: _index(nearer, mapping)])
-            if not shadowed:
-                found.add(Reach(reader, joins))
+            if not shadowed and not (written in _REPLACED and reader.overrides(written)):
+                found.add(Reach(reader.key, reader.joins))
         return frozenset(found)
 
 

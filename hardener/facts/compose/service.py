@@ -80,6 +80,16 @@ class Service:
                 return None if found.node.tag == "!reset" else Held(layer, found)
         return None
 
+    def mentions(self, *keys: str) -> bool:
+        """Whether any layer writes a path of nested mappings, be it to take it away."""
+        for layer in self.layers:
+            found = layer.find(keys[0])
+            for key in keys[1:]:
+                found = lookup(found.node, None, key) if found is not None and isinstance(found.node, Mapping) else None
+            if found is not None:
+                return True
+        return False
+
     def is_reset(self, key: str) -> bool:
         """Whether the highest definition of a key takes it away with `!reset`."""
         found = next((found for layer in reversed(self.layers) if (found := layer.find(key)) is not None), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from hardener.errors import CannotWrite
 from hardener.facts.compose.document import require_route, text_of, truth
@@ -44,6 +45,8 @@ class _Writer:
     def put(self, layer: Layer, keys: tuple[str, ...], value: Value) -> tuple[Change, ...]:
         """Write a key, nested or not, into a layer of the service."""
         self.may_edit(layer)
+        if self.service.is_reset(keys[0]):
+            raise CannotWrite(f"`{keys[0]}` is reset here on purpose")
         route, why_not = own_path(layer, keys)
         if route is None:
             raise CannotWrite(why_not)
@@ -77,7 +80,7 @@ class _Writer:
         return self.put(home, keys, value)
 
     def extend(self, key: str, new: list[Value], inherited: Callable[[str], bool]) -> tuple[Change, ...]:
-        """Add items to a list that joins; `inherited` says which written ones are worth repeating where a merge would lose them."""
+        """Add items to a list that joins; `inherited` says which written ones to repeat where a merge would lose them."""
         if not new:
             return ()
         if self.service.is_reset(key):
@@ -238,7 +241,7 @@ class Limit(Setting[Amount | None]):
     distinct values").
     """
 
-    __slots__ = ("_held", "_keys", "_limited_by", "_top", "_writer")
+    __slots__ = ("_held", "_keys", "_limited_by", "_mixed", "_top", "_writer")
 
     def __init__(
         self,
@@ -248,7 +251,7 @@ class Limit(Setting[Amount | None]):
         *,
         deploy_key: str,
         top_key: str,
-        top_level: bool,
+        dialect: Dialect,
         parse: Callable[[str], float | None],
         limited_by: str = "",
     ) -> None:
@@ -265,13 +268,18 @@ class Limit(Setting[Amount | None]):
         self._held = held if text is not None else None
         self._limited_by = limited_by
         self._top = top_key
-        self._keys = (top_key,) if top_level else ("deploy", "resources", "limits", deploy_key)
+        self._keys = (top_key,) if dialect.top_level and not dialect.deploy else ("deploy", "resources", "limits", deploy_key)
+        self._mixed = dialect.top_level and dialect.deploy
         self._writer = _Writer(service, readers)
 
     def to(self, new: Amount | None) -> tuple[Change, ...]:
         """Write the limit. Raises `CannotWrite` for taking one away."""
         if new is None:
             raise CannotWrite("a limit is never taken away")
+        if self._mixed:
+            raise CannotWrite(
+                "services that share this text write limits both under `deploy` and at the top level"
+            )
         if self._limited_by:
             raise CannotWrite(f"{self._limited_by} limits this service already, and may be passed together with this file")
         value: Value = int(new.text) if new.text.isdigit() else new.text
@@ -292,12 +300,22 @@ class Limit(Setting[Amount | None]):
         return held is None or not isinstance(held.found.node, Mapping)
 
 
-def writes_top_level(service: Service, kin: tuple[Service, ...]) -> bool:
-    """Whether limits of this service go to the top level: its own dialect decides, then that of its namesakes."""
-    for candidate in (service, *kin):
-        if candidate.leaf("deploy", "resources", "limits") is not None:
-            return False
-        if any(candidate.scalar(key) is not None for key in ("mem_limit", "cpus", "pids_limit")):
-            return True
+class Dialect(NamedTuple):
+    """Where the limits of services that share text are written: all of them in one place, or Compose sees a conflict."""
+
+    deploy: bool = False
+    top_level: bool = False
+
+    def __or__(self, other: object) -> Dialect:
+        return Dialect(self.deploy or other.deploy, self.top_level or other.top_level) if isinstance(other, Dialect) else self
+
+
+def dialect_of(service: Service) -> Dialect:
+    """The dialects that a service writes limits in, in whatever layer, taken away again or not."""
+    if service.mentions("deploy", "resources", "limits"):
+        return Dialect(deploy=True)
+    if any(service.mentions(key) for key in ("mem_limit", "cpus", "pids_limit")):
+        return Dialect(top_level=True)
     # A file of version 2 is for docker-compose 1, the only tool that reads the version: it refuses `deploy` there.
-    return any((text_of(node) or "").startswith("2") for layer in service.layers for node in layer.file.top("version"))
+    old = any((text_of(node) or "").startswith("2") for layer in service.layers for node in layer.file.top("version"))
+    return Dialect(top_level=old)
