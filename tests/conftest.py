@@ -1,0 +1,62 @@
+"""How tests run the tool: on a project given as bytes, with the result as bytes. Knows no rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from compose_oracle import Files, write
+
+from hardener.discover import discover
+from hardener.finding import Place
+from hardener.pipeline import Request, run
+from hardener.report import Report, Status
+
+
+class Result(NamedTuple):
+    """What became of a project."""
+
+    files: dict[str, bytes]
+    report: Report
+
+    @property
+    def lines(self) -> list[str]:
+        """One line for each finding, `path:line rule subject status`, and for what could not be read or was not judged; sorted."""
+        report = self.report
+        found = [(o.finding.place, f"{o.finding.rule} {o.finding.subject} {o.status.value}") for o in report.outcomes]
+        found += [(Place(t.path, t.line, 0), "unreadable") for t in report.troubles]
+        found += [(Place(t.path, t.line, 0), "not-judged") for t in report.notes]
+        return [f"{place.path}:{place.line} {what}" for place, what in sorted(found)]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing was changed or tried."""
+        ended = {outcome.status for outcome in self.report.outcomes}
+        return not self.report.changes and not ended & {Status.APPLIED, Status.FAILED}
+
+
+def harden(folder: Path, files: Files, *, unsafe: bool = True, select: Iterable[str] = ()) -> Result:
+    """Run the tool on a project, laid out in a fresh folder; nothing is written there afterwards."""
+    write(folder, files)
+    before = os.getcwd()
+    os.chdir(folder)  # so that reports name paths within the project
+    try:
+        found, troubles = discover(["."])
+        report = run(Request(tuple(found), unsafe=unsafe, select=frozenset(select)))
+    finally:
+        os.chdir(before)
+    after = dict(files) | {change.before.path: change.after.to_bytes() for change in report.changes}
+    return Result(after, report._replace(troubles=(*troubles, *report.troubles)))
+
+
+@pytest.fixture
+def project(tmp_path_factory: pytest.TempPathFactory):
+    """`project(files, unsafe=True, select=())`: the tool's result on a project; see `harden`."""
+
+    def run_on(files: Files, **how: object) -> Result:
+        return harden(tmp_path_factory.mktemp("project"), files, **how)  # type: ignore[arg-type]
+
+    return run_on

@@ -1,0 +1,305 @@
+"""The rule about root in Dockerfiles, and the facts it stands on."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import dockerfile as buildkit  # type: ignore[import-not-found]
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hardener.facts.accounts import NewUser, created, installed
+from hardener.facts.dockerfile import DockerStage
+from hardener.facts.image import parse_image
+from hardener.finding import Applicability, Finding
+from hardener.needs.bases import DATA, Base, find_base
+from hardener.needs.stage import needs_of
+from hardener.rules.root_user import RULE, left_alone
+from hardener.source import Source, splice
+from hardener.syntax import shell
+from hardener.syntax.dockerfile import edits, expected, parse, plain, second_opinion
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "root-user"
+
+
+def known(image: str) -> Base | None:
+    reference = parse_image(image)
+    assert reference is not None
+    return find_base(reference)
+
+
+def stage_of(text: str, context: dict[str, str] | None = None) -> DockerStage:
+    return DockerStage(Source("Dockerfile", text), parse(text), read_context=(context or {}).get)
+
+
+def check(text: str, context: dict[str, str] | None = None) -> list[Finding]:
+    stage = stage_of(text, context)
+    return list(RULE.check(stage, needs_of(stage)))
+
+
+def hardened(text: str, context: dict[str, str] | None = None) -> str:
+    """The text with the fix, once it is proved and quiet."""
+    (finding,) = check(text, context)
+    assert finding.fix, finding.refusal
+    before = parse(text)
+    operations = [change.operation for change in finding.fix.changes]
+    new = splice(text, edits(before, operations))
+    assert plain(parse(new)) == expected(before, operations)
+    assert not check(new, context)
+    return new
+
+
+CASES = sorted(folder.name for folder in FIXTURES.iterdir())
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"], ids=["lf", "crlf"])
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_written_is_what_a_builder_reads(case: str, ending: str) -> None:
+    """What becomes of each case is for `test_fixtures.py`; here BuildKit's parser and a second one read it."""
+    before = FIXTURES / case / "before"
+    context = {str(path.relative_to(before)): path.read_text() for path in before.rglob("*") if path.is_file()}
+    text = context["Dockerfile"].replace("\n", ending)
+    if any(finding.fix for finding in check(text, context)):
+        new = hardened(text, context)
+        assert second_opinion(parse(text)) is second_opinion(parse(new)) is None
+        kept = [item.original for item in buildkit.parse_string(new)]
+        lost = [item.original for item in buildkit.parse_string(text) if item.original not in kept]
+        assert all(line.upper().startswith("USER") for line in lost)
+    else:
+        assert not (FIXTURES / case / "after").exists()
+
+
+def test_there_are_cases() -> None:
+    assert len(CASES) > 30
+
+
+def test_no_fix_is_safe() -> None:
+    """From a Dockerfile alone nobody knows what a program writes."""
+    for case in CASES:
+        for finding in check((FIXTURES / case / "before" / "Dockerfile").read_text()):
+            if finding.fix:
+                assert finding.fix.applicability is Applicability.UNSAFE
+                assert finding.fix.missing
+                assert all(item.claim and item.source for item in finding.fix.evidence)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM node:20\nUSER node\n",
+        "FROM node:20\nUSER 1000:1000\nRUN id\nCMD x\n",
+        "FROM jenkins/jenkins\nCOPY x /\n",
+        "FROM memcached\n",
+        "FROM alpine AS a\nUSER 5\nFROM a\nCMD /x\n",
+        "FROM alpine\nENV U=web\nUSER ${U:-root}\nCMD /x\n",
+    ],
+)
+def test_unprivileged_stages_are_quiet(text: str) -> None:
+    assert not check(text)
+
+
+def test_only_the_stage_that_runs_is_judged() -> None:
+    text = "FROM golang AS build\nRUN x\nFROM scratch\nUSER 1\nCMD /x\n"
+    found = parse(text)
+    first = DockerStage(Source("Dockerfile", text), found, found.stages[0])
+    assert not list(RULE.check(first, needs_of(first)))
+    asked = DockerStage(Source("Dockerfile", text), found, found.stages[0], runs=True, started_by="service build")
+    assert [finding.subject for finding in RULE.check(asked, needs_of(asked))] == ["build"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("FROM debian\nCMD gosu web serve\n", "gosu"),
+        ('FROM debian\nENTRYPOINT ["tini", "--", "su-exec", "web", "serve"]\n', "su-exec"),
+        ("FROM debian\nCMD exec setpriv --reuid=5 serve\n", "setpriv"),
+        ('FROM debian\nCMD ["sh", "-c", "mkdir /x && exec su -c serve web"]\n', "su"),
+        ("FROM php:8-apache\nCOPY . /var/www/html\n", "www-data"),
+        (
+            'FROM php:8-apache\nENTRYPOINT ["/docker-entrypoint.sh"]\nCMD ["apache2-foreground"]\n',
+            "www-data",
+        ),
+        ('FROM debian\nRUN apt-get install nginx\nCMD ["nginx", "-g", "daemon off;"]\n', "nginx"),
+        ("FROM mysql:8\n", "gosu"),
+    ],
+)
+def test_what_steps_down_is_left_alone(text: str, reason: str) -> None:
+    assert not check(text)
+    stage = stage_of(text)
+    assert reason in left_alone(stage, needs_of(stage))
+
+
+def test_another_command_is_not_what_the_base_steps_down_for() -> None:
+    assert "USER postgres" in hardened('FROM postgres:16\nENTRYPOINT ["/backup"]\nCOPY backup /\n')
+    assert "USER www-data" in hardened('FROM php:8-apache\nCOPY . /app\nCMD ["php", "/app/worker.php"]\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("FROM mcr.microsoft.com/dotnet/framework/aspnet:4.8\nCMD x\n", "Windows"),
+        ("FROM golang:1.22-nanoserver\nCMD x\n", "Windows"),
+        ("FROM corp/base\nRUN apt-get install x\nCMD x\n", "not known"),
+        ("FROM $BASE\nCMD x\n", "not known"),
+        ('FROM debian\nCMD ["/usr/sbin/sshd", "-D"]\n', "sshd"),
+        ('FROM debian\nCMD ["/usr/bin/supervisord"]\n', "supervisord"),
+        ("FROM debian\nCMD service apache2 start && tail -f /x\n", "system services"),
+        ("FROM debian\nCMD sudo serve\n", "sudo"),
+        ("FROM phusion/baseimage\nRUN x\n", "my_init"),
+        ("FROM docker:27-dind\n", "daemon"),
+        ("FROM debian\nRUN apt-get install -y supervisor\nCOPY run.sh /\nCMD /run.sh\n", "could not be read"),
+        ("FROM debian\nENV PATH=/root/.cargo/bin:$PATH\nCMD x\n", "/root"),
+        ("FROM scratch\nADD rootfs.tar.gz /\nCMD /x\n", "file system"),
+    ],
+)
+def test_refusals_say_why_and_what_to_do(text: str, reason: str) -> None:
+    (finding,) = check(text)
+    assert reason in finding.refusal
+    assert finding.advice
+    assert finding.fix is None
+
+
+def test_the_place_is_behind_everything_that_needs_root() -> None:
+    new = hardened("FROM scratch\nCMD /x\nCOPY a b\n# end\nEXPOSE 80")
+    assert new == "FROM scratch\nCMD /x\nCOPY a b\n# Run as an unprivileged user\nUSER 10001:10001\n# end\nEXPOSE 80"
+
+
+def test_what_cannot_be_read_is_a_doubt() -> None:
+    text = 'FROM alpine\nCOPY bin/start.sh /usr/bin/\nENTRYPOINT ["start.sh"]\n'
+    fixes = [check(text, context)[0].fix for context in ({}, {"bin/start.sh": "#!/bin/sh\nexec serve"})]
+    assert ["`bin/start.sh`" in fix.missing for fix in fixes if fix] == [True, False]
+
+
+def test_writable_places_are_handed_over_and_nothing_else() -> None:
+    new = hardened(
+        "FROM debian\nWORKDIR /app\nCOPY . .\n"
+        "RUN mkdir -p logs /build /var/lib/shop /tmp/x cache && rm -rf cache && cd /y && mkdir data\nCMD /x\n"
+    )
+    assert "chown -R app:app /app/logs /var/lib/shop\n" in new
+    assert "mkdir -p /app/logs" not in new
+
+
+@pytest.mark.parametrize(
+    ("command", "user"),
+    [
+        ("useradd -ms /bin/bash web", NewUser("web", None, "")),
+        ("useradd -rmu 999 -g www web", NewUser("web", 999, "www")),
+        ("/usr/sbin/useradd --uid=5 --gid 6 web --shell /bin/sh", NewUser("web", 5, "6")),
+        ("adduser --disabled-password --gecos '' web", NewUser("web", None, "")),
+        ("adduser -D -u 1000 -G www -h /w web", NewUser("web", 1000, "www")),
+        ("adduser web -S", NewUser("web", None, "")),
+        ("adduser --system --ingroup www --uid 7 web", NewUser("web", 7, "www")),
+        ("adduser web docker", None),
+        ("addgroup -g 12 -S www", NewUser("www", 12, "", is_group=True)),
+        ("groupadd --system --gid 13 www", NewUser("www", 13, "", is_group=True)),
+        ("userdel web", None),
+        ("useradd", None),
+    ],
+)
+def test_new_users(command: str, user: NewUser | None) -> None:
+    (found,) = shell.commands(command)
+    assert created(found.name, found.arguments) == user
+
+
+@pytest.mark.parametrize(
+    ("command", "packages"),
+    [
+        ("apt-get install -y --no-install-recommends curl=7.* gosu", {"curl", "gosu"}),
+        ("apk add --no-cache --virtual .deps gcc tini~0.19", {"gcc", "tini"}),
+        ("dnf -y install httpd", {"httpd"}),
+        ("apt-get update", set()),
+        ("echo install x", set()),
+    ],
+)
+def test_packages(command: str, packages: set[str]) -> None:
+    (found,) = shell.commands(command)
+    assert set(installed(found.name, found.arguments)) == packages
+
+
+@pytest.mark.parametrize(
+    ("image", "family", "account", "starts_as"),
+    [
+        ("node:20-alpine", "alpine", "node", None),
+        ("node:0.12", "debian", None, None),
+        ("docker.io/library/python:3.12", "debian", None, None),
+        ("arm64v8/ruby:3", "debian", None, None),
+        ("public.ecr.aws/docker/library/golang:1.22-alpine3.20", "alpine", None, None),
+        ("nvidia/cuda:12.4.1-runtime-rockylinux9", "rhel", None, None),
+        ("gcr.io/distroless/java17-debian12", "none", "nonroot", None),
+        ("gcr.io/distroless/java17-debian12:nonroot", "none", None, "nonroot"),
+        ("php:8-alpine", "alpine", "www-data", None),
+        ("mcr.microsoft.com/dotnet/aspnet:8.0", "debian", "app", None),
+        ("mcr.microsoft.com/dotnet/aspnet:7.0", "debian", None, None),
+        ("mcr.microsoft.com/dotnet/aspnet:8.0-noble-chiseled", "none", None, "app"),
+        ("haproxy:3.0", "debian", None, "haproxy"),
+        ("haproxy:2.0", "debian", None, None),
+    ],
+)
+def test_bases(image: str, family: str, account: str | None, starts_as: str | None) -> None:
+    base = known(image)
+    assert base is not None
+    assert base.family == family
+    assert (base.account and base.account.name) == account
+    assert (base.starts_as and base.starts_as.name) == starts_as
+
+
+@pytest.mark.parametrize("image", ["corp/node", "node.example.com/node", "nodes", "library", "gcr.io/distroless"])
+def test_names_that_only_resemble_a_base_are_unknown(image: str) -> None:
+    assert known(image) is None
+
+
+def test_every_base_can_be_read_and_names_its_source() -> None:
+    """The file is read in pieces at run time; here it is read as what it is."""
+    with open(DATA, "rb") as file:
+        whole = tomllib.load(file)
+    fields = {
+        "names",
+        "when",
+        "family",
+        "account",
+        "on_alpine",
+        "since",
+        "starts_as",
+        "serves",
+        "steps_down",
+        "needs_root",
+        "writes",
+        "source",
+    }
+    families = {"debian", "rhel", "rhel-minimal", "alpine", "busybox", "none", "windows"}
+    for facts in whole["base"]:
+        assert set(facts) <= fields
+        assert facts["family"] in families
+        repository, commit, *_ = whole["source"][facts["source"]].split()
+        assert (repository.count("/"), len(commit)) == (1, 40)
+        for name in facts["names"]:
+            words = facts.get("when", [""])
+            base = known(name.replace("*", "x") + (f":{words[0]}" if words[0] else ""))
+            assert base is not None
+            assert base.evidence.source.startswith(repository)
+            assert base.serves == facts.get("serves", "")
+    assert set(whole["tags"].values()) <= families
+    assert set(whole["source"]) == {facts["source"] for facts in whole["base"]}
+
+
+LINES = st.sampled_from(
+    """RUN useradd -u 10001 app|RUN adduser web www|USER root|USER 0|WORKDIR /app/data|VOLUME /data logs|COPY a /root/|EXPOSE 22|
+RUN mkdir -p data $X/log "a b"|ENTRYPOINT ["/e.sh"]|CMD ["x"]|CMD rails s|COPY e.sh /|SHELL ["/bin/bash"]|HEALTHCHECK CMD x|
+ENTRYPOINT []|RUN ["sh", "-c", "useradd x"]|RUN <<E\nUSER root\nE|# comment||ENV A=/root/x PATH=$PATH:/y|FROM node|FROM scratch|FROM a|
+ONBUILD RUN x|ARG V|USER $V|RUN gosu x|RUN chown web x|COPY --chown=web:web x y""".replace("|\n", "|").split("|")
+)
+BASES = st.sampled_from(["alpine", "debian", "node:20", "scratch", "jenkins/jenkins", "nginx", "gcr.io/distroless/base"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(BASES, st.lists(LINES, max_size=8))
+def test_any_stage_ends_without_root_or_with_a_reason(base: str, lines: list[str]) -> None:
+    text = f"FROM {base} AS a\n" + "\n".join(lines) + "\n"
+    for finding in check(text):
+        assert finding.fix or finding.refusal or finding.advice
+        if finding.fix:
+            new = hardened(text)
+            users = [item for item in buildkit.parse_string(new) if item.cmd.upper() == "USER"]
+            assert users[-1].value[0].partition(":")[0] not in ("root", "0")
