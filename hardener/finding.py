@@ -53,11 +53,12 @@ class Reach(NamedTuple):
     """Another container that text written for one container would also serve.
 
     `joins`: its own list is added to the inherited one (`extends`, an override file); otherwise its own key replaces it
-    (a YAML merge).
+    (a YAML merge). `exact`: it must want every inherited item itself, because an item too many breaks it.
     """
 
     key: str
     joins: bool
+    exact: bool = False
 
 
 class Change(NamedTuple):

@@ -89,16 +89,36 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
             for key, choice in candidates.items()
             for change in choice.changes
             for reach in change.reaches
-            if (choice.finding.rule, reach.key) not in candidates
+            if not _wants_it_too(candidates.get((choice.finding.rule, reach.key)), change, reach)
         }
         if not unwanted:
             return dropped
         for key, reach in unwanted.items():
             finding = candidates.pop(key).finding
             who = reach.key.rpartition("#")[2]
+            if who == finding.subject:
+                why = f"a file that is laid over this one changes `{who}` so that it would not be right there"
+                dropped.append((finding, Status.REFUSED, why))
+                continue
             dropped.append(
                 (finding, Status.REFUSED, f"the same text also serves `{who}`, for which this is not known to be right")
             )
+
+
+def _wants_it_too(other: Choice | None, change: Change, reach: Reach) -> bool:
+    """Whether the fix for a container that a change reaches gets along with what it inherits from the change."""
+    if other is None:
+        return False
+    if not (reach.joins and reach.exact) or not isinstance(change.operation, (Put, Append)):
+        return True
+    inherited = [_plain(item) for item in _items(change.operation)]
+    own = [
+        _plain(item)
+        for mine in other.changes
+        if isinstance(mine.operation, (Put, Append)) and _keys(mine.operation) == _keys(change.operation)
+        for item in _items(mine.operation)
+    ]
+    return all(item in own for item in inherited)
 
 
 def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:

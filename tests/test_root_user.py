@@ -166,6 +166,12 @@ def test_the_place_is_behind_everything_that_needs_root() -> None:
     assert new == "FROM scratch\nCMD /x\nCOPY a b\n# Run as an unprivileged user\nUSER 10001:10001\n# end\nEXPOSE 80"
 
 
+@pytest.mark.parametrize("step", ["  ", "\t", "        "])
+def test_lines_are_continued_as_the_file_does(step: str) -> None:
+    new = hardened(f"FROM debian\nRUN a \\\n{step}&& b\nVOLUME /data\nCMD /x\n")
+    assert f"RUN groupadd --gid 10001 app \\\n{step}&& useradd" in new
+
+
 def test_what_cannot_be_read_is_a_doubt() -> None:
     text = 'FROM alpine\nCOPY bin/start.sh /usr/bin/\nENTRYPOINT ["start.sh"]\n'
     fixes = [check(text, context)[0].fix for context in ({}, {"bin/start.sh": "#!/bin/sh\nexec serve"})]
@@ -287,8 +293,10 @@ def test_every_base_can_be_read_and_names_its_source() -> None:
 LINES = st.sampled_from(
     """RUN useradd -u 10001 app|RUN adduser web www|USER root|USER 0|WORKDIR /app/data|VOLUME /data logs|COPY a /root/|EXPOSE 22|
 RUN mkdir -p data $X/log "a b"|ENTRYPOINT ["/e.sh"]|CMD ["x"]|CMD rails s|COPY e.sh /|SHELL ["/bin/bash"]|HEALTHCHECK CMD x|
-ENTRYPOINT []|RUN ["sh", "-c", "useradd x"]|RUN <<E\nUSER root\nE|# comment||ENV A=/root/x PATH=$PATH:/y|FROM node|FROM scratch|FROM a|
-ONBUILD RUN x|ARG V|USER $V|RUN gosu x|RUN chown web x|COPY --chown=web:web x y""".replace("|\n", "|").split("|")
+ENTRYPOINT []|RUN ["sh", "-c", "useradd x"]|RUN <<E\nUSER root\nE|# comment||ENV A=/root/x PATH=$PATH:/y|
+FROM node|FROM scratch|FROM a|
+ONBUILD RUN x|ARG V|USER $V|RUN gosu x|
+RUN chown web x|COPY --chown=web:web x y""".replace("|\n", "|").split("|")
 )
 BASES = st.sampled_from(["alpine", "debian", "node:20", "scratch", "jenkins/jenkins", "nginx", "gcr.io/distroless/base"])
 

@@ -109,16 +109,17 @@ _TELLING_PACKAGES = {
 _INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
 _INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
 
-_DATA = re.compile(
+# Patterns as text: most files need none of them, and `re` keeps those that were compiled.
+_DATA = (
     r"(?:data|database|db|uploads?|logs?|cache|tmp|temp|storage|media|state|backups?|sessions?|spool|output|results|downloads?)"
 )
 _DATA_PLACES = ("/var/lib/", "/var/log/", "/var/run/", "/run/", "/var/spool/", "/var/cache/", "/data/")
-_NO_DATA = re.compile(
+_NO_DATA = (
     r"/(?:tmp|etc|proc|sys|dev|boot|bin|sbin|lib|lib64|root|build)(?:/|$)|/usr/(?:share|lib|include|bin|sbin|local)(?:/|$)"
     r"|/var/lib/(?:apt|dpkg|rpm)(?:/|$)|/var/cache/(?:apt|apk|yum|dnf|debconf)(?:/|$)|/var/run/sshd$"
 )
 #: Something in root's home that is not merely for the build.
-_ROOTS_DATA = re.compile(r"/root/(?!\.(?:ssh|cache|npm|gnupg|m2|gradle|pip|bash|profile|vim|wget|curl|netrc|git|docker)).")
+_ROOTS_DATA = r"/root/(?!\.(?:ssh|cache|npm|gnupg|m2|gradle|pip|bash|profile|vim|wget|curl|netrc|git|docker))."
 _RAILS = frozenset(("rails", "puma", "unicorn", "unicorn_rails", "passenger"))
 #: What its CMD writes into the working directory because it builds when it starts.
 _BUILDS_AT_START = frozenset(
@@ -284,7 +285,7 @@ def _doubts(stage: DockerStage) -> Iterator[str]:
             yield f"`{start.name}` may write into {stage.workdir} when it starts"
             break
     for run in stage.commands:
-        home = next((word for word in run.known if run.name in ("mkdir", "ln", "touch") and _ROOTS_DATA.match(word)), "")
+        home = next((word for word in run.known if run.name in ("mkdir", "ln", "touch") and re.match(_ROOTS_DATA, word)), "")
         if home:
             yield f"line {run.item.line} prepares {home}, which only root may enter"
             break
@@ -303,10 +304,10 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
     for run in stage.commands:
         if run.name == "mkdir" or (run.name == "install" and "-d" in run.arguments):
             for path in _paths(stage, run):
-                data = _DATA.fullmatch(posixpath.basename(path)) or path.startswith(_DATA_PLACES)
+                data = re.fullmatch(_DATA, posixpath.basename(path)) or path.startswith(_DATA_PLACES)
                 gone = any((path + "/").startswith(other.rstrip("*")) for other in removed)
                 existing.update({path} - removed)
-                if data and not gone and not _NO_DATA.match(path):
+                if data and not gone and not re.match(_NO_DATA, path):
                     _add(found, path, Evidence(f"{path} is created for data", stage.at(run.item), Strength.DOCUMENTED))
     rails = any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts)
     if rails and stage.workdir not in (None, "/"):

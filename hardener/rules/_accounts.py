@@ -9,12 +9,15 @@ from typing import NamedTuple
 from hardener.facts.dockerfile import DockerStage
 from hardener.finding import Evidence, Strength
 from hardener.needs.stage import SCRATCH, StageNeeds
+from hardener.syntax.dockerfile import Dockerfile
 
 #: Above every number that the families' images use and that their tools would give next (0-999 for the system, from 1000
 #: for people), below those of `nobody` and distroless (65532-65535), and above 10000, where some policies begin to be content.
 FIRST_ID = 10001
 _NAMES = ("app", "appuser", "runner", "service")
 _WIDTH = 100
+#: More than this lines something up, and is no step.
+_DEEPEST = 8
 
 
 class Runner(NamedTuple):
@@ -120,10 +123,20 @@ def _creation(family: str, name: str, number: int) -> tuple[str, ...]:
     return (f"groupadd --gid {number} {name}", f"useradd --uid {number} --gid {name} --no-log-init --create-home {name}")
 
 
-def run_instruction(commands: Sequence[str], escape: str) -> tuple[str, ...]:
-    """The lines of one RUN."""
+def run_instruction(commands: Sequence[str], dockerfile: Dockerfile) -> tuple[str, ...]:
+    """The lines of one RUN, continued as the file continues its own."""
     whole = "RUN " + " && ".join(commands)
     if len(whole) <= _WIDTH:
         return (whole,)
-    lines = [f"{'RUN ' if not at else '    && '}{command}" for at, command in enumerate(commands)]
-    return (*(f"{line} {escape}" for line in lines[:-1]), lines[-1])
+    lines = [f"{'RUN ' if not at else f'{_indentation(dockerfile)}&& '}{command}" for at, command in enumerate(commands)]
+    return (*(f"{line} {dockerfile.escape}" for line in lines[:-1]), lines[-1])
+
+
+def _indentation(dockerfile: Dockerfile) -> str:
+    for item in dockerfile.instructions:
+        if item.keyword == "RUN" and item.head_last_line > item.line:
+            line = dockerfile.text[item.start : item.head_end].split("\n")[1]
+            indentation = line[: len(line) - len(line.lstrip(" \t"))]
+            if 0 < len(indentation) <= _DEEPEST:
+                return indentation
+    return "    "

@@ -17,7 +17,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from hardener.facts.dockerfile import DockerStage, User
+from hardener.facts.dockerfile import DockerStage, Start, User
 from hardener.finding import Change, Evidence, Finding, Fix, Rule, Severity, Strength
 from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
@@ -29,6 +29,7 @@ ID = "root-user"
 _NEEDS_ROOT = frozenset(("RUN", "COPY", "ADD", "WORKDIR", "VOLUME"))
 #: A command that is no program of the image's own.
 _WORKBENCH = frozenset(("sh", "bash", "ash", "zsh", "fish", "login", "byobu", "tmux"))
+_INTERPRETERS = frozenset("python python2 python3 ipython irb pry node erl iex ghci scala R julia jshell".split())
 _MESSAGE = "the container runs as root"
 
 
@@ -88,9 +89,13 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
         return "it is for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
     if not stage.starts and not stage.started_by and not (needs.base and needs.base.serves):
         return "it has no command: whoever builds from it would no longer be root", "set USER where it is started"
-    if stage.starts and all(start.name in _WORKBENCH and len(start.words) < 3 for start in stage.starts) and not stage.started_by:
+    if stage.starts and all(map(_is_workbench, stage.starts)) and not stage.started_by:
         return "its command is a shell: people work in it as they please, or build from it", "set USER where a program is started"
     return "", ""
+
+
+def _is_workbench(start: Start) -> bool:
+    return (start.name in _WORKBENCH and len(start.words) < 3) or (start.name in _INTERPRETERS and len(start.words) == 1)
 
 
 def _has_root_file_system(stage: DockerStage) -> bool:
@@ -142,7 +147,7 @@ def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written], l
         commands.append(f"mkdir -p {' '.join(absent)}")
     if paths:
         commands.append(f"chown -R {runner.owner} {' '.join(paths)}")
-    run = run_instruction(commands, stage.dockerfile.escape) if commands else ()
+    run = run_instruction(commands, stage.dockerfile) if commands else ()
     comment = f"# {runner.comment}"
     if paths:
         comment += ", the owner of what it writes"

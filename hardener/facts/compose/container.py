@@ -65,7 +65,7 @@ def read_container(
     container.cap_add = CapabilityList(service, readers, "cap_add", home)
     container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
     container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
-    container.tmpfs = TmpfsList(service, readers, home)
+    container.tmpfs = TmpfsList(service, readers, home, kin)
 
     def limit(deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> Limit:
         limited_by = (

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
-from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of
+from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of, truth
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.compose.settings import Dialect, dialect_of
@@ -32,6 +32,10 @@ Context = Callable[[str], "Source | None"]
 _REPLACED = frozenset(("read_only", "mem_limit", "cpus", "pids_limit"))
 
 
+#: Lists of which the engine takes no item twice: a path that is mounted already cannot be mounted again.
+_EXACT = frozenset(("tmpfs",))
+
+
 class _Reader(NamedTuple):
     """A service that reads a mapping through one of its layers; `joins` as in `Reach`."""
 
@@ -41,9 +45,10 @@ class _Reader(NamedTuple):
     joins: bool
 
     def overrides(self, key: str) -> bool:
-        """Whether a higher layer of the service has a key of its own."""
+        """Whether a higher layer of the service takes the place of what is written below it under a key."""
         above = self.service.layers[self.service.layers.index(self.layer) + 1 :]
-        return any(layer.find(key) is not None for layer in above)
+        found = [held for layer in above if (held := layer.find(key)) is not None]
+        return any(key in _REPLACED or held.node.tag in ("!override", "!reset") for held in found)
 
 
 class ComposeProject:
@@ -110,9 +115,9 @@ class ComposeProject:
             (name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None
         )
         override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self._file(at(name)))), None)
-        models: list[tuple[str, ...]] = []
-        if base and (base in names or override in names):
-            models.append((at(base), at(override)) if override else (at(base),))
+        models: list[tuple[str, ...]] = [(at(base),)] if base in names else []
+        if base and override and (base in names or override in names):
+            models.append((at(base), at(override)))  # what the base alone asks for counts too: production often runs it so
         for name in names:
             if name in (base, override):
                 continue
@@ -136,11 +141,10 @@ class ComposeProject:
                     definitions.setdefault(node.name, []).append((location, file, node))
         # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
         touched = {name for name, found in definitions.items() if any(location == top for location, _, _ in found)}
-        is_default = len(model) == 1 or os.path.basename(top) in OVERRIDE_NAMES
         variables = self._env(os.path.dirname(model[0]))
         services = []
         for name, found in definitions.items():
-            if not is_default and name not in touched:
+            if name not in touched:
                 continue
             layers: list[Layer] = []
             trouble = ""
@@ -241,8 +245,9 @@ class ComposeProject:
                 continue
             nearer = [source for source, _ in sources(reader.layer.service.mapping)]
             shadowed = any(source.get(written) is not None for source in nearer[: _index(nearer, mapping)])
-            if not shadowed and not (written in _REPLACED and reader.overrides(written)):
-                found.add(Reach(reader.key, reader.joins))
+            moot = written in ("cap_drop", "cap_add") and truth(reader.service.text("privileged"))
+            if not shadowed and not moot and not reader.overrides(written):
+                found.add(Reach(reader.key, reader.joins, exact=written in _EXACT))
         return frozenset(found)
 
 
@@ -272,8 +277,8 @@ def _would_repeat(location: str, other: str, namesake: Service) -> bool:
 
     Files are laid over a folder's base file; two files that both lack its name are alternatives.
     """
-    is_base = os.path.basename(location) in BASE_NAMES
-    if os.path.basename(other) in BASE_NAMES and not is_base:
+    is_base = os.path.basename(location) in BASE_NAMES + OVERRIDE_NAMES
+    if os.path.basename(other) in BASE_NAMES + OVERRIDE_NAMES and not is_base:
         return True
     return is_base and any("no-new-privileges" in (text_of(node) or "") for _, node in namesake.items("security_opt"))
 

@@ -132,17 +132,16 @@ class Service:
         """The value that wins at a path of nested mappings."""
         for layer in reversed(self.layers):
             found = layer.find(keys[0])
+            final = False  # whether what lies below this layer does not count any more
             for key in keys[1:]:
                 if found is None or found.node.tag == "!reset" or not isinstance(found.node, Mapping):
                     break
-                override = found.node.tag == "!override"
+                final = final or found.node.tag == "!override"
                 found = lookup(found.node, found.route, key, found.via)
-                if found is None and override:
-                    return None
             else:
-                if found is not None:
-                    return None if found.node.tag == "!reset" else Held(layer, found)
-            if found is not None and found.node.tag == "!reset":
+                if found is not None and found.node.tag != "!reset":
+                    return Held(layer, found)
+            if final or (found is not None and found.node.tag == "!reset"):
                 return None
         return None
 

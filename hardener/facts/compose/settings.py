@@ -211,9 +211,9 @@ class Flag(Setting[bool]):
 class TmpfsList(Setting[tuple[Tmpfs, ...]]):
     """`tmpfs`, a list or a single path, each with its options after a colon."""
 
-    __slots__ = ("_swarm", "_writer")
+    __slots__ = ("_kin", "_swarm", "_writer")
 
-    def __init__(self, service: Service, readers: Readers, home: Place) -> None:
+    def __init__(self, service: Service, readers: Readers, home: Place, kin: str) -> None:
         mounts: list[Tmpfs] = []
         place = home
         for held, node in service.items("tmpfs"):
@@ -222,6 +222,7 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
                 mounts.append(Tmpfs(path, options))
                 place = held.layer.file.place(node)
         super().__init__(tuple(mounts), written=bool(mounts), place=place)
+        self._kin = kin
         self._swarm = any(service.leaf("deploy", key) is not None for key in _SWARM_ONLY)
         self._writer = _Writer(service, readers)
 
@@ -229,6 +230,10 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
         """Add the mounts whose path is not mounted yet; written ones stay as they are."""
         present = {mount.path for mount in self.effective}
         missing = [_value(f"{m.path}:{m.options}" if m.options else m.path, m.why) for m in new if m.path not in present]
+        if missing and self._kin:
+            raise CannotWrite(
+                f"{self._kin} defines this service too, and a path mounted by both is refused when they are passed together"
+            )
         if missing and self._swarm:
             raise CannotWrite("it is deployed to a swarm, which ignores `tmpfs` and would leave nothing writable")
         return self._writer.extend("tmpfs", missing, lambda text: True)
@@ -277,9 +282,7 @@ class Limit(Setting[Amount | None]):
         if new is None:
             raise CannotWrite("a limit is never taken away")
         if self._mixed:
-            raise CannotWrite(
-                "services that share this text write limits both under `deploy` and at the top level"
-            )
+            raise CannotWrite("services that share this text write limits both under `deploy` and at the top level")
         if self._limited_by:
             raise CannotWrite(f"{self._limited_by} limits this service already, and may be passed together with this file")
         value: Value = int(new.text) if new.text.isdigit() else new.text

@@ -13,7 +13,8 @@ SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) +
 MAX_DEPTH = 50
 
 _HEREDOC = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]+)")
-_PLAIN_FLAG = re.compile(r"--[^\s'\"\\`\x80-\U0010ffff]+")
+_PLAIN_FLAG = re.compile(r"--[A-Za-z0-9_.,=:/@+$%~*-]+")
+_ASCII_WORD = re.compile(r"\S+", re.ASCII)
 #: What neither ends a word nor means anything to any escape or stop character.
 _PLAIN = re.compile(r"[A-Za-z0-9_.,=:@%+&*#!?;()\[\]^~-]+")
 _SPECIAL = frozenset("@*#?-$!0")
@@ -62,6 +63,8 @@ def _word_pattern(escape: str) -> re.Pattern[str]:
 
 def split_words(text: str, escape: str) -> list[tuple[str, int, int]]:
     """Words between white space as (raw text with its quotes, start, end); an escape at the very end is dropped."""
+    if text.isascii() and "'" not in text and '"' not in text and escape not in text:
+        return [(match.group(), match.start(), match.end()) for match in _ASCII_WORD.finditer(text)]
     found = []
     for match in _word_pattern(escape).finditer(text):
         word = match.group()

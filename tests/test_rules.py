@@ -1,0 +1,172 @@
+"""Every rule keeps the promises of the house: a page, a fixture, a citation, and no fix by default without evidence."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+from pathlib import Path
+
+import pytest
+from conftest import harden
+from test_fixtures import CASES, FIXTURES, Case
+
+from hardener.finding import Applicability, Change, Evidence, Fix, Rule, Strength
+from hardener.report import Report, Status
+from hardener.rules import load
+
+RULES = load()
+every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+#: How many items each standard has: CIS Docker Benchmark 1.6, sections 4 and 5; OWASP's Docker Security Cheat Sheet.
+CIS = {"4": 12, "5": 32}
+OWASP = 13
+
+
+def module(rule: Rule) -> object:
+    return importlib.import_module(f"hardener.rules.{rule.id.replace('-', '_')}")
+
+
+def test_there_are_rules_and_no_two_have_one_name() -> None:
+    assert len(RULES) >= 9
+    assert len({rule.id for rule in RULES}) == len(RULES)
+    assert len({rule.title for rule in RULES}) == len(RULES)
+
+
+@every_rule
+def test_the_name_of_the_file_is_the_name_of_the_rule(rule: Rule) -> None:
+    assert module(rule).RULE is rule  # type: ignore[attr-defined]
+    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", rule.id)
+    assert rule.check.__module__ == module(rule).__name__  # type: ignore[attr-defined]
+
+
+@every_rule
+def test_the_docstring_is_a_page(rule: Rule) -> None:
+    page = module(rule).__doc__ or ""
+    first, _, rest = page.partition("\n\n")
+    assert first.endswith(".") and "\n" not in first.strip()
+    assert len(rest.split()) >= 30, "what goes wrong, and what the repair does"
+    assert rule.check.__doc__
+
+
+@every_rule
+def test_it_says_what_why_and_for_whom(rule: Rule) -> None:
+    assert rule.title[0].isupper() and not rule.title.endswith(".")
+    assert rule.why and not rule.why.endswith(".")
+    assert rule.sees in ("container", "stage")
+
+
+@every_rule
+def test_it_cites_items_that_exist(rule: Rule) -> None:
+    assert rule.cites
+    for item in rule.cites:
+        cis = re.fullmatch(r"CIS Docker (4|5)\.(\d+)", item)
+        owasp = re.fullmatch(r"OWASP Docker (\d+)", item)
+        assert cis or owasp, item
+        assert not cis or 1 <= int(cis[2]) <= CIS[cis[1]]
+        assert not owasp or int(owasp[1]) <= OWASP
+
+
+@every_rule
+def test_its_fixtures_are_its_proof(rule: Rule) -> None:
+    cases = [case for case in CASES if case.rule == rule.id]
+    found = [line for case in cases for line in (case.folder / "findings.txt").read_text().splitlines()]
+    assert any(f" {rule.id} " in line for line in found), "a case where the hazard is"
+    assert any(f" {rule.id} " not in (case.folder / "findings.txt").read_text() for case in cases), "a case where it is not"
+    if any(line.endswith(" applied") for line in found):
+        assert any(line.rsplit(" ", 1)[1] in ("held-back", "refused", "reported") for line in found), "and one where nothing may be done"
+
+
+def test_no_fixture_is_for_a_rule_that_is_not_there() -> None:
+    folders = {path.name for path in FIXTURES.iterdir() if path.is_dir()}
+    assert folders - {"_together", "stacks"} == {rule.id for rule in RULES}
+
+
+# What is written without being asked has evidence.
+
+
+def test_a_fix_that_says_nothing_writes_nothing() -> None:
+    assert min(Applicability) is Applicability.DISPLAY
+    assert Fix("words only").applicability is Applicability.DISPLAY
+    assert Fix("words only", evidence=(Evidence("seen", "a run", Strength.OBSERVED),)).applicability is Applicability.DISPLAY
+
+
+CHANGE = Change("compose.yaml", None)
+EVIDENCE = [Evidence("a claim", "a source", strength) for strength in Strength]
+
+
+@pytest.mark.parametrize("missing", ["", "something"])
+@pytest.mark.parametrize("evidence", [chosen for size in range(4) for chosen in itertools.combinations(EVIDENCE, size)])
+def test_only_what_was_read_or_seen_makes_a_fix_safe(evidence: tuple[Evidence, ...], missing: str) -> None:
+    fix = Fix("a fix", changes=(CHANGE,), evidence=evidence, missing=missing)
+    well_founded = bool(evidence) and all(item.strength in (Strength.READ, Strength.OBSERVED) for item in evidence) and not missing
+    assert fix.applicability is (Applicability.SAFE if well_founded else Applicability.UNSAFE)
+
+
+def test_nobody_can_say_how_far_a_fix_is_trusted() -> None:
+    with pytest.raises(TypeError):
+        Fix("a fix", changes=(CHANGE,), applicability=Applicability.SAFE)  # type: ignore[call-arg]
+    assert Evidence("a claim", "a source").strength is Strength.ASSUMED
+
+
+def assert_well_founded(report: Report) -> int:
+    """Every applied fix shows its evidence. How many there were."""
+    applied = [outcome.finding for outcome in report.outcomes if outcome.status is Status.APPLIED]
+    for finding in applied:
+        assert finding.fix is not None and finding.fix.applicability is Applicability.SAFE, finding
+        assert finding.fix.evidence and not finding.fix.missing, finding
+        for item in finding.fix.evidence:
+            assert item.claim and item.source and item.strength >= Strength.READ, finding
+    return len(applied)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.rule}/{case.folder.name}") for case in CASES])
+def test_what_is_applied_by_default_shows_its_evidence(case: Case, tmp_path: Path) -> None:
+    assert_well_founded(harden(tmp_path, case.before, unsafe=False).report)
+
+
+IMAGES = """
+    postgres:16 postgres:9.6 postgres postgres:16-alpine redis:7 nginx:1.27 nginx httpd:2.4 memcached:1.6 mariadb:11 mysql:8 mongo:7
+    rabbitmq:3-management traefik:v3.1 node:22 python:3.12-slim alpine scratch example/app:1 localhost:5000/postgres:16
+    postgres@sha256:0000000000000000000000000000000000000000000000000000000000000000 ${IMAGE} bitnami/postgresql:16 docker:27-dind
+""".split()
+WAYS = {
+    "plain": "",
+    "volume": "    volumes: [data:/data, data2:/var/lib/postgresql/data, data3:/var/lib/mysql]\n",
+    "bind": "    volumes: [./data:/data, ./pg:/var/lib/postgresql/data]\n",
+    "user": '    user: "1000:1000"\n',
+    "entrypoint": "    entrypoint: /own.sh\n",
+    "command": "    command: sleep infinity\n",
+    "host": "    network_mode: host\n",
+    "privileged": "    privileged: true\n",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_applied_to_images_by_default_shows_its_evidence(way: str, tmp_path: Path) -> None:
+    services = "".join(f"  s{number}:\n    image: {image}\n{WAYS[way]}" for number, image in enumerate(IMAGES))
+    files = {"compose.yaml": f"services:\n{services}volumes: {{data: , data2: , data3: }}\n".encode()}
+    report = harden(tmp_path, files, unsafe=False).report
+    assert not report.troubles
+    applied = assert_well_founded(report)
+    assert applied or way in ("entrypoint", "command", "privileged")
+
+
+@pytest.mark.parametrize("image", ["example/app:1", "${IMAGE}", "bitnami/postgresql:16", "postgres:9.6", "localhost:5000/postgres:16"])
+def test_an_image_that_nobody_knows_gets_nothing_by_default(image: str, tmp_path: Path) -> None:
+    files = {"compose.yaml": f"services:\n  app:\n    image: {image}\n".encode()}
+    result = harden(tmp_path, files, unsafe=False)
+    assert result.files == files
+    held = [outcome for outcome in result.report.outcomes if outcome.status is Status.HELD_BACK]
+    assert held and all(outcome.why for outcome in held), "what is held back says why"
+
+
+def test_every_finding_says_what_and_every_end_says_why(tmp_path: Path) -> None:
+    for number, case in enumerate(CASES):
+        for outcome in harden(tmp_path / str(number), case.before, unsafe=case.how["unsafe"]).report.outcomes:
+            where = f"{case.rule}/{case.folder.name}: {outcome.finding.rule} {outcome.finding.subject}"
+            assert outcome.finding.message and outcome.finding.place.line >= 1, where
+            if outcome.status in (Status.HELD_BACK, Status.REFUSED, Status.FAILED):
+                assert outcome.why, where
+            elif outcome.status is Status.REPORTED:
+                assert outcome.finding.advice, where
+            assert outcome.status is not Status.FAILED, f"{where}: {outcome.why}"
