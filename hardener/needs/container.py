@@ -10,7 +10,7 @@ from hardener.needs.profile import Filter, Verdict, find_profile
 from hardener.needs.situation import ImageNeeds, Limit, Mount, NeededCapability, Situation, Tmpfs
 
 #: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
-USUAL = Evidence("what most images of this kind need; nothing is known about this one", "assumed")
+USUAL = Evidence("what is usual; it is not known of this image", "assumed")
 
 #: What an entrypoint uses that starts as root, hands its data to another user and steps down to it.
 _USUAL_CAPABILITIES = (

@@ -20,7 +20,7 @@ from hardener.facts.compose.settings import (
     place_of,
 )
 from hardener.facts.compose.short_syntax import container_ports, parse_volume, split_command
-from hardener.facts.container import Amount, Build, Container, Mount, Setting
+from hardener.facts.container import ALL, Amount, Build, Container, Mount, Setting
 from hardener.facts.image import parse_image
 from hardener.finding import Place
 from hardener.source import Source
@@ -62,7 +62,8 @@ def read_container(
     container.host_network = _host_network(service, home)
     container.privileged = Flag(service, readers, "privileged", home)
     container.cap_drop = CapabilityList(service, readers, "cap_drop", home)
-    container.cap_add = CapabilityList(service, readers, "cap_add", home)
+    drops_all = any((text_of(node) or "").upper() == ALL for other in namesakes for _, node in other.items("cap_drop"))
+    container.cap_add = CapabilityList(service, readers, "cap_add", home, kin if drops_all else "")
     container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
     container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
     container.tmpfs = TmpfsList(service, readers, home, kin)

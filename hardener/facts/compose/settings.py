@@ -115,9 +115,9 @@ def _value(text: str, why: str) -> Value:
 class CapabilityList(Setting[Items]):
     """`cap_drop` or `cap_add`."""
 
-    __slots__ = ("_key", "_writer")
+    __slots__ = ("_key", "_tighter", "_writer")
 
-    def __init__(self, service: Service, readers: Readers, key: str, home: Place) -> None:
+    def __init__(self, service: Service, readers: Readers, key: str, home: Place, tighter: str = "") -> None:
         texts: list[Item] = []
         place = home
         for held, node in service.items(key):
@@ -127,6 +127,7 @@ class CapabilityList(Setting[Items]):
                 place = held.layer.file.place(node)
         super().__init__(tuple(texts), written=bool(texts), place=place)
         self._key = key
+        self._tighter = tighter
         self._writer = _Writer(service, readers)
 
     def to(self, new: Items) -> tuple[Change, ...]:
@@ -136,6 +137,8 @@ class CapabilityList(Setting[Items]):
         if present - wanted:
             raise CannotWrite(f"`{self._key}` also lists {', '.join(sorted(present - wanted))}")
         missing = [_value(item.text, item.why) for item in new if capability(item.text) not in present]
+        if missing and self._tighter:
+            raise CannotWrite(f"{self._tighter} drops ALL for this service; passed together, it would gain some back")
         # Beside ALL, no other dropped item is worth repeating where an own list replaces a merged one.
         return self._writer.extend(self._key, missing, lambda text: self._key == "cap_add" or ALL not in wanted)
 
