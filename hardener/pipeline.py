@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hardener import source as text_source
 from hardener.discover import COMPOSE, DOCKERFILE, Found
-from hardener.errors import HardenError, Unreadable
+from hardener.errors import CannotWrite, HardenError, Unreadable
 from hardener.facts.container import Container
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Finding, Rule, Severity
@@ -50,8 +50,7 @@ def run(request: Request) -> Report:
         result = _Run(group, rules, threshold)
         result.to_fixed_point()
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
-            finding = outcome.finding
-            outcomes.setdefault((finding.rule, finding.place, finding.subject, outcome.status, outcome.why), outcome)
+            outcomes.setdefault((*_shown(outcome.finding), outcome.status, outcome.why), outcome)
         changes += [FileChange(before, after, files[location].location) for location, before, after in result.changed()]
         troubles += result.troubles
         counts[group.counts] += group.size
@@ -99,6 +98,8 @@ class _Run:
         self._refused: dict[Identity, str] = {}
         self._first: dict[Identity, Finding] = {}
         self._applied: dict[Identity, Finding] = {}
+        #: Of the applied ones, those that change nothing themselves.
+        self._inherits: set[Identity] = set()
         self._plan = Plan((), ())
         self._findings: list[Finding] = []
 
@@ -138,21 +139,42 @@ class _Run:
             changed = self._one_by_one(known)
             self._findings = self._check(changed)
         else:
-            self._applied |= {choice.finding.identity: choice.finding for choice in self._plan.choices}
+            self._record(self._plan.choices)
         return changed
 
+    def _record(self, choices: tuple[Choice, ...]) -> None:
+        self._applied |= {choice.finding.identity: choice.finding for choice in choices}
+        self._inherits |= {choice.finding.identity for choice in choices if not choice.changes}
+
     def _one_by_one(self, known: set[Identity]) -> Group:
+        """Make the fixes of each hazard together, or else singly, and block those that fail even after all others."""
         group = self.group
-        for choice in self._plan.choices:
+        waiting: list[Choice] = []
+        for rule in dict.fromkeys(choice.finding.rule for choice in self._plan.choices):
+            together = tuple(choice for choice in self._plan.choices if choice.finding.rule == rule)
             try:
-                group = self._attempt(group, (choice,), known)
-                self._applied[choice.finding.identity] = choice.finding
-            except Unproven as error:
-                self._blocked[choice.finding.identity] = str(error)
-            except HardenError as error:
-                self._blocked[choice.finding.identity] = getattr(error, "reason", str(error))
-                if hasattr(error, "reason"):
-                    self._refused[choice.finding.identity] = error.reason
+                group = self._attempt(group, together, known)
+                self._record(together)
+            except HardenError:
+                waiting += together
+        failed: dict[Identity, HardenError] = {}
+        progress = True
+        while progress:
+            progress = False
+            for choice in tuple(waiting):  # one fix may only work after another, whose text it inherits
+                try:
+                    group = self._attempt(group, (choice,), known)
+                except HardenError as error:
+                    failed[choice.finding.identity] = error
+                else:
+                    progress = True
+                    waiting.remove(choice)
+                    self._record((choice,))
+        for choice in waiting:
+            cause = failed[choice.finding.identity]
+            self._blocked[choice.finding.identity] = getattr(cause, "reason", str(cause))
+            if isinstance(cause, CannotWrite):
+                self._refused[choice.finding.identity] = cause.reason
         return group
 
     def _attempt(self, group: Group, choices: tuple[Choice, ...], known: set[Identity]) -> Group:
@@ -177,7 +199,10 @@ class _Run:
     def outcomes(self) -> Iterator[Outcome]:
         """How every finding ended, with the places of the original text."""
         severity = {rule.id: rule.severity for rule in self._rules.values()}
+        others = {_shown(self._first.get(finding.identity, finding)) for finding, _, _ in self._plan.others}
         for identity, finding in self._applied.items():
+            if identity in self._inherits and _shown(self._first.get(identity, finding)) in others:
+                continue  # the same service, judged without the file below it, ended otherwise: that is what is to be said
             yield Outcome(self._first.get(identity, finding), Status.APPLIED, severity[finding.rule])
         for finding, status, why in self._plan.others:
             if finding.identity in self._applied:
@@ -193,6 +218,10 @@ class _Run:
             after = self.group.files[location].source
             if after.text != file.source.text:
                 yield location, file.source, after
+
+
+def _shown(finding: Finding) -> tuple[object, ...]:
+    return finding.rule, finding.place, finding.subject
 
 
 class Unproven(HardenError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from hardener.errors import CannotWrite
 from hardener.finding import Applicability, Change, Finding, Reach, Rule
@@ -86,7 +86,7 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
     while True:
         unwanted = {
             key: reach
-            for key, choice in candidates.items()
+            for key, choice in zip(candidates, _once(candidates), strict=True)  # what it inherits, it does not write
             for change in choice.changes
             for reach in change.reaches
             if not _wants_it_too(candidates.get((choice.finding.rule, reach.key)), change, reach)
@@ -109,6 +109,8 @@ def _wants_it_too(other: Choice | None, change: Change, reach: Reach) -> bool:
     """Whether the fix for a container that a change reaches gets along with what it inherits from the change."""
     if other is None:
         return False
+    if reach.joins and any(_replaces_an_item(mine, change) for mine in other.changes):
+        return False
     if not (reach.joins and reach.exact) or not isinstance(change.operation, (Put, Append)):
         return True
     inherited = [_plain(item) for item in _items(change.operation)]
@@ -119,6 +121,14 @@ def _wants_it_too(other: Choice | None, change: Change, reach: Reach) -> bool:
         for item in _items(mine.operation)
     ]
     return all(item in own for item in inherited)
+
+
+def _replaces_an_item(mine: Change, inherited: Change) -> bool:
+    """Whether a change replaces one item of the very list to which the inherited change adds: the two could be equal."""
+    if not (isinstance(mine.operation, Put) and isinstance(inherited.operation, (Put, Append))):
+        return False
+    keys = _keys(mine.operation)
+    return bool(keys) and isinstance(keys[-1], int) and keys[:-1] == _keys(inherited.operation)
 
 
 def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
@@ -150,7 +160,7 @@ def _rest(change: Change, inherited: Iterable[tuple[Change, Reach]]) -> Change |
             continue
         if _plain(_written(theirs)) == _plain(_written(operation)):
             return None
-        if reach.joins and isinstance(_written(operation), (list, tuple)):
+        if reach.joins and _is_list(_written(operation)):
             there = [_plain(item) for item in _items(theirs)]
             left = tuple(item for item in _items(operation) if _plain(item) not in there)
             if not left:
@@ -170,7 +180,11 @@ def _written(operation: Put | Append) -> Value:
 
 def _items(operation: Put | Append) -> Sequence[Value]:
     value = _written(operation)
-    return value if isinstance(value, (list, tuple)) and not isinstance(value, Commented) else [value]
+    return value if _is_list(value) else [value]
+
+
+def _is_list(value: Value) -> TypeGuard[Sequence[Value]]:
+    return isinstance(value, (list, tuple)) and not isinstance(value, Commented)
 
 
 def _plain(value: Value) -> object:

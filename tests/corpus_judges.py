@@ -28,6 +28,8 @@ PLANNED_LIMITS = ("deploy", "resources", "limits")
 PLANNED_INSTRUCTIONS = frozenset({"USER", "RUN"})
 _MEMORY = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30}
 
+#: Seconds that Compose may take for a model; a file that is made to keep it busy counts as rejected.
+_PATIENCE = 30
 #: How Compose takes a model: not at all; only without values for its variables; only when it checks no consistency; fully.
 REJECTED, UNRESOLVED = "rejected", "accepted without interpolation"
 LOOSE, CONSISTENT = "accepted without consistency checks", "accepted"
@@ -312,9 +314,12 @@ class Compose:
 
     def _ask(self, arguments: tuple[str, ...], files: tuple[str, ...], tree: str) -> tuple[Any, str]:
         named = [word for file in files for word in ("-f", os.path.join(tree, file))]
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": tree, "GOGC": "off"}
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": tree, "GOMEMLIMIT": "1GiB"}
         command = [self._binary, "--profile", "*", *named, *arguments]
-        done = subprocess.run(command, capture_output=True, cwd=tree, env=environment, check=False)
+        try:
+            done = subprocess.run(command, capture_output=True, cwd=tree, env=environment, check=False, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            return None, f"no answer after {_PATIENCE} seconds"
         if done.returncode:
             return None, done.stderr.decode("utf-8", "replace").strip().replace(tree, "")[-300:]
         return json.loads(done.stdout or "{}"), ""

@@ -134,7 +134,7 @@ def test_not_even_when_that_container_only_might_want_it() -> None:
 
 def test_refusals_spread_to_whoever_counted_on_it() -> None:
     planned = plan(
-        finding("one", fix=fix((Slot("one", reaches=[reach("two")]), True))),
+        finding("one", fix=fix((Slot("one", reaches=[reach("two"), reach("three")]), True))),
         finding("two", fix=fix((Slot("two", reaches=[reach("three")]), True))),
         finding("three", fix=fix((Slot("three", why_not="no"), True))),
     )

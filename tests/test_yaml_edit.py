@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -353,6 +354,213 @@ REMOVED: Table = {
     "the last line between brackets": ("a: [\n  b,  # x\n  c  # y\n]\n", [remove("a.1")], "a: [\n  b  # x\n]\n"),
 }
 
+QUOTED_FILE = 'a: "x y"\nb: "z"\nc:\n  - "u"\n  - "v"\nn: 5\n'
+
+QUOTES: Table = {
+    "strings and items in a file that quotes": (
+        QUOTED_FILE,
+        [put("d", ["ALL", 7]), put("e.f", "512M"), put("g", True)],
+        QUOTED_FILE + 'd:\n  - "ALL"\n  - 7\ne:\n  f: "512M"\ng: true\n',
+    ),
+    "in the quotes of the file": (
+        QUOTED_FILE.replace('"', "'"),
+        [put("d", ["ALL", Commented("w", "why")])],
+        QUOTED_FILE.replace('"', "'") + "d:\n  - 'ALL'\n  - 'w'  # why\n",
+    ),
+    "in brackets too": (
+        'a: ["x", "y"]\nb: ["z"]\nc: "u"\nd: {e: "v"}\n',
+        [put("f", ["w"]), put("d.g", "h")],
+        'a: ["x", "y"]\nb: ["z"]\nc: "u"\nd: {e: "v", g: "h"}\nf: ["w"]\n',
+    ),
+    "few are no habit": ('a: "x"\nb: "y"\n', [put("c", "z")], 'a: "x"\nb: "y"\nc: z\n'),
+    "quotes that are needed are no habit": (
+        'a: "80:80"\nb: "1"\nc: "yes"\nd: "*x"\ne: "0.5"\n',
+        [put("f", "x")],
+        'a: "80:80"\nb: "1"\nc: "yes"\nd: "*x"\ne: "0.5"\nf: x\n',
+    ),
+    "two of three are no habit yet": (
+        'a: "u"\nb: "v"\nc: "w"\nd: "x"\ne: p\nf: q\n',
+        [put("g", "t")],
+        'a: "u"\nb: "v"\nc: "w"\nd: "x"\ne: p\nf: q\ng: t\n',
+    ),
+    "command lines between brackets are no habit": (
+        'a: nginx\ncommand: ["a", "b", "c", "d"]\ntest: ["CMD", "e", "f"]\n',
+        [put("g", ["ALL"])],
+        'a: nginx\ncommand: ["a", "b", "c", "d"]\ntest: ["CMD", "e", "f"]\ng:\n  - ALL\n',
+    ),
+    "a bare list stays bare": (QUOTED_FILE + "d:\n  - w\n", [add("d", "t")], QUOTED_FILE + "d:\n  - w\n  - t\n"),
+    "a list without strings follows the file": (
+        QUOTED_FILE + "d:\n  - 1\n",
+        [add("d", "t")],
+        QUOTED_FILE + 'd:\n  - 1\n  - "t"\n',
+    ),
+    "bare items between brackets stay bare": (
+        QUOTED_FILE + "d: [w]\n",
+        [add("d", "t")],
+        QUOTED_FILE + "d: [w, t]\n",
+    ),
+    "keys in single quotes": ("'a': 1\n'b':\n  'c': 1\n", [put("b.d.e", 2)], "'a': 1\n'b':\n  'c': 1\n  'd':\n    'e': 2\n"),
+    "keys in quotes beside a merge key": (
+        'x: &x {k: 1}\ny:\n  <<: *x\n  "a": 1\n',
+        [put("y.b", 2)],
+        'x: &x {k: 1}\ny:\n  <<: *x\n  "a": 1\n  "b": 2\n',
+    ),
+    "keys in two kinds of quotes": ("'a': 1\n\"b\": 2\n", [put("c", 3)], "'a': 1\n\"b\": 2\nc: 3\n"),
+    "keys in quotes below a null": ('"a": 1\n"b":\n', [put("b.c", 2)], '"a": 1\n"b":\n  "c": 2\n'),
+    "keys between braces": ("{'a': 'b'}\n", [put("c", "d")], "{'a': 'b', 'c': 'd'}\n"),
+}
+
+LOOK_ALIKE: Table = {
+    "one list needs lines, all get them": (
+        "a: [x]\n",
+        [put("b", ["u"]), put("c", ["v", Commented("w", "why")]), put("d.e", ["z"])],
+        "a: [x]\nb:\n  - u\nc:\n  - v\n  - w  # why\nd:\n  e:\n    - z\n",
+    ),
+    "one list is too long, all get lines": (
+        "a: [x]\n",
+        [put("b", ["u"]), put("c", ["v" * 30, "w" * 30])],
+        f"a: [x]\nb:\n  - u\nc:\n  - {'v' * 30}\n  - {'w' * 30}\n",
+    ),
+    "a list in the place of a value too": (
+        "a: [x]\nb:\n",
+        [put("b", ["u"]), put("c", [Commented("w", "why")])],
+        "a: [x]\nb:\n  - u\nc:\n  - w  # why\n",
+    ),
+    "elsewhere brackets remain": (
+        "a: {k: [x]}\nb:\n  c: 1\nd:\n  e: [y]\n",
+        [put("b.f", [Commented("w", "why")]), put("d.g", ["u"])],
+        "a: {k: [x]}\nb:\n  c: 1\n  f:\n    - w  # why\nd:\n  e: [y]\n  g: [u]\n",
+    ),
+    "command lines say nothing of lists": (
+        'command: ["a", "b"]\nentrypoint: ["c"]\nh:\n  test: ["CMD", "x"]\n',
+        [put("d", ["e"])],
+        'command: ["a", "b"]\nentrypoint: ["c"]\nh:\n  test: ["CMD", "x"]\nd:\n  - e\n',
+    ),
+    "a list of mappings is another matter": (
+        "a: [x]\n",
+        [put("b", [{"c": 1}]), put("d", ["u"])],
+        "a: [x]\nb:\n  - c: 1\nd: [u]\n",
+    ),
+}
+
+_WIDE = "".join(f"w{at}:\n    x:\n        y: 1\n" for at in range(4))
+
+INDENTATION: Table = {
+    "of the neighbours, not of the file": (
+        _WIDE + "a:\n  b:\n    c:\n      - u\n    d:\n      e: 1\n",
+        [put("a.b.f.g", 2)],
+        _WIDE + "a:\n  b:\n    c:\n      - u\n    d:\n      e: 1\n    f:\n      g: 2\n",
+    ),
+    "of the mapping itself where it has no neighbours": (
+        _WIDE + "a:\n  b: 1\n",
+        [put("a.f.g.h", ["u"])],
+        _WIDE + "a:\n  b: 1\n  f:\n    g:\n      h:\n        - u\n",
+    ),
+    "of the lists and the mapping against one odd neighbour": (
+        _WIDE + "a:\n  b:\n    - u\n  c:\n      d: 1\n",
+        [put("a.f.g", 2)],
+        _WIDE + "a:\n  b:\n    - u\n  c:\n      d: 1\n  f:\n    g: 2\n",
+    ),
+    "of the last of two unlike lists": (
+        "a:\n  b:\n    - u\n  c:\n  - v\n",
+        [put("a.d", ["w"])],
+        "a:\n  b:\n    - u\n  c:\n  - v\n  d:\n  - w\n",
+    ),
+    "lists less than mappings, as in the file": (
+        "a:\n    b:\n        c: 1\n    d:\n      - u\n    e:\n      - v\nf:\n    g: 1\n",
+        [put("f.h", ["w"]), put("f.i.j", 2)],
+        "a:\n    b:\n        c: 1\n    d:\n      - u\n    e:\n      - v\n"
+        "f:\n    g: 1\n    h:\n      - w\n    i:\n        j: 2\n",
+    ),
+    "below a null": (_WIDE + "a:\n  b: 1\n  c:\n", [put("a.c.d", 2)], _WIDE + "a:\n  b: 1\n  c:\n    d: 2\n"),
+}
+
+GROWN: Table = {
+    "the comment stays with its item": (
+        'tmpfs: "/c:size=64M"  # scratch\nb: 1\n',
+        [put("tmpfs", ["/c:size=64M", Commented("/run", "pid")])],
+        'tmpfs:\n  - "/c:size=64M"  # scratch\n  - "/run"  # pid\nb: 1\n',
+    ),
+    "a bare one": ("a:\n  b: x\n  c: 1\n", [put("a.b", ["x", "u"])], "a:\n  b:\n    - x\n    - u\n  c: 1\n"),
+    "with a new comment": (
+        "a: x\nb: z  # old\n",
+        [put("a", Commented([Commented("x", "new"), "u"], "list")), put("b", [Commented("z", "new")])],
+        "a:  # list\n  - x  # new\n  - u\nb:\n  - z  # old\n",
+    ),
+    "without final newline": ("b: 1\na: x # c", [put("a", ["x", "u"])], "b: 1\na:\n  - x # c\n  - u"),
+    "another first item: the comment stays with the key": (
+        "a: x  # c\n",
+        [put("a", ["u", "x"])],
+        "a:  # c\n  - u\n  - x\n",
+    ),
+    "an anchor stays with the value": ("a: &k x\n", [put("a", ["x", "u"])], "a: &k\n  - x\n  - u\n"),
+}
+
+OPEN_END: Table = {
+    "behind the pair before": ("a: 1  # c\n# d\nb: |\n  x", [put("c", 2), put("d", 3)], "a: 1  # c\nc: 2\nd: 3\n# d\nb: |\n  x"),
+    "above the only pair and its comment": (
+        "a:\n  # about b\n  b: >\n    x",
+        [put("a.c", 2)],
+        "a:\n  c: 2\n  # about b\n  b: >\n    x",
+    ),
+    "at the very start": ("a: |+\n  x", [put("b", 2)], "b: 2\na: |+\n  x"),
+    "deep in the last pair": (
+        "a: 1\nb:\n  c:\n    - d: |\n        x",
+        [put("b.e", 2), put("f", 3)],
+        "a: 1\nf: 3\nb:\n  e: 2\n  c:\n    - d: |\n        x",
+    ),
+    "elsewhere nothing is different": (
+        "a:\n  b: 1\nc:\n  d: |\n    x",
+        [put("a.e", 2), put("a.b", 3)],
+        "a:\n  b: 3\n  e: 2\nc:\n  d: |\n    x",
+    ),
+    "where the pair before is removed": ("a: 1\nb: 2\nc: |\n  x", [remove("b"), put("d", 3)], "a: 1\nd: 3\nc: |\n  x"),
+    "stripped, nothing is different": ("a: |-\n  x", [put("b", 2)], "a: |-\n  x\nb: 2"),
+}
+
+_WHY = "a reason that takes a good part of the line for itself, as some do"
+
+LONG_COMMENTS: Table = {
+    "above a pair": ("a: 1\n", [put("key", Commented("valuevalue", _WHY))], f"a: 1\n# {_WHY}\nkey: valuevalue\n"),
+    "above an item": (
+        "a: 1\n",
+        [put("b", ["u", Commented("valuevalue", _WHY), "w"])],
+        f"a: 1\nb:\n  - u\n  # {_WHY}\n  - valuevalue\n  - w\n",
+    ),
+    "above an appended item": (
+        "a:\n  - u\n",
+        [add("a", Commented("valuevalue", _WHY))],
+        f"a:\n  - u\n  # {_WHY}\n  - valuevalue\n",
+    ),
+    "above a key with a block": (
+        "a: 1\n",
+        [put("a_long_key", Commented({"c": 1}, _WHY))],
+        f"a: 1\n# {_WHY}\na_long_key:\n  c: 1\n",
+    ),
+    "above the dash of a mapping": (
+        "a: 1\n",
+        [put("b", [{"c": Commented("valuevalue", _WHY), "d": 1}])],
+        f"a: 1\nb:\n  # {_WHY}\n  - c: valuevalue\n    d: 1\n",
+    ),
+    "above a replaced value": (
+        "a:\n  b: x\n",
+        [put("a.b", Commented("valuevalue", _WHY))],
+        f"a:\n  # {_WHY}\n  b: valuevalue\n",
+    ),
+    "above a replaced item": ("- x\n- y\n", [put("1", Commented("valuevalue", _WHY))], f"- x\n# {_WHY}\n- valuevalue\n"),
+    "above an item replaced by a mapping": (
+        "- x\n- y\n",
+        [put("1", {"c": Commented("valuevalue", _WHY), "d": 1})],
+        f"- x\n# {_WHY}\n- c: valuevalue\n  d: 1\n",
+    ),
+    "on the line where nothing can go above": (
+        "- a: x\n  b: 1\n",
+        [put("0.a", Commented("valuevalue", _WHY))],
+        f"- a: valuevalue  # {_WHY}\n  b: 1\n",
+    ),
+    "up to the last column": ("a: 1\n", [put("b", Commented("v" * 7, _WHY))], f"a: 1\nb: {'v' * 7}  # {_WHY}\n"),
+}
+
 TABLE: Table = {
     f"{name}: {case}": row
     for name, table in [
@@ -362,6 +570,12 @@ TABLE: Table = {
         ("flow", FLOW),
         ("replace", REPLACED),
         ("remove", REMOVED),
+        ("quotes", QUOTES),
+        ("look alike", LOOK_ALIKE),
+        ("indentation", INDENTATION),
+        ("grown to a list", GROWN),
+        ("open end", OPEN_END),
+        ("long comments", LONG_COMMENTS),
     ]
     for case, row in table.items()
 }
@@ -378,6 +592,32 @@ def test_edits_do_the_same_with_other_line_endings(case: str) -> None:
     before, operations, after = TABLE[case]
     if "\r" not in before:
         assert edited(before.replace("\n", "\r\n"), *operations) == after.replace("\n", "\r\n")
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_what_is_done_is_not_done_again(case: str) -> None:
+    _, operations, after = TABLE[case]
+    again = [operation for operation in operations if isinstance(operation, Put)]
+    if len(again) == len(operations) == len({operation.route for operation in operations}):
+        assert edited(after, *again) == after
+
+
+def test_a_line_of_the_last_column_is_eighty_wide() -> None:
+    before, operations, _ = LONG_COMMENTS["up to the last column"]
+    assert max(map(len, edited(before, *operations).splitlines())) == 80
+
+
+def test_many_operations_in_one_wide_mapping_take_no_more_than_their_number() -> None:
+    count = 4000
+    text = "s:\n" + "".join(f"  k{at}:\n    a: &x{at} 1\n    b: *x{at}\n" for at in range(count))
+    stream = parse(text)
+    operations: list[Operation] = []
+    for at in range(count):
+        place = (0, "s", f"k{at}")
+        operations += [Put((*place, "c"), "v"), Put((0, "s", f"n{at}"), ["u"]), Remove((*place, "b"))]
+    start = time.process_time()
+    assert plain(parse(splice(text, edits(stream, operations)))) == expected(stream, operations)
+    assert time.process_time() - start < 4
 
 
 REFUSED: dict[str, tuple[str, Operation, str]] = {
@@ -402,7 +642,8 @@ REFUSED: dict[str, tuple[str, Operation, str]] = {
     "a tagged value": ("a: !t b\n", put("a", 1), "tag !t"),
     "a key without a colon": ("{a}\n", put("a", 1), "not written as a key and a colon"),
     "a pair without braces": ("[a: b]\n", put("0.c", 1), "without braces"),
-    "a block scalar at the very end": ("a: |\n  x", put("b", 1), "no final newline"),
+    "an item behind a block scalar at the very end": ("a:\n  - |\n    x", add("a", 1), "no final newline"),
+    "the only pair behind a dash, a block scalar at the very end": ("- a: |\n    x", put("0.b", 1), "no final newline"),
     "a lone carriage return": ("a: 'x\ry'\nb: 1\n", put("c", 1), "line breaks"),
     "a line separator": ("a: 'x\u2028y'\n", put("c", 1), "line breaks"),
     "a next line character": ("a: 1 # \x85b: 2\n", put("c", 1), "line breaks"),

@@ -257,6 +257,8 @@ class DockerStage:
         if start.script:
             return "", None
         words = [word for word in start.words if not word.startswith("-")]
+        # `sh -c` has a script of its own; whatever else a shell is given is one to read.
+        given = len(words) == len(start.words) and bool(words) and words[0].rpartition("/")[2] in _SHELLS
         while words and (words[0].rpartition("/")[2] in _SHELLS or words[0].rpartition("/")[2] in _RUNNERS):
             words = words[1:]
         if not words or not words[0]:
@@ -270,9 +272,9 @@ class DockerStage:
                 text = self._read_context(path)
                 if text is not None:
                     return path, text if text.startswith("#!") and "sh" in text[:40] else None
-            if path.endswith(".sh") or "entrypoint" in posixpath.basename(path):
+            if given or path.endswith(".sh") or "entrypoint" in posixpath.basename(path):
                 return path, None
-        return "", None
+        return (target, None) if given else ("", None)
 
     def _copied_from(self, target: str) -> Iterator[str]:
         """Which paths of the build context may have become a path of the image; the last COPY first."""

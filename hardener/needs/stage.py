@@ -105,7 +105,24 @@ _TELLING_PACKAGES = {
     "runit": "runsvdir",
     "daemontools": "svscan",
     "openvpn": "openvpn",
+    "strongswan": "openvpn",
+    "libreswan": "openvpn",
+    "xl2tpd": "openvpn",
 }
+#: Servers that an unread script is likely to start, by package, and where their own configuration goes.
+_SERVER_PACKAGES = {
+    "nginx": "nginx",
+    "nginx-light": "nginx",
+    "nginx-full": "nginx",
+    "nginx-extras": "nginx",
+    "nginx-core": "nginx",
+    "openresty": "nginx",
+    "apache2": "Apache",
+    "httpd": "Apache",
+}
+_SERVER_PLACES = {"/etc/nginx": "nginx", "/usr/local/nginx": "nginx", "/etc/apache2": "Apache", "/etc/httpd": "Apache"}
+_SSH = frozenset(("22", "22/tcp"))
+_SSHD = frozenset(("openssh-server", "openssh", "dropbear"))
 _INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
 _INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
 
@@ -118,6 +135,8 @@ _NO_DATA = (
     r"/(?:tmp|etc|proc|sys|dev|boot|bin|sbin|lib|lib64|root|build)(?:/|$)|/usr/(?:share|lib|include|bin|sbin|local)(?:/|$)"
     r"|/var/lib/(?:apt|dpkg|rpm)(?:/|$)|/var/cache/(?:apt|apk|yum|dnf|debconf)(?:/|$)|/var/run/sshd$"
 )
+#: Places of the host or of the system, which no program owns.
+_SYSTEMS = r"/(?:proc|sys|dev|boot|bin|sbin|lib|lib64|usr/lib|usr/bin)(?:/|$)|.*\.sock$"
 #: Something in root's home that is not merely for the build.
 _ROOTS_DATA = r"/root/(?!\.(?:ssh|cache|npm|gnupg|m2|gradle|pip|bash|profile|vim|wget|curl|netrc|git|docker))."
 _RAILS = frozenset(("rails", "puma", "unicorn", "unicorn_rails", "passenger"))
@@ -163,7 +182,7 @@ class StageNeeds:
         """Why it gives root away by itself; empty when it does not, or nobody knows."""
         if self.base and self._keeps_start and self.base.steps_down:
             return self.base.steps_down
-        return _steps_down(self._stage)
+        return _steps_down(self._stage) or (_server_behind_a_script(self._stage) if self.family else "")
 
     @cached_property
     def needs_root(self) -> str:
@@ -232,14 +251,51 @@ def _steps_down(stage: DockerStage) -> str:
     return ""
 
 
+def _server_behind_a_script(stage: DockerStage) -> str:
+    """Why an unread script will start a server that steps down; empty when something else speaks louder."""
+    server = _server(stage) if stage.unread_scripts and not _told_root(stage) and not _in_roots_home(stage) else ""
+    script = stage.unread_scripts[0] if server else ""
+    return f"`{script}` is there to start {server}, which starts as root and works as another user" if server else ""
+
+
+def _server(stage: DockerStage) -> str:
+    """The server that is installed or whose configuration is copied in."""
+    for _, item in stage.items:
+        if item.keyword in ("COPY", "ADD"):
+            to = posixpath.join(stage.workdir_before(item) or "/", item.values[-1]) + "/"
+            server = next((server for place, server in _SERVER_PLACES.items() if to.startswith(f"{place}/")), "")
+            if server:
+                return server
+    return next((server for package, server in _SERVER_PACKAGES.items() if package in stage.packages), "")
+
+
 def _needs_root(stage: DockerStage) -> str:
     for start in stage.starts:
         why = _why_root(start)
         if why:
             return f"{why} (`{start.script}`)" if start.script else why
+    for path, item in stage.volumes:
+        if path.rstrip("/") == "/lib/modules":
+            return f"line {item.line} asks for the host's kernel modules, which only root may load"
+    for _, item in stage.items:
+        if item.keyword == "ENV" and any(name.startswith("DAPPER_") for name in item.values[::2]):
+            return "it is a build environment (dapper), which works as root"
+    return _told_root(stage)
+
+
+def _told_root(stage: DockerStage) -> str:
+    """What packages and ports say about a script that could not be read."""
+    opens = next((item.line for _, item in stage.items if item.keyword == "EXPOSE" and _SSH.intersection(item.arguments.split())), 0)
+    if opens and not _SSHD.isdisjoint(stage.packages):
+        return f"it installs sshd, line {opens} exposes its port, and {_NEEDS_ROOT['sshd']}"
+    if not stage.unread_scripts:
+        return ""
+    script = stage.unread_scripts[0]
+    if opens:
+        return f"line {opens} exposes port 22, `{script}` could not be read, and {_NEEDS_ROOT['sshd']}"
     for package, program in _TELLING_PACKAGES.items():
-        if stage.unread_scripts and package in stage.packages:
-            return f"it installs {package}, `{stage.unread_scripts[0]}` could not be read, and {_NEEDS_ROOT[program]}"
+        if package in stage.packages:
+            return f"it installs {package}, `{script}` could not be read, and {_NEEDS_ROOT[program]}"
     return ""
 
 
@@ -299,7 +355,8 @@ def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
     found: dict[str, Evidence] = {}
     existing: set[str] = set()
     for path, item in stage.volumes:
-        _add(found, path, Evidence(f"{path} is a VOLUME", stage.at(item), Strength.READ))
+        if not re.match(_SYSTEMS, path):
+            _add(found, path, Evidence(f"{path} is a VOLUME", stage.at(item), Strength.READ))
     removed = {path for run in stage.commands if run.name == "rm" for path in _paths(stage, run)}
     for run in stage.commands:
         if run.name == "mkdir" or (run.name == "install" and "-d" in run.arguments):

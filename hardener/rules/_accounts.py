@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from hardener.facts.dockerfile import DockerStage
+from hardener.facts.dockerfile import DockerStage, Run
 from hardener.finding import Evidence, Strength
 from hardener.needs.stage import SCRATCH, StageNeeds
 from hardener.syntax.dockerfile import Dockerfile
@@ -16,6 +16,12 @@ from hardener.syntax.dockerfile import Dockerfile
 FIRST_ID = 10001
 _NAMES = ("app", "appuser", "runner", "service")
 _WIDTH = 100
+_GIVERS = frozenset(("chown", "chgrp"))
+#: Commands that become another user, and are told which one among their first words.
+_BECOMING = frozenset("su su-exec gosu setuser setuidgid s6-setuidgid chpst runuser sudo -u".split())
+_ACCOUNT_TOOLS = frozenset("usermod groupmod gpasswd passwd adduser addgroup useradd groupadd".split())
+#: Owners of a service beside the program, which a Dockerfile prepares: not whom the program should be.
+_BESIDE = frozenset("postgres mysql redis mongodb rabbitmq syslog messagebus mail man _apt".split())
 #: More than this lines something up, and is no step.
 _DEEPEST = 8
 
@@ -37,6 +43,36 @@ class Runner(NamedTuple):
 def choose(stage: DockerStage, needs: StageNeeds) -> Runner:
     """The user that is there already for this purpose, or else a new one."""
     return _earlier(stage) or _created(stage) or _of_base(stage, needs) or _served(stage, needs) or _new(stage, needs)
+
+
+def mentioned(stage: DockerStage) -> frozenset[str]:
+    """The users and groups that the Dockerfile names: what it does not create itself is there already."""
+    found = {name for user in stage.users for name in (user.text or "").split(":")}
+    for _, item in stage.items:
+        if item.keyword in ("COPY", "ADD"):
+            found.update((item.flag("chown") or "").split(":"))
+    for run in stage.commands:
+        found.update(_mentioned_by(run))
+    return frozenset(found)
+
+
+def _mentioned_by(run: Run) -> Iterator[str]:
+    words = run.known
+    if run.name in _GIVERS:
+        given = next((word for word in words if not word.startswith("-")), "")
+        yield from re.split("[:.]", given)
+    elif run.name in _BECOMING:
+        # Of `gosu app serve` the program is taken for a name too, which only means that it is not used for a new one.
+        yield from (re.split("[:=]", word)[0] for word in words[:4])
+        yield from (word.partition("=")[2] for word in words if word.startswith("--user="))
+    elif run.name in _ACCOUNT_TOOLS:
+        yield from (name for word in words for name in word.split(","))
+    elif run.name == "install":
+        for option, value in zip(words, (*words[1:], ""), strict=True):
+            if option in ("-o", "-g"):
+                yield value
+            elif option.startswith(("--owner=", "--group=")):
+                yield option.partition("=")[2]
 
 
 def _earlier(stage: DockerStage) -> Runner | None:
@@ -74,6 +110,8 @@ def owners(stage: DockerStage) -> frozenset[str]:
         if run.name == "chown":
             given = next((word for word in run.known if not word.startswith("-")), "")
             found.add(given.partition(":")[0].partition(".")[0])
+        elif run.name == "install":
+            found.update(value for option, value in zip(run.known, run.known[1:], strict=False) if option == "-o")
     return frozenset(found - {"", "root", "0", "?"})
 
 
@@ -89,15 +127,31 @@ def _of_base(stage: DockerStage, needs: StageNeeds) -> Runner | None:
 
 
 def _served(stage: DockerStage, needs: StageNeeds) -> Runner | None:
-    """A system user of Debian that the file already hands its files to."""
-    if needs.family == "debian" and "www-data" in owners(stage):
-        evidence = Evidence("files are handed to www-data", stage.source.path, Strength.READ)
-        return Runner("www-data", "www-data:www-data", "Run as the user who owns its files", evidence)
-    return None
+    """The user that the file hands its files to and does not create: chown would fail if the image did not have it."""
+    if needs.family in (SCRATCH, "none"):
+        return None
+    given = owners(stage)
+    debian = needs.family == "debian" and "www-data" in given
+    names = ["www-data"] if debian else [name for name in given - _BESIDE if _plain(name)]
+    if len(names) != 1 or (len(given) > 1 and not debian) or any(user.name in names for user, _ in stage.new_users):
+        return None
+    (name,) = names
+    evidence = Evidence(f"files are handed to {name}", stage.source.path, Strength.READ)
+    # That a group has the same name is known of www-data only.
+    owner = f"{name}:{name}" if debian or _has_group(stage, name) else name
+    return Runner(name, owner, "Run as the user who owns its files", evidence)
+
+
+def _has_group(stage: DockerStage, name: str) -> bool:
+    pair = f"{name}:{name}"
+    copied = any(item.flag("chown") == pair for _, item in stage.items if item.keyword in ("COPY", "ADD"))
+    return copied or any(pair in run.known for run in stage.commands if run.name == "chown")
 
 
 def _new(stage: DockerStage, needs: StageNeeds) -> Runner:
-    taken = {user.name for user, _ in stage.new_users}
+    taken = {user.name for user, _ in stage.new_users} | mentioned(stage)
+    if needs.base and needs.base.account:
+        taken.add(needs.base.account.name)
     numbers = {user.uid for user, _ in stage.new_users}
     name = next(name for name in (*_NAMES, *(f"app{n}" for n in range(2, len(taken) + 10))) if name not in taken)
     number = next(number for number in range(FIRST_ID, FIRST_ID + len(numbers) + 1) if number not in numbers)

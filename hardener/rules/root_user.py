@@ -15,13 +15,14 @@ others are built from, because their children would no longer be able to install
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Sequence
 
 from hardener.facts.dockerfile import DockerStage, Start, User
 from hardener.finding import Change, Evidence, Finding, Fix, Rule, Severity, Strength
 from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
-from hardener.syntax.dockerfile import Insert, Instruction, Operation, Replace
+from hardener.syntax.dockerfile import Insert, Instruction, Operation
 
 ID = "root-user"
 
@@ -30,6 +31,14 @@ _NEEDS_ROOT = frozenset(("RUN", "COPY", "ADD", "WORKDIR", "VOLUME"))
 #: A command that is no program of the image's own.
 _WORKBENCH = frozenset(("sh", "bash", "ash", "zsh", "fish", "login", "byobu", "tmux"))
 _INTERPRETERS = frozenset("python python2 python3 ipython irb pry node erl iex ghci scala R julia jshell".split())
+#: A USER root above these was written for them; the others do the same as anyone.
+_PURPOSES = frozenset(("RUN", "COPY", "ADD"))
+# Patterns as text: most files have no comment that says `root`.
+_FOR_ROOT = (
+    r"\b(?:must|needs?|requires?|required|has to|have to|only|runs?|running|started|starts?)\b[^.]*\broot\b(?!\s*(?:dir|folder|path|passw|cert|ca\b|of\b))"
+    r"|\broot (?:\w+ )?(?:is |are )?(?:required|needed|necessary)"
+)
+_NOT_FOR_ROOT = r"\bnot\b|n't\b|\bnever\b|\bno longer\b|\bavoid|\bnon-?root|\bunprivileged|\binstead|\binstall|\bbuild|\bdocument root|/root\b"
 _MESSAGE = "the container runs as root"
 
 
@@ -85,6 +94,9 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
         return "its whole file system is copied in: what users it has is not known", "add USER before the command"
     if needs.needs_root:
         return needs.needs_root, "let the orchestrator or another program do this part, so that the rest can be unprivileged"
+    named = _says_root(stage)
+    if named:
+        return named, "take that out if it is no longer so, and set USER there"
     if stage.own("ONBUILD"):
         return "it is for others to build from (ONBUILD): they would no longer be root", "set USER in the images built from it"
     if not stage.starts and not stage.started_by and not (needs.base and needs.base.serves):
@@ -94,8 +106,38 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
     return "", ""
 
 
+def _says_root(stage: DockerStage) -> str:
+    """Where somebody decided for root: in a USER that nothing else needs, or in a comment where one would look for USER."""
+    last = stage.users[-1] if stage.users else None
+    commands = [item for item in (stage.last("ENTRYPOINT"), stage.last("CMD")) if item is not None]
+    places = [stage.from_item, *(item for item in commands if item.index > stage.stage.first)]
+    if last is not None:
+        places.append(last.item)
+    reasons = [line for item in places for line in _comment_lines(stage, item) if _asks_for_root(line[1])]
+    if last is None:
+        return f"line {reasons[0][0]} says that it needs root" if reasons else ""
+    why = f", and line {reasons[0][0]} why" if reasons else ""
+    # Whatever installs something after it is what it was written for.
+    purpose = any(item.keyword in _PURPOSES for _, item in stage.items if item.index > last.item.index)
+    return f"line {last.item.line} says root by name{why}" if reasons or not purpose else ""
+
+
+def _comment_lines(stage: DockerStage, item: Instruction) -> list[tuple[int, str]]:
+    """The comment lines directly above an instruction, by number."""
+    found: list[tuple[int, str]] = []
+    for comment in reversed(stage.dockerfile.comments):
+        if comment.line == item.line - 1 - len(found):
+            found.insert(0, (comment.line, stage.dockerfile.text[comment.start : comment.end].lower()))
+    return found
+
+
+def _asks_for_root(comment: str) -> bool:
+    return "root" in comment and bool(re.search(_FOR_ROOT, comment)) and not re.search(_NOT_FOR_ROOT, comment)
+
+
 def _is_workbench(start: Start) -> bool:
-    return (start.name in _WORKBENCH and len(start.words) < 3) or (start.name in _INTERPRETERS and len(start.words) == 1)
+    shell = start.name in _WORKBENCH and (len(start.words) == 1 or (len(start.words) == 2 and start.words[1].startswith("-")))
+    return shell or (start.name in _INTERPRETERS and len(start.words) == 1)
 
 
 def _has_root_file_system(stage: DockerStage) -> bool:
@@ -110,7 +152,7 @@ def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
     runner = choose(stage, needs)
     shell = needs.family not in (SCRATCH, "none")
     writes = needs.writes if shell else ()
-    changes = [Change(stage.source.path, operation) for operation in _operations(stage, runner, writes, last)]
+    changes = [Change(stage.source.path, operation) for operation in _operations(stage, runner, writes)]
     declared = {posixpath.normpath(path) for path, _ in stage.volumes}
     volumes = [written.path for written in needs.writes if written.path in declared]
     start = last.item if last is not None else stage.from_item
@@ -132,11 +174,11 @@ def _missing(needs: StageNeeds, shell: bool) -> str:
     parts = list(needs.doubts)
     if needs.writes and not shell:
         parts.append(f"{needs.writes[0].path} stays root's, because the image has no shell to hand it over")
-    parts.append(f"what {'else ' if needs.writes else ''}the program writes cannot be told from a Dockerfile")
-    return "; ".join(parts)
+    # The general doubt says nothing beside one that is about this program.
+    return "; ".join(parts) or f"what {'else ' if needs.writes else ''}the program writes cannot be told from a Dockerfile"
 
 
-def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written], last: User | None) -> list[Operation]:
+def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written]) -> list[Operation]:
     paths = [written.path for written in writes]
     before = _place(stage)
     early = _before_volume(stage, paths, before)
@@ -154,21 +196,12 @@ def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written], l
     user = f"USER {runner.user}"
     if _in_lower_case(stage):
         user, run = f"user {runner.user}", tuple(f"run {line[4:]}" if line.startswith("RUN ") else line for line in run)
-    own_user = last.item if last is not None and last.stage is stage.stage else None
     if early < before:
         # The classic builder forgets what happens to a VOLUME after it was declared.
         operations: list[Operation] = [Insert(early, (f"# {_about_paths(runner)}", *run))]
         run, comment = (), f"# {runner.comment}"
     else:
         operations = []
-    if own_user is not None and not any(item.keyword in _NEEDS_ROOT for item in _between(stage, own_user.index + 1)):
-        # Nothing that needs root follows the USER: it is the one to change.
-        if run:
-            operations.append(Insert(own_user.index, (comment, *run)))
-        return [
-            *operations,
-            Replace(own_user.index, f"{stage.dockerfile.text[own_user.start : own_user.start + 4]} {runner.user}"),
-        ]
     return [*operations, Insert(before, (comment, *run, user))]
 
 

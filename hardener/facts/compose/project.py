@@ -122,7 +122,11 @@ class ComposeProject:
             if name in (base, override):
                 continue
             file = self.files[at(name)]
-            models.append((at(base), at(name)) if base and self._is_overlay(file, at(base)) else (at(name),))
+            if not base or not self._is_overlay(file, at(base)):
+                models.append((at(name),))
+            # A file that could stand alone may be passed after the base all the same, if they share a service.
+            if base and self._shares_service(file, at(base)):
+                models.append((at(base), at(name)))
         return models
 
     def _is_overlay(self, file: ComposeFile, base: str) -> bool:
@@ -130,6 +134,10 @@ class ComposeProject:
         below = self._file(base)
         known = {service.name for service in below.services} if below else set()
         return any(_has_no_image(service) and service.name in known for service in file.services)
+
+    def _shares_service(self, file: ComposeFile, base: str) -> bool:
+        below = self._file(base)
+        return below is not None and bool({node.name for node in file.services} & {node.name for node in below.services})
 
     def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
         top = model[-1]
@@ -166,7 +174,7 @@ class ComposeProject:
                 if service.scalar("provider") is None:
                     self._note_fragment(service, found[-1][1])
                 continue
-            services.append((f"{self._name(top)}#{name}", top, service))
+            services.append((f"{'+'.join(map(self._name, model))}#{name}", top, service))
         return services
 
     def _note_fragment(self, service: Service, file: ComposeFile) -> None:

@@ -67,10 +67,13 @@ class Service:
 
     @property
     def home(self) -> Layer | None:
-        """Where new keys go: the first definition of the service itself that may be edited."""
-        return next(
-            (layer for layer in self.layers if layer.editable and not layer.inherited and layer.service.mapping is not None), None
-        )
+        """Where new keys go: the first definition that may be edited, or a later one that brings an image of its own."""
+        home = None
+        for layer in self.layers:
+            own = layer.editable and not layer.inherited and layer.service.mapping is not None
+            if own and (home is None or _brings_another_image(layer, home)):
+                home = layer
+        return home
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""
@@ -167,6 +170,14 @@ class Service:
                 for name, found in entries(node):
                     pairs[name] = self.read(found)
         return pairs
+
+
+def _brings_another_image(layer: Layer, below: Layer) -> bool:
+    for key in ("image", "build"):
+        found, other = layer.find(key), below.find(key)
+        if found is not None and (other is None or text_of(found.node) != text_of(other.node)):
+            return True
+    return False
 
 
 def entries(mapping: Mapping) -> Iterator[tuple[str, Node]]:

@@ -42,6 +42,13 @@ class _Writer:
             raise CannotWrite(f"the service is an alias of `&{home.service.via}`")
         return home
 
+    def place_for(self, key: str) -> Layer:
+        """Where a new key goes: home, or a higher layer that takes the place of what is written below it."""
+        home = self.home()
+        above = self.service.layers[self.service.layers.index(home) + 1 :]
+        final = (layer for layer in reversed(above) if (found := layer.find(key)) is not None and found.node.tag == "!override")
+        return next(final, home)
+
     def put(self, layer: Layer, keys: tuple[str, ...], value: Value) -> tuple[Change, ...]:
         """Write a key, nested or not, into a layer of the service."""
         self.may_edit(layer)
@@ -293,7 +300,7 @@ class Limit(Setting[Amount | None]):
             value = Commented(value, new.why)
         if self._held is not None:
             return self._writer.replace(self._held, self._keys, value)
-        home = self._writer.home()
+        home = self._writer.place_for(self._keys[0])
         if len(self._keys) > 1 and own_path(home, self._keys)[0] is None and self._no_deploy_limits():
             return self._writer.put(home, (self._top,), value)  # an own `deploy` would lose the merged one
         found = home.find(self._keys[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hardener.syntax.yaml.operations import Append, CannotEdit, New, Operation, Put, Remove
-from hardener.syntax.yaml.tree import Alias, Mapping, Node, Pair, Scalar, Sequence, Stream
+from hardener.syntax.yaml.tree import Alias, Mapping, Node, Pair, Route, Scalar, Sequence, Stream
 
 
 class Change:
     """What happens at one node: a new value in its place, or changes and additions inside it."""
 
-    __slots__ = ("added", "appended", "children", "node", "removed", "value")
+    __slots__ = ("_places", "added", "appended", "children", "node", "removed", "value")
 
     def __init__(self, node: Node) -> None:
         self.node = node
@@ -21,6 +21,25 @@ class Change:
         self.appended: list[New] = []
         #: By index of the pair or item.
         self.children: dict[int, Change] = {}
+        self._places: dict[str, int] | None = None
+
+    def place_of(self, key: object) -> int | None:
+        """The index of the pair with that key in the node, a mapping; None when there is none.
+
+        Raises `CannotEdit` when there are several.
+        """
+        if self._places is None:
+            assert isinstance(self.node, Mapping)
+            self._places = places = {}
+            for index, pair in enumerate(self.node.pairs):
+                if type(pair.key) is Scalar:
+                    places[pair.key.value] = -1 if pair.key.value in places else index
+        found = self._places.get(key) if isinstance(key, str) else None
+        if found == -1:
+            assert isinstance(self.node, Mapping)
+            count = sum(type(pair.key) is Scalar and pair.key.value == key for pair in self.node.pairs)
+            raise CannotEdit(f"the key {key} is there {count} times")
+        return found
 
 
 def changes(stream: Stream, operations: Iterable[Operation]) -> list[Change]:
@@ -31,32 +50,37 @@ def changes(stream: Stream, operations: Iterable[Operation]) -> list[Change]:
             raise CannotEdit("there is no such document")
         root = stream.documents[operation.route[0]].root
         assert root is not None
-        _sort_in(roots.setdefault(operation.route[0], Change(root)), operation.route[1:], operation)
+        if operation.route[0] not in roots:
+            roots[operation.route[0]] = Change(root)
+        _sort_in(roots[operation.route[0]], operation.route[1:], operation)
     return list(roots.values())
 
 
-def _sort_in(change: Change, route: tuple[int | str, ...], operation: Operation) -> None:
+def _sort_in(change: Change, route: Route, operation: Operation) -> None:
     """Follow the route as long as it leads through what is there, then leave the operation."""
-    while route:
+    for depth, step in enumerate(route):
+        node = change.node
+        kind = type(node)
+        index: int | None
         if change.value is not None:
-            _into_new(change.value, route, operation)
+            _into_new(change.value, route[depth:], operation)
             return
-        step, node = route[0], change.node
-        if isinstance(node, Scalar) and node.is_null and isinstance(operation, Put):
-            change.value = New({})
-            continue
-        if isinstance(node, Mapping):
-            index = _pair_index(node, step)
+        if kind is Mapping:
+            index = change.place_of(step)
             if index is None:
-                _add(change, step, route[1:], operation)
+                _add(change, step, route[depth + 1 :], operation)
                 return
-            value = node.pairs[index].value
+            value = node.pairs[index].value  # type: ignore[attr-defined]
         elif isinstance(node, Sequence):
             if not isinstance(step, int) or not 0 <= step < len(node.items):
                 raise CannotEdit(f"the list has no item {step}")
             index, value = step, node.items[step]
         elif isinstance(node, Alias):
             raise CannotEdit(f"the value is an alias of &{node.name}")
+        elif isinstance(node, Scalar) and node.is_null and isinstance(operation, Put):
+            change.value = New({})
+            _into_new(change.value, route[depth:], operation)
+            return
         else:
             raise CannotEdit(f"the value has nothing inside where {step} could be")
         if index not in change.children:
@@ -64,18 +88,10 @@ def _sort_in(change: Change, route: tuple[int | str, ...], operation: Operation)
         change = change.children[index]
         if change.removed:
             raise CannotEdit(f"{step} is removed and changed at once")
-        route = route[1:]
     _leave(change, operation)
 
 
-def _pair_index(mapping: Mapping, key: int | str) -> int | None:
-    found = [index for index, pair in enumerate(mapping.pairs) if type(pair.key) is Scalar and pair.key.value == key]
-    if len(found) > 1:
-        raise CannotEdit(f"the key {key} is there {len(found)} times")
-    return found[0] if found else None
-
-
-def _add(change: Change, key: int | str, rest: tuple[int | str, ...], operation: Operation) -> None:
+def _add(change: Change, key: int | str, rest: Route, operation: Operation) -> None:
     if not isinstance(key, str) or not (key in change.added or isinstance(operation, Put)):
         raise CannotEdit(f"there is no key {key}")
     if key == "<<":
@@ -89,7 +105,7 @@ def _add(change: Change, key: int | str, rest: tuple[int | str, ...], operation:
         _into_new(change.added[key], rest, operation)
 
 
-def _nested(route: tuple[int | str, ...], operation: Put) -> New:
+def _nested(route: Route, operation: Put) -> New:
     """The value of an operation, within the mappings that the route asks for."""
     if not route:
         return New(operation.value)
@@ -98,7 +114,7 @@ def _nested(route: tuple[int | str, ...], operation: Put) -> New:
     return outer
 
 
-def _into_new(new: New, route: tuple[int | str, ...], operation: Operation) -> None:
+def _into_new(new: New, route: Route, operation: Operation) -> None:
     """Carry out an operation inside a value that an earlier operation wrote."""
     if isinstance(operation, Remove):
         raise CannotEdit("something is written and removed at once")

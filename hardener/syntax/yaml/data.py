@@ -1,4 +1,4 @@
-"""What a YAML text says, as plain nested tuples, and what it must say after operations. Knows no spans and no text.
+"""What a YAML text says, as plain nested tuples, and what it must say after operations. Knows no layout.
 
 `expected` never looks at how edits are made: together with `plain` of the new text it proves them.
 """
@@ -10,13 +10,14 @@ from typing import Any, TypeAlias
 
 from hardener.syntax.yaml.operations import Append, CannotEdit, New, Operation, Put, Remove
 from hardener.syntax.yaml.scalars import reads_as_string
-from hardener.syntax.yaml.tree import Alias, Mapping, Node, Route, Scalar, Sequence, Stream
+from hardener.syntax.yaml.tree import Alias, Mapping, Node, Scalar, Sequence, Stream, open_ended
 
 #: ("scalar", text, is a string in every dialect, tag, anchor), ("alias", name),
 #: ("mapping", ((key, value), ...), tag, anchor) or ("sequence", (item, ...), tag, anchor)
 Data: TypeAlias = tuple[Any, ...]
 
 _GONE: Data = ("gone",)
+_NULL: Data = ("scalar", "", False, None, None)
 
 
 def plain(stream: Stream) -> tuple[Data, ...]:
@@ -58,65 +59,97 @@ def _key(key: str) -> Data:
 def expected(stream: Stream, operations: Iterable[Operation]) -> tuple[Data, ...]:
     """What `plain` must say after the operations. All routes count items as they are in `stream`.
 
-    Raises `CannotEdit` for a route that leads nowhere.
+    A new key is the last one, except where the text ends in a block scalar without final newline: there it comes before
+    the pair with that scalar. Raises `CannotEdit` for a route that leads nowhere.
     """
-    documents: dict[int | str, Data] = dict(enumerate(plain(stream)))
+    found = list(operations)
+    if not all(operation.route for operation in found):
+        raise CannotEdit("there is no such document")
+    roots = [document.root for document in stream.documents if document.root is not None]
+    return tuple(_items_after(stream, [*roots], 0, _by_step(found, 0)))
+
+
+def _by_step(operations: Iterable[Operation], depth: int) -> dict[int | str, list[Operation]]:
+    """Operations by the step of their route at a depth, in the order in which steps are first named."""
+    found: dict[int | str, list[Operation]] = {}
     for operation in operations:
-        first, rest = operation.route[0], operation.route[1:]
-        if first not in documents:
-            raise CannotEdit("there is no such document")
-        documents[first] = _after(documents[first], rest, operation)
-    return tuple(_without_gone(document) for document in documents.values())
+        found.setdefault(operation.route[depth], []).append(operation)
+    return found
 
 
-def _after(data: Data, route: Route, operation: Operation) -> Data:
-    if not route:
-        return _at_target(data, operation)
-    step, rest = route[0], route[1:]
-    if _is_null(data) and isinstance(operation, Put):
-        data = ("mapping", (), None, data[4])
-    if data[0] == "mapping":
-        pairs = list(data[1])
-        for index in range(len(pairs) - 1, -1, -1):
-            key, value = pairs[index]
-            if key[0] == "scalar" and key[1] == step and value is not _GONE:
-                pairs[index] = (key, _after(value, rest, operation))
-                break
+def _after(stream: Stream, part: Node | Data, depth: int, operations: list[Operation]) -> Data:
+    """What a value, untouched or already written anew, says after the operations whose routes begin with its own."""
+    if not operations:
+        return part if isinstance(part, tuple) else _data(part)
+    inside: list[Operation] = []
+    appended: list[Data] = []
+    for operation in operations:
+        if len(operation.route) > depth:
+            inside.append(operation)
+        elif isinstance(operation, Append):
+            appended += [_new(New(item)) for item in operation.items]
         else:
-            if not isinstance(operation, Put) or not isinstance(step, str):
-                raise CannotEdit(f"there is no key {step}")
-            pairs.append((_key(step), _after(("scalar", "", False, None, None), rest, operation)))
-        return (data[0], tuple(pairs), *data[2:])
-    if data[0] == "sequence" and isinstance(step, int) and 0 <= step < len(data[1]):
-        items = list(data[1])
-        items[step] = _after(items[step], rest, operation)
-        return (data[0], tuple(items), *data[2:])
-    raise CannotEdit(f"there is no {step} to go to")
-
-
-def _at_target(data: Data, operation: Operation) -> Data:
-    if isinstance(operation, Remove):
-        return _GONE
-    anchor = data[-1] if data[0] != "alias" else None
-    if isinstance(operation, Put):
-        return _new(New(operation.value), anchor)
-    assert isinstance(operation, Append)
-    items = tuple(_new(New(item)) for item in operation.items)
-    if _is_null(data):
-        return ("sequence", items, None, anchor)
-    if data[0] != "sequence":
+            part = _GONE if isinstance(operation, Remove) else _new(New(operation.value), _anchor(part))
+            inside, appended = [], []
+    if not inside and not appended:
+        return part if isinstance(part, tuple) else _data(part)
+    steps = _by_step(inside, depth)
+    if _is_null(part):
+        if appended:
+            return ("sequence", tuple(appended), None, _anchor(part))
+        return ("mapping", tuple(_pairs_after(stream, [], 0, depth, steps)), None, _anchor(part))
+    if isinstance(part, Sequence):
+        items = _items_after(stream, [*part.items], depth, steps)
+        return ("sequence", tuple(items + appended), part.tag, part.anchor)
+    if isinstance(part, tuple) and part[0] == "sequence":
+        return ("sequence", tuple(_items_after(stream, [*part[1], *appended], depth, steps)), *part[2:])
+    if appended:
         raise CannotEdit("the value is not a list")
-    return (data[0], data[1] + items, *data[2:])
+    if isinstance(part, Mapping):
+        pairs: list[tuple[Data, Node | Data]] = [(_data(pair.key), pair.value) for pair in part.pairs]
+        after = _pairs_after(stream, pairs, int(open_ended(stream, part)), depth, steps)
+        return ("mapping", tuple(after), part.tag, part.anchor)
+    if isinstance(part, tuple) and part[0] == "mapping":
+        return ("mapping", tuple(_pairs_after(stream, [*part[1]], 0, depth, steps)), *part[2:])
+    raise CannotEdit(f"there is nothing inside where {next(iter(steps))} could be")
 
 
-def _is_null(data: Data) -> bool:
-    return data[0] == "scalar" and not data[2] and data[3] is None and data[1] in ("", "~", "null", "Null", "NULL")
+def _items_after(stream: Stream, items: list[Node | Data], depth: int, steps: dict[int | str, list[Operation]]) -> list[Data]:
+    for step in steps:
+        if not isinstance(step, int) or not 0 <= step < len(items):
+            raise CannotEdit(f"there is no {step} to go to")
+    after = [_after(stream, item, depth + 1, steps.get(index, [])) for index, item in enumerate(items)]
+    return [item for item in after if item is not _GONE]
 
 
-def _without_gone(data: Data) -> Data:
-    if data[0] == "mapping":
-        pairs = tuple((key, _without_gone(value)) for key, value in data[1] if value is not _GONE)
-        return (data[0], pairs, *data[2:])
-    if data[0] == "sequence":
-        return (data[0], tuple(_without_gone(item) for item in data[1] if item is not _GONE), *data[2:])
-    return data
+def _pairs_after(
+    stream: Stream, pairs: list[tuple[Data, Node | Data]], behind: int, depth: int, steps: dict[int | str, list[Operation]]
+) -> list[tuple[Data, Data]]:
+    """Pairs after operations, by the last one of equal keys; new ones come before the last `behind` pairs."""
+    after: list[tuple[Data, Data]] = []
+    for key, part in reversed(pairs):
+        found = steps.pop(key[1], None) if key[0] == "scalar" else None
+        if found:
+            after.append((key, _after(stream, part, depth + 1, found)))
+        else:
+            after.append((key, part if isinstance(part, tuple) else _data(part)))
+    after.reverse()
+    new: list[tuple[Data, Data]] = []
+    for step, operations in steps.items():
+        if not isinstance(step, str) or not isinstance(operations[0], Put):
+            raise CannotEdit(f"there is no key {step}")
+        new.append((_key(step), _after(stream, _NULL, depth + 1, operations)))
+    at = len(after) - behind
+    after[at:at] = new
+    return [pair for pair in after if pair[1] is not _GONE]
+
+
+def _anchor(part: Node | Data) -> str | None:
+    if isinstance(part, tuple):
+        anchor: str | None = part[-1]
+        return anchor
+    return part.anchor
+
+
+def _is_null(part: Node | Data) -> bool:
+    return part is _NULL or (isinstance(part, Scalar) and part.is_null)

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 from hardener.source import Edit, newline_at
 from hardener.syntax.yaml import flow as brackets
 from hardener.syntax.yaml import render
 from hardener.syntax.yaml.changes import Change, changes, explicit, nodes_gone
 from hardener.syntax.yaml.data import same_data
+from hardener.syntax.yaml.habits import gap_of, indentation_in, keys_quoted, layout_of
 from hardener.syntax.yaml.layout import (
-    Layout,
     column_of,
     comment_behind,
     content_end,
-    gap_of,
-    keys_quoted,
     line_end,
     line_start,
     next_line,
     past_comments,
-    steps_in,
 )
+from hardener.syntax.yaml.losses import Anchors, refuse_comments_inside, refuse_to_feed
 from hardener.syntax.yaml.operations import CannotEdit, New, Operation
 from hardener.syntax.yaml.pieces import Pieces
-from hardener.syntax.yaml.scalars import written
-from hardener.syntax.yaml.tree import Mapping, Node, Pair, Scalar, Sequence, Stream
+from hardener.syntax.yaml.scalars import reads_as_string, written
+from hardener.syntax.yaml.tree import Mapping, Node, Pair, Scalar, Sequence, Stream, open_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def edits(stream: Stream, operations: Iterable[Operation]) -> list[Edit]:
@@ -38,19 +39,21 @@ def edits(stream: Stream, operations: Iterable[Operation]) -> list[Edit]:
     if stream.templates:
         raise CannotEdit("the file is a template: it holds an unquoted {{ }}")
     text = stream.text
-    if any(character in text for character in "\x85\u2028\u2029") or text.count("\r") != text.count("\r\n"):
+    other = not text.isascii() and any(character in text for character in "\x85\u2028\u2029")
+    if other or text.count("\r") != text.count("\r\n"):
         raise CannotEdit("the file has other line breaks than LF and CRLF")
     writer = _Writer(stream, nodes_gone(found))
     for change in found:
-        writer.change(change, _Place(None, None))
+        writer.change(change, _Place(None, None, None))
     return writer.pieces.edits()
 
 
 class _Place(NamedTuple):
-    """Where a node stands: in which collection and in which pair of it."""
+    """Where a node stands: in which collection and in which pair of it, and the pair whose value the collection is."""
 
     parent: Mapping | Sequence | None
     pair: Pair | None
+    holder: Pair | None
 
 
 class _Writer:
@@ -61,7 +64,14 @@ class _Writer:
         self.text = stream.text
         self.gone = gone
         self.pieces = Pieces(stream.text)
-        self.style = render.style_of(Layout(stream))
+        self.layout = layout_of(stream)
+        self.anchors = Anchors(stream)
+        self.only_block: set[int] = set()
+
+    @cached_property
+    def style(self) -> render.Style:
+        """The habits of the file."""
+        return render.style_of(self.layout)
 
     def change(self, change: Change, place: _Place) -> None:
         """Carry out what happens at a node and inside it."""
@@ -72,14 +82,15 @@ class _Writer:
             if not same_data(node, change.value):
                 self.replace(node, change.value, place)
             return
+        if isinstance(node, Mapping) and self.layout.flow_lists and not self.all_inline(change):
+            self.only_block.add(id(node))
         for index, child in change.children.items():
             if not child.removed:
-                pair = self.pair(node, index)
-                self.change(child, _Place(node, pair))  # type: ignore[arg-type]
+                self.change(child, _Place(node, self.pair(node, index), place.pair))  # type: ignore[arg-type]
         removed = sorted(index for index, child in change.children.items() if child.removed)
         for index in removed:
             start = node.pairs[index].key.outer_start if isinstance(node, Mapping) else None
-            self.refuse_needed_anchor(change.children[index].node, start)
+            self.anchors.refuse_needed(change.children[index].node, start)
         if isinstance(node, (Mapping, Sequence)) and (removed or change.added or change.appended):
             if len(removed) == (len(node.pairs) if isinstance(node, Mapping) else len(node.items)) > 0:
                 raise CannotEdit("nothing would be left: remove the whole of it instead")
@@ -94,6 +105,17 @@ class _Writer:
                     self.add_pairs(node, change.added, place)
                 elif isinstance(node, Sequence) and change.appended:
                     self.add_items(node, change.appended, place)
+
+    def all_inline(self, change: Change) -> bool:
+        """Whether all new lists in a mapping fit behind their keys, so that none of them must look unlike the others."""
+        values = [child.value for child in change.children.values() if child.value is not None]
+        return all(render.all_inline(new, self.style) for new in [*change.added.values(), *values])
+
+    def style_in(self, mapping: Mapping, holder: Pair | None) -> render.Style:
+        """The habits in a block mapping, itself the value of the pair `holder`."""
+        step, offset = indentation_in(self.text, mapping, holder)
+        style = render.style_of(self.layout, step, offset, keys_quoted(mapping))
+        return style._replace(flow_lists=False) if id(mapping) in self.only_block else style
 
     def better_as_block(self, node: Mapping | Sequence, change: Change, place: _Place) -> bool:
         """Whether empty brackets should give way to block style: for the sake of comments, or of a line that stays short."""
@@ -119,26 +141,36 @@ class _Writer:
         if explicit(self.text, mapping.pairs[0]) or explicit(self.text, last):
             raise CannotEdit("the mapping has a key that is not written as a key and a colon on one line")
         column = self.own_column(mapping.pairs[0].key.outer_start)
-        step, offset = steps_in(self.text, mapping)
-        style = self.style._replace(
-            step=step or self.style.step,
-            offset=self.style.offset if offset is None else offset,
-            force_keys=keys_quoted(mapping),
-        )
+        style = self.style_in(mapping, place.pair)
         lines = [line for key, new in added.items() for line in render.pair_lines(key, new, column, style)]
-        self.insert_lines(past_comments(self.text, self.behind(last.value), column), lines)
+        if open_ended(self.stream, mapping):
+            self.insert_before_last(mapping, lines)
+        else:
+            self.insert_lines(past_comments(self.text, self.behind(last.value), column), lines)
+
+    def insert_before_last(self, mapping: Mapping, lines: list[str]) -> None:
+        """New lines before the last pair of a block mapping, which nothing may follow."""
+        text = self.text
+        before = [pair for pair in mapping.pairs[:-1] if id(pair.value) not in self.gone]
+        if before:
+            self.insert_lines(line_end(text, self.behind(before[-1].value)), lines)
+            return
+        at = line_start(text, mapping.start)
+        if text[at : mapping.start].strip(" "):
+            raise CannotEdit("a block scalar behind a dash ends the file, which has no final newline")
+        while at and text[line_start(text, at - 1) : at].lstrip(" ")[0] == "#":
+            at = line_start(text, at - 1)
+        if at:
+            self.insert_lines(line_end(text, line_start(text, at - 1)), lines)
+        else:
+            newline = newline_at(text, at)
+            self.pieces.insert(at, "".join(line + newline for line in lines))
 
     def add_items(self, sequence: Sequence, items: list[New], place: _Place) -> None:
         """New items behind the last one that stays."""
         column = self.own_column(sequence.start)
         last = next(item for item in reversed(sequence.items) if id(item) not in self.gone)
-        styles = {item.style for item in sequence.items if isinstance(item, Scalar)}
-        forced = len(styles) == 1 and styles <= {"'", '"'}
-        style = self.style._replace(
-            gap=gap_of(self.text, sequence) or self.style.gap,
-            force=forced,
-            quote=styles.pop() if forced else self.style.quote,
-        )
+        style = brackets.quoted_as_in(sequence, self.style)._replace(gap=gap_of(self.text, sequence) or self.style.gap)
         lines = [line for item in items for line in render.item_lines(item, column, style)]
         # Below dashes in the column of the keys, a comment in that column belongs to the next key.
         shared = place.pair is not None and column_of(self.text, place.pair.key.outer_start) == column
@@ -175,60 +207,98 @@ class _Writer:
         """A new value in the place of a node; its anchor stays."""
         if node.tag is not None:
             raise CannotEdit(f"the value has the tag {node.tag}")
-        self.refuse_needed_anchor(node, node.outer_start + 1)
+        self.anchors.refuse_needed(node, node.outer_start + 1)
         if place.parent is None and not (isinstance(node, Scalar) and node.start < node.end and render.inline(new, self.style)):
             raise CannotEdit("the whole document would be replaced")
         if place.parent is not None and place.parent.flow:
             self.replace_in_flow(node, new, place)
             return
+        style = self.style._replace(flow_lists=self.style.flow_lists and id(place.parent) not in self.only_block)
         block = isinstance(node, (Mapping, Sequence)) and not node.flow
         end = content_end(self.text, self.last_leaf(node))
         behind = comment_behind(self.text, end)
         start = node.start
-        if block or not render.inline(new, self.style):
+        if block or not render.inline(new, style):
             start = self.head_end(node, place)
-        self.refuse_comments_inside(node, start, end, behind if block else "")
-        if render.inline(new, self.style):
+        refuse_comments_inside(self.text, node, start, end, behind if block else "")
+        if render.inline(new, style):
             text = self.similar(node, new)
             blank = line_end(self.text, end)
             if start < node.start or node.start == node.end:
                 text = " " + text
                 if node.start == node.end and not behind:
                     end = blank
-            self.pieces.replace(start, end, text + ("" if behind else render.comment(new)))
-            return
-        self.replace_by_block(start, end, behind, new, place)
+            self.pieces.replace(start, end, text + ("" if behind else self.note(new, start, text, place)))
+        elif not self.extend_to_list(node, start, behind, new, place):
+            self.replace_by_block(start, end, behind, new, place)
+
+    def note(self, new: New, start: int, text: str, place: _Place) -> str:
+        """The comment of a new value that follows `start`; nothing when it had to go above the line, which it made too long."""
+        note = render.comment(new)
+        row = line_start(self.text, start)
+        line = self.text[row:start]
+        if not note or len(line) + len(text) + len(note) <= render.WIDTH:
+            return note
+        indent = line[: len(line) - len(line.lstrip(" "))]
+        key = place.pair.key.outer_start if place.pair else -1
+        if row + len(indent) != key and not (isinstance(place.parent, Sequence) and line[len(indent) :].strip(" ") == "-"):
+            return note
+        self.pieces.insert(row, indent + note.lstrip(" ") + newline_at(self.text, row))
+        return ""
+
+    def extend_to_list(self, node: Node, head: int, behind: str, new: New, place: _Place) -> bool:
+        """A list in the place of a scalar that is its first item: the scalar and its comment stay as they are."""
+        items = new.value
+        if not (isinstance(items, list) and items and isinstance(node, Scalar) and isinstance(place.parent, Mapping)):
+            return False
+        text = self.text
+        if node.anchor or not same_data(node, items[0]) or "\n" in text[head : node.end] or node.style in ("|", ">"):
+            return False
+        assert place.pair is not None
+        column = self.own_column(place.pair.key.outer_start)
+        style = self.style_in(place.parent, place.holder)
+        if node.style:
+            style = style._replace(force=True, quote=node.style)
+        dash = " " * (column + style.offset) + "-".ljust(style.gap)
+        self.pieces.replace(head, node.start, self.note(new, head, "", place) + newline_at(text, head) + dash)
+        if not behind:
+            self.pieces.insert(line_end(text, node.end), render.comment(items[0]))
+        rest = [line for item in items[1:] for line in render.item_lines(item, column + style.offset, style)]
+        self.insert_lines(past_comments(text, node.end, max(column + style.offset, column + 1)), rest)
+        return True
 
     def replace_by_block(self, start: int, end: int, behind: str, new: New, place: _Place) -> None:
         """A block collection in the place of what stands between a key's colon (or a dash) and `end`."""
-        style = self.style
         if isinstance(place.parent, Mapping):
             assert place.pair is not None
             column = self.own_column(place.pair.key.outer_start)
-            step, offset = steps_in(self.text, place.parent)
-            style = style._replace(step=step or style.step, offset=style.offset if offset is None else offset)
+            style = self.style_in(place.parent, place.holder)
             lines = render.lines_below(new, column, style)
             inner = column + (style.offset if isinstance(new.value, list) else style.step)
-            note = "" if behind else render.comment(new)
+            note = "" if behind else self.note(new, start, "", place)
             if start < end or note:
                 self.pieces.replace(start, end, note)
             self.insert_lines(past_comments(self.text, end, max(inner, column + 1)), lines)
             return
         if behind or not isinstance(place.parent, Sequence):
             raise CannotEdit("a comment stands where the new value would begin")
-        style = style._replace(gap=gap_of(self.text, place.parent) or style.gap)
+        style = self.style._replace(gap=gap_of(self.text, place.parent) or self.style.gap)
         dash = line_start(self.text, start) + column_of(self.text, place.parent.start)
         lines = render.item_lines(new, dash - line_start(self.text, start), style)
         newline = newline_at(self.text, end)
         if self.text[dash : dash + 1] != "-" or start != dash + 1:
             raise CannotEdit("the item does not begin right behind its dash")
+        while lines[0].lstrip(" ")[0] == "#":
+            row = line_start(self.text, dash)
+            indent = self.text[row:dash].partition("-")[0]
+            self.pieces.insert(row, indent + lines.pop(0).lstrip(" ") + newline)
         first = lines[0].lstrip(" ")[1:]
         self.pieces.replace(start, line_end(self.text, end), newline.join([first, *lines[1:]]))
 
     def replace_in_flow(self, node: Node, new: New, place: _Place) -> None:
         """A new value between brackets."""
         assert place.parent is not None
-        self.refuse_comments_inside(node, node.start, node.end, "")
+        refuse_comments_inside(self.text, node, node.start, node.end, "")
         style = brackets.style_in(self.text, place.parent, self.style)
         text = render.flow(new, style) if isinstance(new.value, (list, dict)) else self.similar(node, new, flow=True, style=style)
         if node.start == node.end:
@@ -241,7 +311,7 @@ class _Writer:
         if isinstance(new.value, (list, dict)):
             return render.flow(new, style)
         old = node.style if isinstance(node, Scalar) else ""
-        if isinstance(node, Scalar) and not old and node.start < node.end and isinstance(new.value, str):
+        if isinstance(node, Scalar) and not old and node.start < node.end and reads_as_string(node.value):
             return written(new.value, quote=style.quote, flow=flow)
         if old in ("'", '"'):
             return written(new.value, quote=old, flow=flow, force=True)
@@ -287,8 +357,7 @@ class _Writer:
         if isinstance(parent, Mapping):
             pair = self.pair(parent, index)
             assert pair is not None
-            starts = [pair.key.outer_start for pair in parent.pairs]
-            start = starts[index]
+            start = pair.key.outer_start
         else:
             start = self.dash(parent, nodes[index])
         leaf = _last_of_all(nodes[index])
@@ -302,7 +371,7 @@ class _Writer:
         begin, behind = line_start(text, start), next_line(text, line_end(text, end))
         before = next((nodes[at] for at in range(index - 1, -1, -1) if id(nodes[at]) not in self.gone), None)
         if before is not None:
-            self.refuse_to_feed(self.last_leaf(before), behind, column_of(text, start))
+            refuse_to_feed(text, self.last_leaf(before), behind, column_of(text, start))
         self.pieces.remove_lines(begin, behind)
 
     def remove_first(self, parent: Mapping | Sequence, index: int, nodes: list[Node], start: int, end: int) -> None:
@@ -318,72 +387,12 @@ class _Writer:
             raise CannotEdit("a comment stands below what would be removed")
         self.pieces.replace(start, following, "")
 
-    def refuse_to_feed(self, leaf: Node, behind: int, column: int) -> None:
-        """Refuse where lines behind a removed one would become part of the block scalar before it."""
-        text = self.text
-        if not isinstance(leaf, Scalar) or leaf.style not in ("|", ">"):
-            return
-        header = text[leaf.start : line_end(text, leaf.start)].split("#")[0]
-        at = behind
-        while at < len(text):
-            end = line_end(text, at)
-            line = text[at:end]
-            bare = line.lstrip(" ")
-            if bare:
-                if bare[0] == "#" and len(line) - len(bare) > column:
-                    raise CannotEdit("a comment would become part of the block scalar before it")
-                return
-            if "+" in header or len(line) > column:
-                raise CannotEdit("blank lines would become part of the block scalar before them")
-            at = next_line(text, end)
-        if "+" in header or (text[-1] != "\n" and "-" not in header):
-            raise CannotEdit("the block scalar before it would end the file, and change")
-
-    # Refusing
-
-    def refuse_needed_anchor(self, node: Node, start: int | None = None) -> None:
-        """Refuse to take away an anchor between `start` and the end of a node that is used elsewhere."""
-        if start is None:
-            start = node.outer_start
-        for alias in self.stream.aliases:
-            inside = start <= alias.target.outer_start < max(node.end, node.outer_start + 1)
-            if inside and not start <= alias.start < node.end:
-                raise CannotEdit(f"the anchor &{alias.name} in it is used elsewhere")
-
-    def refuse_comments_inside(self, node: Node, start: int, end: int, behind: str) -> None:
-        """Refuse to lose a comment that stands inside a value."""
-        text = self.text
-        if isinstance(node, Scalar):
-            lost = node.style in ("|", ">") and "#" in text[start : line_end(text, node.start)]
-        else:
-            at, lost = start, bool(behind)
-            for leaf in _leaves(node):
-                lost = lost or "#" in text[at : leaf.outer_start]
-                at = leaf.end
-                if isinstance(leaf, Scalar) and leaf.style in ("|", ">"):
-                    lost = lost or "#" in text[leaf.start : line_end(text, leaf.start)]
-            lost = lost or "#" in text[at:end]
-        if lost:
-            raise CannotEdit("a comment inside the old value would be lost")
-
 
 def _joined(change: Change) -> New:
     """What is added to an empty collection, as one value."""
     new = New({})
     new.value = change.appended if isinstance(change.node, Sequence) else change.added
     return new
-
-
-def _leaves(node: Node) -> Iterable[Node]:
-    if isinstance(node, Mapping):
-        for pair in node.pairs:
-            yield from _leaves(pair.key)
-            yield from _leaves(pair.value)
-    elif isinstance(node, Sequence):
-        for item in node.items:
-            yield from _leaves(item)
-    else:
-        yield node
 
 
 def _last_of_all(node: Node) -> Node:

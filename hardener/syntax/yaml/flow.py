@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from hardener.source import newline_at
 from hardener.syntax.yaml import render
-from hardener.syntax.yaml.layout import keys_quoted, line_end, line_start, next_line
+from hardener.syntax.yaml.habits import items_quoted, keys_quoted
+from hardener.syntax.yaml.layout import line_end, line_start, next_line
 from hardener.syntax.yaml.operations import CannotEdit, New
 from hardener.syntax.yaml.pieces import Pieces
 from hardener.syntax.yaml.tree import Mapping, Scalar, Sequence
@@ -23,14 +24,18 @@ def style_in(text: str, node: Mapping | Sequence, style: render.Style) -> render
         if node.pairs and isinstance(node.pairs[0].key, Scalar):
             gap = text[node.pairs[0].key.end : node.pairs[0].value.outer_start]
             colon = gap if gap in (":", ": ", " : ", " :") else colon
-        json = keys_quoted(node)
-        quote = '"' if json else style.quote
-        force = json or style.force
-        return style._replace(padding=padding, comma=comma, colon=colon, force=force, force_keys=force, quote=quote)
-    styles = {item.style for item in node.items if isinstance(item, Scalar)}
-    if len(styles) == 1 and styles <= {"'", '"'}:
-        style = style._replace(force=True, quote=styles.pop())
-    return style._replace(comma=comma)
+        style = style._replace(padding=padding, comma=comma, colon=colon)
+        quote = keys_quoted(node)
+        return style._replace(force=True, key_quote=quote, quote=quote) if quote else style
+    return quoted_as_in(node, style)._replace(comma=comma)
+
+
+def quoted_as_in(sequence: Sequence, style: render.Style) -> render.Style:
+    """The habits for more items of a sequence, whose quotes decide where it has strings."""
+    quote = items_quoted(sequence)
+    if quote is None:
+        return style
+    return style._replace(force=bool(quote), force_items=bool(quote), quote=quote or style.quote)
 
 
 def change(

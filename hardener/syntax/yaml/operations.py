@@ -59,10 +59,10 @@ class New:
         self.value: bool | int | str | dict[str, New] | list[New]
         if isinstance(value, (bool, int, str)):
             self.value = value
-        elif isinstance(value, AnyMapping):
-            self.value = {key: New(item) for key, item in value.items()}
-        else:
+        elif isinstance(value, (list, tuple)) or not isinstance(value, AnyMapping):
             self.value = [New(item) for item in value]
+        else:
+            self.value = {key: New(item) for key, item in value.items()}
 
     def commented(self) -> bool:
         """Whether a comment stands on it or anywhere in it."""

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from hardener.syntax.yaml.layout import Layout
+from hardener.syntax.yaml.habits import Layout
 from hardener.syntax.yaml.operations import New
 from hardener.syntax.yaml.scalars import written
+
+#: Lines with a comment do not grow beyond this many columns: the comment goes above instead.
+WIDTH = 80
 
 
 class Style(NamedTuple):
     """The habits to follow at one place.
 
-    `force` quotes every string, `force_keys` every key, `force_items` the items of lists between brackets.
+    `force` quotes every string, `force_items` the items of lists between brackets; `key_quote` is the quote of every key.
     """
 
     step: int
@@ -21,23 +24,26 @@ class Style(NamedTuple):
     quote: str
     flow_lists: bool
     force: bool = False
-    force_keys: bool = False
+    key_quote: str = ""
     force_items: bool = False
     colon: str = ": "
     comma: str = ", "
     padding: str = ""
 
 
-def style_of(layout: Layout) -> Style:
-    """The habits of the file as a whole."""
+def style_of(layout: Layout, step: int = 0, offset: int | None = None, key_quote: str = "") -> Style:
+    """The habits of a file, those aside that are known better for the place."""
+    if offset is None:
+        # Where lists are indented like mappings in general, they are so here.
+        offset = step if step and layout.offset == layout.step else layout.offset
     return Style(
-        layout.step,
-        layout.offset,
+        step or layout.step,
+        offset,
         layout.gap,
-        '"' if layout.json else layout.quote,
+        layout.quote,
         layout.flow_lists,
-        force=layout.json,
-        force_keys=layout.json,
+        force=layout.quotes_strings,
+        key_quote=key_quote or ('"' if layout.json else ""),
         force_items=layout.flow_quotes,
     )
 
@@ -51,6 +57,16 @@ def inline(new: New, style: Style) -> bool:
         short = style.flow_lists and all(isinstance(item.value, (str, int)) and not item.comment for item in value)
         return not value or (short and len(flow(new, style)) <= 60)
     return True
+
+
+def all_inline(new: New, style: Style) -> bool:
+    """Whether every list of single values, in a value or being it, fits behind its key."""
+    value = new.value
+    if isinstance(value, dict):
+        return all(all_inline(item, style) for item in value.values())
+    if not isinstance(value, list) or not all(isinstance(item.value, (str, int)) for item in value):
+        return True
+    return inline(new, style)
 
 
 def flow(new: New, style: Style) -> str:
@@ -67,11 +83,16 @@ def flow(new: New, style: Style) -> str:
 
 def flow_pair(key: str, new: New, style: Style) -> str:
     """A pair in flow style."""
-    name = written(key, quote=style.quote, flow=True, force=style.force_keys)
+    name = key_text(key, style, flow=True)
     return f"{name}{style.colon if name[0] in QUOTES else ': '}{flow(new, style)}"
 
 
 QUOTES = "\"'"
+
+
+def key_text(key: str, style: Style, *, flow: bool = False) -> str:
+    """A key without its colon."""
+    return written(key, quote=style.key_quote or style.quote, flow=flow, force=bool(style.key_quote))
 
 
 def behind_key(new: New, style: Style) -> str:
@@ -86,12 +107,20 @@ def comment(new: New) -> str:
     return f"  # {' '.join(new.comment.split())}" if new.comment else ""
 
 
+def commented(line: str, new: New, column: int) -> list[str]:
+    """A line with the comment of its value: behind it, or in a column above it where the line would become too long."""
+    note = comment(new)
+    if note and len(line) + len(note) > WIDTH:
+        return [" " * column + note.lstrip(), line]
+    return [line + note]
+
+
 def pair_lines(key: str, new: New, column: int, style: Style) -> list[str]:
     """The lines of a pair in block style whose key stands in a column."""
-    name = " " * column + written(key, quote=style.quote, force=style.force_keys)
+    name = " " * column + key_text(key, style)
     if inline(new, style):
-        return [f"{name}: {behind_key(new, style)}{comment(new)}"]
-    return [f"{name}:{comment(new)}", *lines_below(new, column, style)]
+        return commented(f"{name}: {behind_key(new, style)}", new, column)
+    return [*commented(f"{name}:", new, column), *lines_below(new, column, style)]
 
 
 def lines_below(new: New, column: int, style: Style) -> list[str]:
@@ -106,9 +135,13 @@ def item_lines(new: New, column: int, style: Style) -> list[str]:
     """The lines of an item in block style whose dash stands in a column."""
     dash = " " * column + "-".ljust(style.gap)
     if inline(new, style):
-        return [f"{dash}{behind_key(new, style)}{comment(new)}"]
+        return commented(dash + behind_key(new, style), new, column)
     lines = content_lines(new, column + style.gap, style)
-    return [dash + lines[0].lstrip(" ") + comment(new), *lines[1:]]
+    above = 0
+    while lines[above].lstrip(" ")[0] == "#":
+        above += 1
+    head = [" " * column + line.lstrip(" ") for line in lines[:above]]
+    return [*head, *commented(dash + lines[above].lstrip(" "), new, column), *lines[above + 1 :]]
 
 
 def content_lines(new: New, column: int, style: Style) -> list[str]:

@@ -6,7 +6,7 @@ differ, a string is quoted.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -74,6 +74,10 @@ def written(value: str | int, *, quote: str, flow: bool = False, force: bool = F
         return "true" if value else "false"
     if isinstance(value, int):
         return str(value)
-    if force or not may_be_plain(value, flow=flow) or not reads_as_string(value):
-        return quoted(value, quote)
-    return value
+    return quoted(value, quote) if force or not bare(value, flow) else value
+
+
+@lru_cache(maxsize=1024)
+def bare(text: str, flow: bool) -> bool:
+    """Whether a string may stand without quotes and is a string in every dialect."""
+    return may_be_plain(text, flow=flow) and reads_as_string(text)

@@ -143,10 +143,11 @@ class Stream:
     """A YAML text and its documents.
 
     `duplicate_keys` are the later ones of equal keys in one mapping. `templates` are places such as `{{ name }}` where a
-    template language shows through: the text is then not what will be deployed.
+    template language shows through: the text is then not what will be deployed. `layout` is room for what a writer found
+    out about the text.
     """
 
-    __slots__ = ("aliases", "documents", "duplicate_keys", "templates", "text")
+    __slots__ = ("aliases", "documents", "duplicate_keys", "layout", "templates", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -154,6 +155,7 @@ class Stream:
         self.aliases: list[Alias] = []
         self.duplicate_keys: list[Node] = []
         self.templates: list[Node] = []
+        self.layout: object = None
 
 
 def node_at(stream: Stream, route: Route) -> Node | None:
@@ -169,6 +171,18 @@ def node_at(stream: Stream, route: Route) -> Node | None:
         else:
             return None
     return node
+
+
+def open_ended(stream: Stream, node: Node) -> bool:
+    """Whether a node ends with the text, in a block scalar without final newline: a line behind it would change it."""
+    text = stream.text
+    if text.endswith("\n") or node.end < len(text):
+        return False
+    while isinstance(node, (Mapping, Sequence)) and not node.flow:
+        node = node.pairs[-1].value if isinstance(node, Mapping) else node.items[-1]
+    if not isinstance(node, Scalar) or node.style not in ("|", ">"):
+        return False
+    return "-" not in text[node.start :].partition("\n")[0].partition("#")[0]
 
 
 def children(node: Node) -> Iterator[Node]:
