@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hardener import source
 from hardener.errors import Unreadable, UsageError
+from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import Source
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import warnings
 from math import comb
-from typing import NamedTuple
 
 from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
+from hardener.record import NamedTuple
 
 #: A pattern that could take more steps than this on a path is left out: then a file is read that git would ignore.
 MAX_STEPS = 10_000_000

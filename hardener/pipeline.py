@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 from hardener import source as text_source
 from hardener.discover import COMPOSE, DOCKERFILE, Found
 from hardener.errors import CannotWrite, HardenError, Unreadable
-from hardener.facts.container import Container
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Finding, Rule, Severity
-from hardener.group import Group, compose_groups
 from hardener.plan import Choice, Identity, Plan, make_plan
 from hardener.proof import apply, syntax_of
+from hardener.record import NamedTuple
 from hardener.report import FileChange, Outcome, Report, Status, Trouble
 from hardener.source import Source
+
+if TYPE_CHECKING:
+    from hardener.facts.container import Container
+    from hardener.group import Group
 
 #: Passes to a fixed point; what still changes after these is not written.
 MAX_PASSES = 10
@@ -36,7 +39,9 @@ def run(request: Request) -> Report:
     """Judge all files and compute what would be written."""
     from hardener.rules import load
 
-    rules = {r.id: r for r in load() if (not request.select or r.id in request.select) and r.id not in request.ignore}
+    def rules(sees: str) -> dict[str, Rule]:
+        return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
+
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
     tree = Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
     outcomes: dict[tuple[object, ...], Outcome] = {}
@@ -47,7 +52,7 @@ def run(request: Request) -> Report:
     files = {found.location or found.name: found for found in request.files}
     for group in _groups(files, tree, troubles):
         notes += group.notes
-        result = _Run(group, rules, threshold)
+        result = _Run(group, rules(group.sees), threshold)
         result.to_fixed_point()
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
             outcomes.setdefault((*_shown(outcome.finding), outcome.status, outcome.why), outcome)
@@ -72,16 +77,20 @@ def _groups(files: dict[str, Found], tree: Tree, troubles: list[Trouble]) -> Ite
         except Unreadable as error:
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
     builders: dict[str, list[Container]] = {}
+    # What only one of the two kinds needs is imported only where there are files of it.
     compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
-    for group in compose_groups(compose, tree, troubles):
-        for container in group.project.containers:
-            if container.build and container.build.dockerfile:
-                builders.setdefault(container.build.dockerfile, []).append(container)
-        yield group
-    if any(found.kind == DOCKERFILE for found in files.values()):
+    if compose:
+        from hardener.group import compose_groups
+
+        for group in compose_groups(compose, tree, troubles):
+            for container in group.project.containers:
+                if container.build and container.build.dockerfile:
+                    builders.setdefault(container.build.dockerfile, []).append(container)
+            yield group
+    dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
+    if dockerfiles:
         from hardener.stages import dockerfile_groups
 
-        dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
         yield from dockerfile_groups(dockerfiles, builders, tree, troubles)
 
 
@@ -126,7 +135,6 @@ class _Run:
             finding
             for subject, needs in group.judged()
             for rule in self._rules.values()
-            if rule.sees == group.sees
             for finding in rule.check(subject, needs)
         ]
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, TypeGuard
+from collections.abc import Iterable, Mapping
 
 from hardener.errors import CannotWrite
 from hardener.finding import Applicability, Change, Finding, Reach, Rule
+from hardener.record import NamedTuple
 from hardener.report import Status
-from hardener.syntax.yaml import Append, Commented, Put, Value
 
 #: What a finding is called across passes; see `Finding.identity`.
 Identity = tuple[str, str, str]
@@ -82,6 +81,10 @@ def _drop_what_disagrees(candidates: dict[tuple[str, str], Choice]) -> list[tupl
 
 def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
     """Take out, until nothing changes, each fix whose text would also serve a container that does not want it."""
+    if not any(change.reaches for choice in candidates.values() for change in choice.changes):
+        return []
+    from hardener.sharing import gets_along  # knows YAML, which a Dockerfile has no need of
+
     dropped: list[tuple[Finding, Status, str]] = []
     while True:
         unwanted = {
@@ -89,7 +92,7 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
             for key, choice in zip(candidates, _once(candidates), strict=True)  # what it inherits, it does not write
             for change in choice.changes
             for reach in change.reaches
-            if not _wants_it_too(candidates.get((choice.finding.rule, reach.key)), change, reach)
+            if (other := candidates.get((choice.finding.rule, reach.key))) is None or not gets_along(change, reach, other.changes)
         }
         if not unwanted:
             return dropped
@@ -105,32 +108,6 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
             )
 
 
-def _wants_it_too(other: Choice | None, change: Change, reach: Reach) -> bool:
-    """Whether the fix for a container that a change reaches gets along with what it inherits from the change."""
-    if other is None:
-        return False
-    if reach.joins and any(_replaces_an_item(mine, change) for mine in other.changes):
-        return False
-    if not (reach.joins and reach.exact) or not isinstance(change.operation, (Put, Append)):
-        return True
-    inherited = [_plain(item) for item in _items(change.operation)]
-    own = [
-        _plain(item)
-        for mine in other.changes
-        if isinstance(mine.operation, (Put, Append)) and _keys(mine.operation) == _keys(change.operation)
-        for item in _items(mine.operation)
-    ]
-    return all(item in own for item in inherited)
-
-
-def _replaces_an_item(mine: Change, inherited: Change) -> bool:
-    """Whether a change replaces one item of the very list to which the inherited change adds: the two could be equal."""
-    if not (isinstance(mine.operation, Put) and isinstance(inherited.operation, (Put, Append))):
-        return False
-    keys = _keys(mine.operation)
-    return bool(keys) and isinstance(keys[-1], int) and keys[:-1] == _keys(inherited.operation)
-
-
 def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
     """Leave out of each fix what its container gets anyway from another fix of this pass."""
     inherited: dict[tuple[str, str], list[tuple[Change, Reach]]] = {}
@@ -138,62 +115,17 @@ def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
         for change in choice.changes:
             for reach in change.reaches:
                 inherited.setdefault((rule, reach.key), []).append((change, reach))
+    if not inherited:
+        return list(candidates.values())
+    from hardener.sharing import rest
+
     return [
         Choice(
             choice.finding,
-            tuple(kept for change in choice.changes if (kept := _rest(change, inherited.get(key, ()))) is not None),
+            tuple(kept for change in choice.changes if (kept := rest(change, inherited.get(key, ()))) is not None),
         )
         for key, choice in candidates.items()
     ]
-
-
-def _rest(change: Change, inherited: Iterable[tuple[Change, Reach]]) -> Change | None:
-    """What is left of a change beside those that reach its container; None when nothing is."""
-    operation = change.operation
-    if not isinstance(operation, (Put, Append)):
-        return change
-    for other, reach in inherited:
-        theirs = other.operation
-        if not isinstance(theirs, (Put, Append)) or (other.path, theirs.route) == (change.path, operation.route):
-            continue
-        if _keys(theirs) != _keys(operation):
-            continue
-        if _plain(_written(theirs)) == _plain(_written(operation)):
-            return None
-        if reach.joins and _is_list(_written(operation)):
-            there = [_plain(item) for item in _items(theirs)]
-            left = tuple(item for item in _items(operation) if _plain(item) not in there)
-            if not left:
-                return None
-            operation = Put(operation.route, list(left)) if isinstance(operation, Put) else Append(operation.route, left)
-    return change._replace(operation=operation)
-
-
-def _keys(operation: Put | Append) -> tuple[int | str, ...]:
-    """The keys below the service: a route starts with document, `services` and the service's name."""
-    return operation.route[3:]
-
-
-def _written(operation: Put | Append) -> Value:
-    return operation.value if isinstance(operation, Put) else operation.items
-
-
-def _items(operation: Put | Append) -> Sequence[Value]:
-    value = _written(operation)
-    return value if _is_list(value) else [value]
-
-
-def _is_list(value: Value) -> TypeGuard[Sequence[Value]]:
-    return isinstance(value, (list, tuple)) and not isinstance(value, Commented)
-
-
-def _plain(value: Value) -> object:
-    """A value without its comments."""
-    if isinstance(value, Commented):
-        return _plain(value.value)
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value
 
 
 def _without_overlap(choices: list[Choice]) -> list[Choice]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
 
 from hardener.finding import Finding, Severity
+from hardener.record import NamedTuple
 from hardener.source import Source
 
 

@@ -6,9 +6,9 @@ import os
 import stat
 from bisect import bisect_right
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from hardener.errors import EditConflict, Unreadable
+from hardener.record import NamedTuple
 
 BOM = "\ufeff"
 #: Files beyond this many bytes are not read: no Dockerfile or Compose file that a person wrote is that large.

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from hardener.errors import CannotWrite
-from hardener.facts.container import Container
 from hardener.facts.dockerfile import DockerStage
-from hardener.facts.tree import Tree
 from hardener.needs.stage import StageNeeds, needs_of
 from hardener.report import Trouble
 from hardener.source import Source
 from hardener.syntax.dockerfile import Dockerfile, DockerfileError, Stage, parse, second_opinion
+
+if TYPE_CHECKING:
+    from hardener.facts.container import Container
+    from hardener.facts.tree import Tree
 
 _ROOT = ("", "0", "root")
 

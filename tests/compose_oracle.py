@@ -17,7 +17,8 @@ STRICT = ("--no-env-resolution", "--no-path-resolution")
 #: For projects whose variables are not known. Without interpolation Compose does not look for contradictions (2.40.3).
 AS_WRITTEN = ("--no-interpolate", *STRICT)
 DEFAULT_14 = frozenset(
-    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID SYS_CHROOT".split()
+    "AUDIT_WRITE CHOWN DAC_OVERRIDE FOWNER FSETID KILL MKNOD NET_BIND_SERVICE NET_RAW SETFCAP SETGID SETPCAP SETUID "
+    "SYS_CHROOT".split()
 )
 
 #: A project: path within it -> bytes.
@@ -101,7 +102,9 @@ class Power(NamedTuple):
 
     def more_than(self, other: Power) -> bool:
         """Whether this one may do anything that the other may not."""
-        return not self.capabilities <= other.capabilities or any(mine and not theirs for mine, theirs in zip(self[1:], other[1:], strict=True))
+        return not self.capabilities <= other.capabilities or any(
+            mine and not theirs for mine, theirs in zip(self[1:], other[1:], strict=True)
+        )
 
 
 def power(service: Mapping[str, Any]) -> Power:

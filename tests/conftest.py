@@ -24,7 +24,7 @@ class Result(NamedTuple):
 
     @property
     def lines(self) -> list[str]:
-        """One line for each finding, `path:line rule subject status`, and for what could not be read or was not judged; sorted."""
+        """A line for each finding, `path:line rule subject status`, and for what was not read or not judged; sorted."""
         report = self.report
         found = [(o.finding.place, f"{o.finding.rule} {o.finding.subject} {o.status.value}") for o in report.outcomes]
         found += [(Place(t.path, t.line, 0), "unreadable") for t in report.troubles]

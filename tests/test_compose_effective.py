@@ -55,7 +55,9 @@ def our_facts(container: Container) -> Facts:
 
 def their_facts(service: Mapping[str, Any]) -> Facts:
     """A service of Compose's model in the same terms."""
-    escalation = [str(item).replace("=", ":") for item in service.get("security_opt") or () if str(item).startswith("no-new-privileges")]
+    escalation = [
+        str(item).replace("=", ":") for item in service.get("security_opt") or () if str(item).startswith("no-new-privileges")
+    ]
     deploy = ((service.get("deploy") or {}).get("resources") or {}).get("reservations") or {}
     build = service.get("build") or {}
     limited = limits(service)
@@ -71,7 +73,9 @@ def their_facts(service: Mapping[str, Any]) -> Facts:
         "command": service.get("command") or [],
         "entrypoint": service.get("entrypoint") or [],
         "environment": service.get("environment") or {},
-        "mounts": sorted((one["target"].rstrip("/"), one["type"], one.get("read_only", False)) for one in service.get("volumes") or ()),
+        "mounts": sorted(
+            (one["target"].rstrip("/"), one["type"], one.get("read_only", False)) for one in service.get("volumes") or ()
+        ),
         "sources": sorted(one.get("source", "") for one in service.get("volumes") or () if one["type"] == "bind"),
         "tmpfs": sorted(service.get("tmpfs") or ()),
         "ports": sorted(ports),
@@ -108,7 +112,11 @@ def disagreements(folder: Path, files: Mapping[str, bytes], *given: str, flags: 
         container = ours.get(f"{given[-1]}#{name}")
         if container is not None:
             theirs = their_facts(service)
-            differ += [f"{name}: {fact}: {value!r}, Compose: {theirs[fact]!r}" for fact, value in our_facts(container).items() if theirs[fact] != value]
+            differ += [
+                f"{name}: {fact}: {value!r}, Compose: {theirs[fact]!r}"
+                for fact, value in our_facts(container).items()
+                if theirs[fact] != value
+            ]
     return differ
 
 
@@ -427,16 +435,19 @@ def test_a_file_over_another(name: str, over: str, tmp_path: Path) -> None:
 
 def test_extends_from_another_file(tmp_path: Path) -> None:
     files = {
-        "compose.yaml": b"services:\n  web:\n    extends: {file: common/base.yml, service: app}\n    cap_add: [KILL]\n    environment: {B: own}\n",
+        "compose.yaml": b"services:\n  web:\n    extends: {file: common/base.yml, service: app}\n"
+        b"    cap_add: [KILL]\n    environment: {B: own}\n",
         "common/base.yml": b"services:\n  deep: {image: 'example/deep:1', user: '7'}\n"
-        b"  app:\n    extends: deep\n    cap_add: [CHOWN]\n    environment: {A: a, B: b}\n    security_opt: ['no-new-privileges:true']\n",
+        b"  app:\n    extends: deep\n    cap_add: [CHOWN]\n    environment: {A: a, B: b}\n"
+        b"    security_opt: ['no-new-privileges:true']\n",
     }
     assert disagreements(tmp_path, files, "compose.yaml") == []
 
 
 def test_variables_and_files_of_them(tmp_path: Path) -> None:
     files = {
-        ".env": b"# a comment\nTAG=16-alpine\nexport NAME=web\nQUOTED=\"a b\" # why\nSINGLE='$TAG'\nEMPTY=\nTWICE=${TAG}-x\nMEM=64m\nFLAG=true\n",
+        ".env": b"# a comment\nTAG=16-alpine\nexport NAME=web\nQUOTED=\"a b\" # why\nSINGLE='$TAG'\nEMPTY=\n"
+        b"TWICE=${TAG}-x\nMEM=64m\nFLAG=true\n",
         "web.env": b"FROM_FILE=1\nBOTH=file\n\n# no\nSPACED = x\n",
         "compose.yaml": b"""
 services:
@@ -453,7 +464,7 @@ services:
     env_file: [web.env, {path: web.env, required: true}]
   c:
     image: ${OUTER:-${INNER:-example/inner}}:1
-    environment: ["A=${NAME}", "B=${TAG:?is needed}"]
+    environment: ["A=${NAME}", "B=${TAG:?is needed}", "C=${NAME:-other}", "D=${EMPTY:-other}"]
 """,
     }
     assert disagreements(tmp_path, files, "compose.yaml", flags=("--no-path-resolution",)) == []
@@ -464,7 +475,10 @@ def test_nothing_is_compared_in_vain(tmp_path: Path) -> None:
     files = {"compose.yaml": ALONE["everything"].encode()}
     facts = our_facts(containers(tmp_path, files)["compose.yaml#web"])
     assert len(facts) == 19
-    assert facts["memory"] == 1.5 * 1024**3 and facts["mounts"] and facts["ports"] and facts["environment"]["A"] == "b"
+    assert facts["memory"] == 1.5 * 1024**3
+    assert facts["mounts"]
+    assert facts["ports"]
+    assert facts["environment"]["A"] == "b"
     answer = ask(files, "compose.yaml")
     assert answer.model is not None
     service = answer.model["services"]["web"]

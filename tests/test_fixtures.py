@@ -1,7 +1,8 @@
 """Each folder below `fixtures/` is a case: what is found in `before/`, what it becomes, and that outsiders agree.
 
-A case is a small real project: `before/`, `after/` (none: it must stay as it is, byte for byte), `findings.txt` (one line a
-finding, `path:line rule subject status`, and `path:line unreadable` or `not-judged`) and, where needed, `options`, a list of words:
+A case is a small real project: `before/`, `after/` (none: it must stay as it is, byte for byte), `findings.txt` (one line
+a finding, `path:line rule subject status`, and `path:line unreadable` or `not-judged`) and, where needed, `options`, a list
+of words:
 
 - `safe`: run without the fixes that lack evidence;
 - `within-lines`: lines get longer, in flow style for example; otherwise every change must be whole new lines;
@@ -124,7 +125,8 @@ def test_nothing_else_is_said(case: Case) -> None:
             assert after[name] == data, "what no YAML parser can read must stay as it is"
         else:
             other = load(after[name])
-            assert other is not None and len(one) == len(other)
+            assert other is not None
+            assert len(one) == len(other)
             for before_document, after_document in zip(one, other, strict=True):
                 assert {path for path in differences(before_document, after_document) if not planned(path, case.rule)} == set()
 
@@ -137,7 +139,9 @@ def test_compose_agrees(case: Case) -> None:
         assert (now.model is None) == (was.model is None), now.error or was.error
         if was.model is None or now.model is None:
             continue
-        unplanned = {path for path in differences(was.model, now.model) if not (path[0] == "services" and planned(path, case.rule, 2))}
+        unplanned = {
+            path for path in differences(was.model, now.model) if not (path[0] == "services" and planned(path, case.rule, 2))
+        }
         assert {path for path in unplanned if not path[0].startswith("x-")} == set()
         for name, service in was.model["services"].items():
             assert not power(now.model["services"][name]).more_than(power(service)), name
@@ -195,7 +199,9 @@ def without_comments(files: Files) -> dict[str, str]:
 
 def rewritten(files: Files, written: Callable[[str], str]) -> dict[str, bytes]:
     return {
-        name: written(data.decode()).encode() if is_compose(name) or ("Dockerfile" in name and written is not four_spaces) else data
+        name: written(data.decode()).encode()
+        if is_compose(name) or ("Dockerfile" in name and written is not four_spaces)
+        else data
         for name, data in files.items()
     }
 
@@ -211,7 +217,7 @@ def is_subsequence(part: Any, whole: Any) -> bool:
 
 def planned(path: tuple[str, ...], rule: str, *starts: int) -> bool:
     """Whether a rule may change what is at a path: in a service, or in what services are merged from."""
-    allowed = {keys for keys in CHANGES.get(rule, ())} if rule != TOGETHER else {keys for rules in CHANGES.values() for keys in rules}
+    allowed = set(CHANGES.get(rule, ())) if rule != TOGETHER else {keys for rules in CHANGES.values() for keys in rules}
     return any(path[at : at + len(keys)] == keys for keys in allowed for at in starts or range(1, len(path)))
 
 
@@ -237,7 +243,7 @@ def _contents(loader: Any, node: Any) -> Any:
 def load(data: bytes) -> list[Any] | None:
     """The documents of a text; None when it is not YAML."""
     try:
-        return list(yaml.load_all(data.decode("utf-8-sig"), _Loader))  # noqa: S506
+        return list(yaml.load_all(data.decode("utf-8-sig"), _Loader))
     except yaml.YAMLError:
         return None
 

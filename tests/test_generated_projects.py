@@ -103,7 +103,10 @@ def some(*items: str) -> st.SearchStrategy[Any]:
 def nested(*parts: tuple[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     """A mapping with at least one of the parts."""
     mappings = st.one_of(
-        *(st.fixed_dictionaries({name: value}, optional={other: its for other, its in parts if other != name}) for name, value in parts)
+        *(
+            st.fixed_dictionaries({name: value}, optional={other: its for other, its in parts if other != name})
+            for name, value in parts
+        )
     )
     return mappings | mappings.map(Flow)
 
@@ -112,7 +115,9 @@ AMOUNTS = st.sampled_from(["64M", "1g", "300m"])
 SETTINGS: dict[str, st.SearchStrategy[Any]] = {
     "cap_drop": some("NET_RAW", "MKNOD", "CAP_SETPCAP", "ALL", "chown"),
     "cap_add": some("CHOWN", "SYS_PTRACE", "NET_ADMIN", "cap_setuid"),
-    "security_opt": some("no-new-privileges:true", "no-new-privileges=false", "no-new-privileges", "label:disable", "apparmor:unconfined"),
+    "security_opt": some(
+        "no-new-privileges:true", "no-new-privileges=false", "no-new-privileges", "label:disable", "apparmor:unconfined"
+    ),
     "read_only": st.sampled_from(["true", "false", "${READ_ONLY:-false}"]),
     "tmpfs": some("/tmp", "/cache:size=1m", "/run:uid=5,gid=5") | st.sampled_from(["/tmp", "/scratch"]),
     "privileged": st.sampled_from(["true", "false"]),
@@ -132,7 +137,9 @@ TOP_LIMITS: dict[str, st.SearchStrategy[Any]] = {
 }
 LIMITS = nested(("cpus", st.just('"0.5"')), ("memory", AMOUNTS), ("pids", st.just("50")))
 DEPLOY: dict[str, st.SearchStrategy[Any]] = {
-    "deploy": nested(("replicas", st.just("1")), ("resources", nested(("limits", LIMITS), ("reservations", nested(("memory", AMOUNTS))))))
+    "deploy": nested(
+        ("replicas", st.just("1")), ("resources", nested(("limits", LIMITS), ("reservations", nested(("memory", AMOUNTS)))))
+    )
 }
 STYLES = st.builds(
     Style,
@@ -193,7 +200,9 @@ def projects(draw: st.DrawFn) -> dict[str, bytes]:
     files = {"docker-compose.yml": render(root, draw(STYLES))}
     for other in ("docker-compose.override.yml", "docker-compose.prod.yml"):
         if draw(st.integers(0, 2)) == 0:
-            over = {name: draw(overlays(body)) for name in draw(st.lists(st.sampled_from(sorted(services)), unique=True, min_size=1))}
+            over = {
+                name: draw(overlays(body)) for name in draw(st.lists(st.sampled_from(sorted(services)), unique=True, min_size=1))
+            }
             files[other] = render({"services": over}, draw(STYLES))
     if draw(st.integers(0, 3)) == 0:
         files[".env"] = b"REGISTRY=registry.example.com\nREAD_ONLY=true\n"
@@ -228,7 +237,8 @@ def changed(before: dict[str, Any], after: dict[str, Any]) -> set[tuple[str, ...
     return {
         path
         for path in differences(before, after)
-        if not path[0].startswith("x-") and not (path[0] == "services" and any(path[2 : 2 + len(keys)] == keys for keys in PLANNED))
+        if not path[0].startswith("x-")
+        and not (path[0] == "services" and any(path[2 : 2 + len(keys)] == keys for keys in PLANNED))
     }
 
 
@@ -274,5 +284,7 @@ def judge(files: dict[str, bytes]) -> None:
         for name, service in was.model["services"].items():
             if service.get("image") != KNOWN:
                 moot = {"cap_add", "cap_drop"} if power(service).privileged else set()  # a privileged container keeps them all
-                one, other = ({k: v for k, v in model.items() if k not in moot} for model in (service, careful.model["services"][name]))
+                one, other = (
+                    {k: v for k, v in model.items() if k not in moot} for model in (service, careful.model["services"][name])
+                )
                 assert one == other, f"{name} is not known, yet changed\n{report}"

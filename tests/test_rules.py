@@ -43,15 +43,18 @@ def test_the_name_of_the_file_is_the_name_of_the_rule(rule: Rule) -> None:
 def test_the_docstring_is_a_page(rule: Rule) -> None:
     page = module(rule).__doc__ or ""
     first, _, rest = page.partition("\n\n")
-    assert first.endswith(".") and "\n" not in first.strip()
+    assert first.endswith(".")
+    assert "\n" not in first.strip()
     assert len(rest.split()) >= 30, "what goes wrong, and what the repair does"
     assert rule.check.__doc__
 
 
 @every_rule
 def test_it_says_what_why_and_for_whom(rule: Rule) -> None:
-    assert rule.title[0].isupper() and not rule.title.endswith(".")
-    assert rule.why and not rule.why.endswith(".")
+    assert rule.title[0].isupper()
+    assert not rule.title.endswith(".")
+    assert rule.why
+    assert not rule.why.endswith(".")
     assert rule.sees in ("container", "stage")
 
 
@@ -73,7 +76,9 @@ def test_its_fixtures_are_its_proof(rule: Rule) -> None:
     assert any(f" {rule.id} " in line for line in found), "a case where the hazard is"
     assert any(f" {rule.id} " not in (case.folder / "findings.txt").read_text() for case in cases), "a case where it is not"
     if any(line.endswith(" applied") for line in found):
-        assert any(line.rsplit(" ", 1)[1] in ("held-back", "refused", "reported") for line in found), "and one where nothing may be done"
+        assert any(line.rsplit(" ", 1)[1] in ("held-back", "refused", "reported") for line in found), (
+            "and one where nothing may be done"
+        )
 
 
 def test_no_fixture_is_for_a_rule_that_is_not_there() -> None:
@@ -98,7 +103,9 @@ EVIDENCE = [Evidence("a claim", "a source", strength) for strength in Strength]
 @pytest.mark.parametrize("evidence", [chosen for size in range(4) for chosen in itertools.combinations(EVIDENCE, size)])
 def test_only_what_was_read_or_seen_makes_a_fix_safe(evidence: tuple[Evidence, ...], missing: str) -> None:
     fix = Fix("a fix", changes=(CHANGE,), evidence=evidence, missing=missing)
-    well_founded = bool(evidence) and all(item.strength in (Strength.READ, Strength.OBSERVED) for item in evidence) and not missing
+    well_founded = (
+        bool(evidence) and all(item.strength in (Strength.READ, Strength.OBSERVED) for item in evidence) and not missing
+    )
     assert fix.applicability is (Applicability.SAFE if well_founded else Applicability.UNSAFE)
 
 
@@ -112,10 +119,14 @@ def assert_well_founded(report: Report) -> int:
     """Every applied fix shows its evidence. How many there were."""
     applied = [outcome.finding for outcome in report.outcomes if outcome.status is Status.APPLIED]
     for finding in applied:
-        assert finding.fix is not None and finding.fix.applicability is Applicability.SAFE, finding
-        assert finding.fix.evidence and not finding.fix.missing, finding
+        assert finding.fix is not None, finding
+        assert finding.fix.applicability is Applicability.SAFE, finding
+        assert finding.fix.evidence, finding
+        assert not finding.fix.missing, finding
         for item in finding.fix.evidence:
-            assert item.claim and item.source and item.strength >= Strength.READ, finding
+            assert item.claim, finding
+            assert item.source, finding
+            assert item.strength >= Strength.READ, finding
     return len(applied)
 
 
@@ -125,8 +136,8 @@ def test_what_is_applied_by_default_shows_its_evidence(case: Case, tmp_path: Pat
 
 
 IMAGES = """
-    postgres:16 postgres:9.6 postgres postgres:16-alpine redis:7 nginx:1.27 nginx httpd:2.4 memcached:1.6 mariadb:11 mysql:8 mongo:7
-    rabbitmq:3-management traefik:v3.1 node:22 python:3.12-slim alpine scratch example/app:1 localhost:5000/postgres:16
+    postgres:16 postgres:9.6 postgres postgres:16-alpine redis:7 nginx:1.27 nginx httpd:2.4 memcached:1.6 mariadb:11 mysql:8
+    mongo:7 rabbitmq:3-management traefik:v3.1 node:22 python:3.12-slim alpine scratch example/app:1 localhost:5000/postgres:16
     postgres@sha256:0000000000000000000000000000000000000000000000000000000000000000 ${IMAGE} bitnami/postgresql:16 docker:27-dind
 """.split()
 WAYS = {
@@ -151,20 +162,24 @@ def test_what_is_applied_to_images_by_default_shows_its_evidence(way: str, tmp_p
     assert applied or way in ("entrypoint", "command", "privileged")
 
 
-@pytest.mark.parametrize("image", ["example/app:1", "${IMAGE}", "bitnami/postgresql:16", "postgres:9.6", "localhost:5000/postgres:16"])
+@pytest.mark.parametrize(
+    "image", ["example/app:1", "${IMAGE}", "bitnami/postgresql:16", "postgres:9.6", "localhost:5000/postgres:16"]
+)
 def test_an_image_that_nobody_knows_gets_nothing_by_default(image: str, tmp_path: Path) -> None:
     files = {"compose.yaml": f"services:\n  app:\n    image: {image}\n".encode()}
     result = harden(tmp_path, files, unsafe=False)
     assert result.files == files
     held = [outcome for outcome in result.report.outcomes if outcome.status is Status.HELD_BACK]
-    assert held and all(outcome.why for outcome in held), "what is held back says why"
+    assert held
+    assert all(outcome.why for outcome in held), "what is held back says why"
 
 
 def test_every_finding_says_what_and_every_end_says_why(tmp_path: Path) -> None:
     for number, case in enumerate(CASES):
         for outcome in harden(tmp_path / str(number), case.before, unsafe=case.how["unsafe"]).report.outcomes:
             where = f"{case.rule}/{case.folder.name}: {outcome.finding.rule} {outcome.finding.subject}"
-            assert outcome.finding.message and outcome.finding.place.line >= 1, where
+            assert outcome.finding.message, where
+            assert outcome.finding.place.line >= 1, where
             if outcome.status in (Status.HELD_BACK, Status.REFUSED, Status.FAILED):
                 assert outcome.why, where
             elif outcome.status is Status.REPORTED:

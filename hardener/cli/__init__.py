@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -12,13 +13,27 @@ from hardener.cli.terminal import close_output, say
 from hardener.errors import HardenError
 
 ISSUES = "please report it, with the command and, if you can, the file"
+#: How many objects may be made before Python looks for cycles among them: more than a few files need.
+_OBJECTS_BEFORE_COLLECTION = 100_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `harden` with these arguments (default: those of the process) and return its exit code."""
+    """Run `harden` with these arguments and return its exit code; without them, with those of this process, which then ends."""
+    if arguments is not None:
+        return _guarded(arguments)
+    # What a run builds is in use until its end. To look for cycles in it, then and meanwhile, is a sixth of a short run.
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
+    try:
+        return _guarded(sys.argv[1:])
+    finally:
+        gc.freeze()
+
+
+def _guarded(arguments: Sequence[str]) -> int:
+    """Run, and answer every error with a message and an exit code."""
     try:
         try:
-            return _dispatch(sys.argv[1:] if arguments is None else arguments)
+            return _dispatch(arguments)
         finally:
             close_output()
     except KeyboardInterrupt:

@@ -7,7 +7,9 @@ for help, for completion, and for every mistake, so that mistakes are explained 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from hardener.record import NamedTuple
 
 #: Words that are commands when they come first; `./rules` is a folder of that name.
 COMMANDS = ("rules", "explain")

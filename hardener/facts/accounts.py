@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+
+from hardener.record import NamedTuple
 
 #: Options with a value, of useradd and of both kinds of adduser.
 _VALUED_SHORT = frozenset("uGgdschkKpbefRZPG")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hardener.finding import Change, Place
+from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
     from hardener.facts.image import ImageReference

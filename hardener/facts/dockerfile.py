@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from hardener.facts.accounts import NewUser, created, installed
 from hardener.facts.image import ImageReference, parse_image
 from hardener.finding import Place
+from hardener.record import NamedTuple
 from hardener.source import Source
 from hardener.syntax import shell
 from hardener.syntax.dockerfile import Dockerfile, Instruction, Stage

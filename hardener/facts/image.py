@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
+
+from hardener.record import NamedTuple
 
 DOCKER_HUB = "docker.io"
 _OLD_DOCKER_HUB = "index.docker.io"

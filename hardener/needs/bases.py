@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from hardener.facts.image import ImageReference, tag_has, tag_version
 from hardener.finding import Evidence, Strength
+from hardener.record import NamedTuple
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bases.toml")
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from hardener.facts.image import ImageReference, tag_version
 from hardener.finding import Evidence
+from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
     from hardener.needs.situation import ImageNeeds, Situation

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
 from hardener.finding import Evidence, Strength
@@ -25,6 +25,7 @@ from hardener.needs.profile import (
     Verdict,
     WrittenPath,
 )
+from hardener.record import NamedTuple
 
 _ROOT = ("", "0", "root")
 _TMPFS_KINDS = ("run", "scratch", "cache", "log")

@@ -6,11 +6,11 @@ import posixpath
 import re
 from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from hardener.facts.dockerfile import DockerStage, Run, Start
 from hardener.finding import Evidence, Strength
 from hardener.needs.bases import Base, find_base
+from hardener.record import NamedTuple
 
 #: The families beside those of `bases.toml`.
 SCRATCH, WINDOWS, UNKNOWN = "scratch", "windows", ""

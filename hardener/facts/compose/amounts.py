@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 
-_BYTES = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?b)?\s*$", re.IGNORECASE)
+# Text, because most files have no amounts, and `re` keeps what it has compiled.
+_BYTES = r"(?i)^\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?b)?\s*$"
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4, "p": 1024**5}
 
 
 def parse_bytes(text: str) -> float | None:
     """Bytes in an amount such as `512M`, `1gb` or `64m` (docker/go-units, RAMInBytes); None when it is none."""
-    match = _BYTES.match(text)
+    match = re.match(_BYTES, text)
     return float(match[1]) * _UNITS[match[2].lower()] if match else None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from hardener.errors import CannotWrite, Unreadable
 from hardener.finding import Place
+from hardener.record import NamedTuple
 from hardener.source import Source
 from hardener.syntax.yaml import Alias, Mapping, Node, Route, Scalar, Sequence, Stream, YamlError, children, parse
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_REFERENCE = re.compile(
-    r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^{}]*)\})"
-)
-_ASSIGNMENT = re.compile(r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]\s*(.*?)\s*$")
+# Text, because most files have none of these, and `re` keeps what it has compiled.
+_REFERENCE = r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^{}]*)\})"
+_ASSIGNMENT = r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]\s*(.*?)\s*$"
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> str | None:
@@ -24,7 +23,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> str | None:
         return text
     parts: list[str] = []
     at = 0
-    for match in _REFERENCE.finditer(text):
+    for match in re.finditer(_REFERENCE, text):
         value = "$" if match["dollar"] else _value(match["name"] or match["braced"], match["rest"] or "", variables)
         if value is None:
             return None
@@ -52,7 +51,7 @@ def parse_env_file(text: str) -> dict[str, str]:
     """The variables of an .env file. What cannot be understood is left out: its variables stay unknown."""
     variables: dict[str, str] = {}
     for line in text.splitlines():
-        match = None if line.lstrip().startswith("#") else _ASSIGNMENT.match(line)
+        match = None if line.lstrip().startswith("#") else re.match(_ASSIGNMENT, line)
         if not match:
             continue
         name, value = match[1], match[2]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
@@ -14,6 +13,7 @@ from hardener.facts.compose.service import Layer, Service
 from hardener.facts.compose.settings import Dialect, dialect_of
 from hardener.facts.container import Container
 from hardener.finding import Reach
+from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import Source
 from hardener.syntax.yaml import Mapping as MappingNode

@@ -7,10 +7,10 @@ replace scalars; `!override` drops what lies below, `!reset` drops the key.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from hardener.facts.compose.document import ComposeFile, Found, ServiceNode, is_null, lookup, sources, target, text_of, values
 from hardener.facts.compose.interpolation import interpolate
+from hardener.record import NamedTuple
 from hardener.syntax.yaml import Mapping, Node, Route, Scalar, Sequence
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 from hardener.errors import CannotWrite
 from hardener.facts.compose.document import require_route, text_of, truth
 from hardener.facts.compose.service import Held, Layer, Service, own_path
 from hardener.facts.container import ALL, Amount, Item, Items, Setting, Tmpfs, capability
 from hardener.finding import Change, Place, Reach
+from hardener.record import NamedTuple
 from hardener.syntax.yaml import Alias, Append, Commented, Mapping, Node, Put, Route, Sequence, Value
 
 #: Who else reads a mapping, and would be served by a key written there.

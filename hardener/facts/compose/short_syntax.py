@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-_DRIVE = re.compile(r"^[A-Za-z]:[\\/]")
-_HOST_PATH = re.compile(r"^(?:[./~\\]|\$\{?(?:PWD|HOME)\b|[A-Za-z]:[\\/])")
-_PORT = re.compile(r"^(\d+)(?:-(\d+))?$")
+# Text, because not every file has all of these, and `re` keeps what it has compiled.
+_DRIVE = r"[A-Za-z]:[\\/]"
+_HOST_PATH = r"[./~\\]|\$\{?(?:PWD|HOME)\b|[A-Za-z]:[\\/]"
+_PORT = r"(\d+)(?:-(\d+))?$"
 
 
 def parse_volume(text: str) -> tuple[str, str, str, bool]:
@@ -14,7 +15,7 @@ def parse_volume(text: str) -> tuple[str, str, str, bool]:
     parts: list[str] = []
     rest = text
     while rest:
-        drive = _DRIVE.match(rest)
+        drive = re.match(_DRIVE, rest)
         end = rest.find(":", 2 if drive else _end_of_variable(rest))
         parts.append(rest if end == -1 else rest[:end])
         rest = "" if end == -1 else rest[end + 1 :]
@@ -23,7 +24,7 @@ def parse_volume(text: str) -> tuple[str, str, str, bool]:
     source, target = parts[0], parts[1]
     modes = parts[2].split(",") if len(parts) > 2 else []
     # A source that is only a variable may be either; a bind is the careful answer, for it can hold anything.
-    kind = "bind" if _HOST_PATH.match(source) or source.startswith("$") or "/" in source else "volume"
+    kind = "bind" if re.match(_HOST_PATH, source) or source.startswith("$") or "/" in source else "volume"
     return kind, source, target, "ro" in modes
 
 
@@ -34,10 +35,10 @@ def _end_of_variable(text: str) -> int:
 
 def container_ports(text: str) -> tuple[int, ...]:
     """The container's ports in `[[IP:]HOST:]CONTAINER[/PROTOCOL]`; nothing where they are not known."""
-    match = _PORT.match(text.rpartition("/")[0] if "/" in text else text)
+    match = re.match(_PORT, text.rpartition("/")[0] if "/" in text else text)
     if not match:
         tail = text.partition("/")[0].rpartition(":")[2]
-        match = _PORT.match(tail)
+        match = re.match(_PORT, tail)
     if not match:
         return ()
     first, last = int(match[1]), int(match[2] or match[1])
