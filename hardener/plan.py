@@ -63,15 +63,14 @@ def _rank(finding: Finding, rule: Rule) -> tuple[object, ...]:
 
 def _drop_what_disagrees(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
     """Take out the fixes of one hazard that would write different things at one place: the text serves both containers."""
-    wanted: dict[tuple[str, str, object], dict[str, list[tuple[str, str]]]] = {}
+    wanted: dict[tuple[str, str, object], list[tuple[tuple[str, str], object]]] = {}
     for key, choice in candidates.items():
         for change in choice.changes:
-            operations = wanted.setdefault((choice.finding.rule, change.path, _target(change)), {})
-            operations.setdefault(repr(change.operation), []).append(key)
+            wanted.setdefault((choice.finding.rule, change.path, _target(change)), []).append((key, change.operation))
     dropped: list[tuple[Finding, Status, str]] = []
     for operations in wanted.values():
-        if len(operations) > 1:
-            for key in {key for keys in operations.values() for key in keys}:
+        if len(operations) > 1 and len({repr(operation) for _, operation in operations}) > 1:
+            for key in dict.fromkeys(key for key, _ in operations):
                 if key in candidates:
                     finding = candidates.pop(key).finding
                     why = "with and without the file that is laid over this one, it needs different values"

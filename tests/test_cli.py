@@ -423,29 +423,47 @@ def process(*arguments: str, **how: object) -> subprocess.CompletedProcess[bytes
     return subprocess.run(command, capture_output=True, env=ENVIRONMENT, check=False, **how)  # type: ignore[call-overload, no-any-return]
 
 
-def test_start_up_imports_nothing_heavy(shop: Path) -> None:
-    code = (
-        "import sys; from hardener.cli import main; main(['--diff', 'docker/compose.yaml']); "
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
-    )
+#: What no run with a single file needs. Some of it costs as much as a Python start, or several.
+HEAVY = set(
+    "typer click rich pathspec json libcst unidiff pathlib dataclasses inspect importlib.metadata argparse subprocess "
+    "logging textwrap traceback ast "
+    "hardener.cli.app hardener.cli.known hardener.render.text hardener.render.json hardener.ignored".split()
+)
+#: What a run with a single file of one kind does not need of the other kind.
+ONLY_COMPOSE = set(
+    "ruamel ruamel.yaml hardener.syntax.yaml hardener.facts.compose hardener.facts.container hardener.group".split()
+)
+ONLY_COMPOSE |= set("hardener.needs.container hardener.needs.profile hardener.rules.unlimited_memory hardener.sharing".split())
+ONLY_DOCKERFILE = set("dockerfile_parse hardener.syntax.dockerfile hardener.syntax.shell hardener.facts.dockerfile".split())
+ONLY_DOCKERFILE |= set("hardener.needs.stage hardener.rules.root_user hardener.stages".split())
+
+
+def modules_of_a_run(*arguments: str) -> set[str]:
+    code = f"import sys; from hardener.cli import main; main({list(arguments)!r}); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=ENVIRONMENT, check=True)
-    heavy = {
-        "typer",
-        "click",
-        "rich",
-        "pathspec",
-        "json",
-        "libcst",
-        "unidiff",
-        "pathlib",
-        "dataclasses",
-        "inspect",
-        "importlib_metadata",
-    }
-    heavy |= {"dockerfile_parse", "argparse", "subprocess", "logging", "textwrap", "traceback"}
-    modules = set(done.stdout.splitlines()[-1].split())
-    assert "hardener" in modules
-    assert not modules & heavy
+    assert done.stderr.startswith("harden: ")
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_a_compose_file_imports_only_what_it_needs(shop: Path) -> None:
+    modules = modules_of_a_run("--diff", "docker/compose.yaml")
+    assert modules >= ONLY_COMPOSE - {"hardener.sharing"}
+    assert not modules & (HEAVY | ONLY_DOCKERFILE)
+
+
+def test_a_dockerfile_imports_only_what_it_needs() -> None:
+    Path("Dockerfile").write_text('FROM node:22\nCMD ["node", "server.js"]\n')
+    modules = modules_of_a_run("--diff", "Dockerfile")
+    assert modules >= ONLY_DOCKERFILE - {"dockerfile_parse"}
+    assert not modules & (HEAVY | ONLY_COMPOSE)
+    # The second opinion is asked for what is changed, and only then.
+    assert "dockerfile_parse" not in modules
+    assert "dockerfile_parse" in modules_of_a_run("--diff", "--unsafe-fixes", "Dockerfile")
+
+
+def test_what_does_not_change_needs_no_difflib() -> None:
+    Path("compose.yaml").write_text("services: {web: {image: example/web}}\n")
+    assert "difflib" not in modules_of_a_run("--diff", "compose.yaml")
 
 
 def test_a_reader_that_goes_away_is_no_error(shop: Path) -> None:

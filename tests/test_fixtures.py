@@ -30,7 +30,7 @@ FIXTURES = Path(__file__).parent.parent / "fixtures"
 TOGETHER = "_together"
 REGENERATE = os.environ.get("HARDEN_REGENERATE", "")
 #: What the fixes of a rule may change in a service; a rule that is not here changes no Compose file.
-CHANGES = {
+CHANGES: dict[str, set[tuple[str, ...]]] = {
     "excess-capabilities": {("cap_drop",), ("cap_add",)},
     "privilege-escalation": {("security_opt",)},
     "writable-root-filesystem": {("read_only",), ("tmpfs",)},
@@ -218,6 +218,7 @@ def is_subsequence(part: Any, whole: Any) -> bool:
 def planned(path: tuple[str, ...], rule: str, *starts: int) -> bool:
     """Whether a rule may change what is at a path: in a service, or in what services are merged from."""
     allowed = set(CHANGES.get(rule, ())) if rule != TOGETHER else {keys for rules in CHANGES.values() for keys in rules}
+    path = tuple(key for key in path if key != "!override")
     return any(path[at : at + len(keys)] == keys for keys in allowed for at in starts or range(1, len(path)))
 
 

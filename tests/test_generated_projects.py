@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from compose_oracle import ask_both, differences, limits, power
 from conftest import harden
 from hypothesis import HealthCheck, Phase, event, given, settings
@@ -288,3 +289,59 @@ def judge(files: dict[str, bytes]) -> None:
                     {k: v for k, v in model.items() if k not in moot} for model in (service, careful.model["services"][name])
                 )
                 assert one == other, f"{name} is not known, yet changed\n{report}"
+
+
+# Projects that were found by it, and that nothing else has.
+
+FOUND = {
+    "limits in two dialects within one pass": """
+services:
+  s0: &s0 {image: example/app:3, privileged: true}
+  s1: &s1
+    image: example/app:1.4
+    deploy: {resources: {reservations: {memory: 300m}}}
+  s2:
+    <<: [*s0, *s1]
+    image: postgres:16
+""",
+    "extends that comes through a merge": """
+services:
+  s0: {image: example/app:1.4}
+  s1: &s1 {image: example/app:1.4}
+  s2: &s2 {extends: s0, image: postgres:16}
+  s3:
+    <<: [*s1, *s2]
+    image: postgres:16
+""",
+    "a tmpfs that a reader has a volume at": """
+services:
+  s0: &s0 {image: example/app:1.4}
+  s1: {extends: s0, volumes: ["./tmp:/tmp"]}
+  s2: {<<: *s0, volumes: ["./tmp:/tmp"]}
+""",
+    "the same item from above and from below": """
+services:
+  s0: {image: example/app:1.4}
+  s1: {extends: s0, security_opt: ["no-new-privileges=false"]}
+""",
+    "capabilities for one that has none": """
+services:
+  s0: &s0 {image: example/app:1.4}
+  s1: {<<: *s0, cap_drop: [ALL]}
+  s2: {extends: s0, cap_drop: [CHOWN]}
+""",
+    "lists and mappings of a known image that an unknown one uses too": """
+services:
+  s0:
+    image: postgres:16
+    cap_drop: &drop [NET_RAW]
+    security_opt: &options ["label:disable"]
+    deploy: &deploy {resources: {limits: {memory: 5G}}}
+  s1: {image: example/app:1.4, cap_drop: *drop, security_opt: *options, deploy: *deploy}
+""",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_stays_right(name: str) -> None:
+    judge({"docker-compose.yml": FOUND[name].encode()})

@@ -123,12 +123,68 @@ def test_only_the_stage_that_runs_is_judged() -> None:
         ),
         ('FROM debian\nRUN apt-get install nginx\nCMD ["nginx", "-g", "daemon off;"]\n', "nginx"),
         ("FROM mysql:8\n", "gosu"),
+        ("FROM debian\nCOPY nginx.conf /etc/nginx/\nCOPY run.sh /\nCMD /run.sh\n", "run.sh` is there to start nginx"),
+        ("FROM debian\nRUN apt-get install -y apache2\nCOPY run.sh /\nCMD sh /run.sh\n", "start Apache"),
     ],
 )
 def test_what_steps_down_is_left_alone(text: str, reason: str) -> None:
     assert not check(text)
     stage = stage_of(text)
     assert reason in left_alone(stage, needs_of(stage))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN chown -R app:app /srv/x && chown shop /y",
+        "RUN chgrp -R app /y",
+        "COPY --chown=root:app x /y",
+        "RUN su app -c x",
+        "RUN su - app -c x",
+        "RUN sudo -u app x",
+        "RUN sudo -EHu app x",
+        "RUN sudo --user=app x",
+        "RUN /sbin/setuser app bundle install",
+        "RUN gosu app x",
+        "RUN install -m 0755 -g app x /y",
+        "RUN usermod -aG app,video www-data",
+    ],
+)
+def test_a_name_that_is_in_use_is_not_created_again(line: str) -> None:
+    new = hardened(f"FROM debian\n{line}\nCMD /x\n")
+    assert "groupadd --gid 10001 appuser" in new
+
+
+@pytest.mark.parametrize(
+    ("line", "user"),
+    [
+        ("COPY --chown=shop:shop x /y", "shop"),
+        ("RUN install -d -o shop /y", "shop"),
+        ("RUN chown -R shop.shop /y", "shop"),
+        ("RUN chown postgres /y", "10001:10001"),
+        ("RUN chown shop /y && chown web /z", "10001:10001"),
+    ],
+)
+def test_whom_files_are_handed_to_is_who_runs(line: str, user: str) -> None:
+    assert f"USER {user}\n" in hardened(f"FROM debian\n{line}\nCMD /x\n")
+
+
+@pytest.mark.parametrize("comment", ["runs in the root directory", "do not run as root", "install as root", "the document root"])
+def test_a_comment_about_another_root_decides_nothing(comment: str) -> None:
+    assert hardened(f"FROM debian\n# {comment}\nCMD /x\n")
+
+
+def test_a_stage_that_others_build_on_stays_roots() -> None:
+    text = "FROM debian AS run\nCMD /x\nFROM run\nRUN x\nCMD /y\n"
+    found = parse(text)
+    first = DockerStage(Source("Dockerfile", text), found, found.stages[0], runs=True, started_by="service a")
+    (finding,) = RULE.check(first, needs_of(first))
+    assert "line 3 builds on it" in finding.refusal
+
+
+def test_a_doubt_about_this_program_replaces_the_general_one() -> None:
+    missing = [check(f"FROM debian\n{line}\n")[0].fix for line in ("CMD /x", "COPY run /\nCMD bash /run")]
+    assert ["cannot be told" in fix.missing for fix in missing if fix] == [True, False]
 
 
 def test_another_command_is_not_what_the_base_steps_down_for() -> None:
@@ -152,6 +208,17 @@ def test_another_command_is_not_what_the_base_steps_down_for() -> None:
         ("FROM debian\nRUN apt-get install -y supervisor\nCOPY run.sh /\nCMD /run.sh\n", "could not be read"),
         ("FROM debian\nENV PATH=/root/.cargo/bin:$PATH\nCMD x\n", "/root"),
         ("FROM scratch\nADD rootfs.tar.gz /\nCMD /x\n", "file system"),
+        ("FROM debian\nUSER 0\nCMD /x\n", "line 2 says root by name"),
+        ("FROM debian\nUSER web\nRUN x\nUSER root\nWORKDIR /y\nCMD /x\n", "line 4 says root by name"),
+        ("FROM debian\n# needs root for raw sockets\nUSER root\nCOPY x /\nCMD /x\n", "line 3 says root by name, and line 2 why"),
+        ("# root is required\nFROM debian\nCMD /x\n", "line 1 says that it needs root"),
+        ("FROM debian\nENV DAPPER_RUN_ARGS --privileged\nCMD x y\n", "dapper"),
+        ("FROM debian\nEXPOSE 80 22/tcp\nCOPY run.sh /\nCMD /run.sh\n", "line 2 exposes port 22"),
+        ("FROM debian\nRUN apt-get install -y openssh-server\nEXPOSE 22\nCMD /opt/x\n", "installs sshd"),
+        ("FROM debian\nRUN apk add nginx openssh\nCOPY run.sh /\nCMD /run.sh\n", "installs openssh"),
+        ("FROM debian\nRUN apt-get install -y strongswan\nCOPY run.sh /\nCMD /run.sh\n", "network"),
+        ("FROM debian\nVOLUME /lib/modules\nCMD /x\n", "kernel modules"),
+        ("FROM debian\nCMD bash -l\n", "its command is a shell"),
     ],
 )
 def test_refusals_say_why_and_what_to_do(text: str, reason: str) -> None:

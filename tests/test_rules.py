@@ -185,3 +185,10 @@ def test_every_finding_says_what_and_every_end_says_why(tmp_path: Path) -> None:
             elif outcome.status is Status.REPORTED:
                 assert outcome.finding.advice, where
             assert outcome.status is not Status.FAILED, f"{where}: {outcome.why}"
+
+
+def test_what_sees_one_kind_is_found_without_the_others() -> None:
+    of_kinds = {kind: load(kind) for kind in ("container", "stage")}
+    assert all(rules for rules in of_kinds.values())
+    assert sorted(rule.id for rules in of_kinds.values() for rule in rules) == [rule.id for rule in RULES]
+    assert all(rule.sees == kind for kind, rules in of_kinds.items() for rule in rules)

@@ -469,8 +469,7 @@ INDENTATION: Table = {
     "lists less than mappings, as in the file": (
         "a:\n    b:\n        c: 1\n    d:\n      - u\n    e:\n      - v\nf:\n    g: 1\n",
         [put("f.h", ["w"]), put("f.i.j", 2)],
-        "a:\n    b:\n        c: 1\n    d:\n      - u\n    e:\n      - v\n"
-        "f:\n    g: 1\n    h:\n      - w\n    i:\n        j: 2\n",
+        "a:\n    b:\n        c: 1\n    d:\n      - u\n    e:\n      - v\nf:\n    g: 1\n    h:\n      - w\n    i:\n        j: 2\n",
     ),
     "below a null": (_WIDE + "a:\n  b: 1\n  c:\n", [put("a.c.d", 2)], _WIDE + "a:\n  b: 1\n  c:\n    d: 2\n"),
 }

@@ -190,8 +190,7 @@ class DockerStage:
         for stage, item in self.items:
             if item.keyword == "RUN":
                 for command in _commands_of(item):
-                    while len(command) > 1 and (command[0].text == "sudo" or command[0].text.startswith("-")):
-                        command = command[1:]
+                    command = _without_sudo(command)
                     if command and command[0].text:
                         name = command[0].text.rpartition("/")[2]
                         found.append(Run(item, stage, name, tuple(self._word(word, stage, item, name) for word in command[1:])))
@@ -305,6 +304,15 @@ def _commands_of(item: Instruction) -> Iterator[tuple[shell.Word, ...]]:
     for document in item.heredocs:
         if item.arguments.startswith("<<") and item.arguments.split()[0].strip("<-'\"") == document.name:
             yield from (command.words for command in shell.commands(document.content))
+
+
+def _without_sudo(words: tuple[shell.Word, ...]) -> tuple[shell.Word, ...]:
+    while len(words) > 1 and (words[0].text == "sudo" or words[0].text.startswith("-")):
+        # `-u web`, `-Hu web`: the next word is no command.
+        option = words[0].text
+        named = option in ("--user", "--group") or (not option.startswith("--") and option[0] == "-" and option[-1] in "ug")
+        words = words[2:] if named and len(words) > 2 else words[1:]
+    return words
 
 
 def _is_wrapper(name: str) -> bool:

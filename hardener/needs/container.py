@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hardener.facts.container import Container
 from hardener.finding import Evidence
-from hardener.needs.profile import Filter, Verdict, find_profile
+from hardener.needs.profile import EVERYWHERE, Verdict, find_profile
 from hardener.needs.situation import ImageNeeds, Limit, Mount, NeededCapability, Situation, Tmpfs
 
 #: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
@@ -20,9 +20,10 @@ _USUAL_CAPABILITIES = (
     ("SETUID", ""),
 )
 #: Enough for most services that serve requests: the mission's example times two.
-_USUAL_MEMORY_MIB = 512.0
-_USUAL_CPU = 1.0
-_USUAL_PIDS = 512.0
+_USUAL_MEMORY = Limit(512.0, "usual, not measured", USUAL)
+_USUAL_CPU = Limit(1.0, "", USUAL)
+_USUAL_PIDS = Limit(512.0, "", USUAL)
+_USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
 def needs_of(container: Container, content: Callable[[str], str | None]) -> ImageNeeds:
@@ -93,9 +94,9 @@ def _usual(container: Container, why_not: str) -> ImageNeeds:
         capabilities=tuple(sorted(capabilities)),
         no_more_capabilities=USUAL,
         tmpfs=tuple(Tmpfs(path, *owner, False, "", USUAL) for path in ("/tmp", "/run") if path not in mounted),
-        read_only=Verdict(Filter(), True, "", USUAL),
-        no_new_privileges=Verdict(Filter(), True, "", USUAL),
-        memory=Limit(_USUAL_MEMORY_MIB, "usual, not measured", USUAL),
-        cpu=Limit(_USUAL_CPU, "", USUAL),
-        pids=Limit(_USUAL_PIDS, "", USUAL),
+        read_only=_USUALLY_WORKS,
+        no_new_privileges=_USUALLY_WORKS,
+        memory=_USUAL_MEMORY,
+        cpu=_USUAL_CPU,
+        pids=_USUAL_PIDS,
     )

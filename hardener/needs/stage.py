@@ -110,16 +110,8 @@ _TELLING_PACKAGES = {
     "xl2tpd": "openvpn",
 }
 #: Servers that an unread script is likely to start, by package, and where their own configuration goes.
-_SERVER_PACKAGES = {
-    "nginx": "nginx",
-    "nginx-light": "nginx",
-    "nginx-full": "nginx",
-    "nginx-extras": "nginx",
-    "nginx-core": "nginx",
-    "openresty": "nginx",
-    "apache2": "Apache",
-    "httpd": "Apache",
-}
+_SERVER_PACKAGES = dict.fromkeys("nginx nginx-light nginx-full nginx-extras nginx-core openresty".split(), "nginx")
+_SERVER_PACKAGES |= {"apache2": "Apache", "httpd": "Apache"}
 _SERVER_PLACES = {"/etc/nginx": "nginx", "/usr/local/nginx": "nginx", "/etc/apache2": "Apache", "/etc/httpd": "Apache"}
 _SSH = frozenset(("22", "22/tcp"))
 _SSHD = frozenset(("openssh-server", "openssh", "dropbear"))
@@ -285,7 +277,8 @@ def _needs_root(stage: DockerStage) -> str:
 
 def _told_root(stage: DockerStage) -> str:
     """What packages and ports say about a script that could not be read."""
-    opens = next((item.line for _, item in stage.items if item.keyword == "EXPOSE" and _SSH.intersection(item.arguments.split())), 0)
+    ports = ((item.line, item.arguments.split()) for _, item in stage.items if item.keyword == "EXPOSE")
+    opens = next((line for line, words in ports if not _SSH.isdisjoint(words)), 0)
     if opens and not _SSHD.isdisjoint(stage.packages):
         return f"it installs sshd, line {opens} exposes its port, and {_NEEDS_ROOT['sshd']}"
     if not stage.unread_scripts:

@@ -18,7 +18,8 @@ _NAMES = ("app", "appuser", "runner", "service")
 _WIDTH = 100
 _GIVERS = frozenset(("chown", "chgrp"))
 #: Commands that become another user, and are told which one among their first words.
-_BECOMING = frozenset("su su-exec gosu setuser setuidgid s6-setuidgid chpst runuser sudo -u".split())
+_BECOMING = frozenset("su su-exec gosu setuser setuidgid s6-setuidgid chpst runuser".split())
+_SUDO = r"\bsudo (?:-\w+ ){0,4}(?:-\w*u *|--user[= ])([A-Za-z_][\w.-]*)"
 _ACCOUNT_TOOLS = frozenset("usermod groupmod gpasswd passwd adduser addgroup useradd groupadd".split())
 #: Owners of a service beside the program, which a Dockerfile prepares: not whom the program should be.
 _BESIDE = frozenset("postgres mysql redis mongodb rabbitmq syslog messagebus mail man _apt".split())
@@ -51,6 +52,8 @@ def mentioned(stage: DockerStage) -> frozenset[str]:
     for _, item in stage.items:
         if item.keyword in ("COPY", "ADD"):
             found.update((item.flag("chown") or "").split(":"))
+        elif item.keyword == "RUN" and "sudo" in item.arguments:
+            found.update(re.findall(_SUDO, item.arguments))
     for run in stage.commands:
         found.update(_mentioned_by(run))
     return frozenset(found)
@@ -64,7 +67,6 @@ def _mentioned_by(run: Run) -> Iterator[str]:
     elif run.name in _BECOMING:
         # Of `gosu app serve` the program is taken for a name too, which only means that it is not used for a new one.
         yield from (re.split("[:=]", word)[0] for word in words[:4])
-        yield from (word.partition("=")[2] for word in words if word.startswith("--user="))
     elif run.name in _ACCOUNT_TOOLS:
         yield from (name for word in words for name in word.split(","))
     elif run.name == "install":

@@ -8,8 +8,9 @@ Dockerfile or its base image already has for this purpose, or creates one with t
 Application code stays root's, so that the program cannot change itself; only what it is known to write is handed over.
 
 It is left alone where the image gives root away by itself (gosu, su-exec, the workers of nginx or Apache), and refused where
-nobody knows the base image, for Windows, for what cannot run without root (cron, sshd, an init system), and for images that
-others are built from, because their children would no longer be able to install anything.
+nobody knows the base image, for Windows, for what cannot run without root (cron, sshd, an init system), where somebody decided
+for root (a USER root that nothing after it was the reason for, a comment), and for images and stages that others are built
+from, because their children would no longer be able to install anything.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from hardener.finding import Change, Evidence, Finding, Fix, Rule, Severity, Str
 from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
 from hardener.syntax.dockerfile import Insert, Instruction, Operation
+from hardener.syntax.dockerfile.variables import parent
 
 ID = "root-user"
 
@@ -35,10 +37,13 @@ _INTERPRETERS = frozenset("python python2 python3 ipython irb pry node erl iex g
 _PURPOSES = frozenset(("RUN", "COPY", "ADD"))
 # Patterns as text: most files have no comment that says `root`.
 _FOR_ROOT = (
-    r"\b(?:must|needs?|requires?|required|has to|have to|only|runs?|running|started|starts?)\b[^.]*\broot\b(?!\s*(?:dir|folder|path|passw|cert|ca\b|of\b))"
-    r"|\broot (?:\w+ )?(?:is |are )?(?:required|needed|necessary)"
+    r"\b(?:must|needs?|requires?|required|has to|have to|only|runs?|running|started|starts?)\b[^.]*\broot\b"
+    r"(?!\s*(?:dir|folder|path|passw|cert|ca\b|of\b))|\broot (?:\w+ )?(?:is |are )?(?:required|needed|necessary)"
 )
-_NOT_FOR_ROOT = r"\bnot\b|n't\b|\bnever\b|\bno longer\b|\bavoid|\bnon-?root|\bunprivileged|\binstead|\binstall|\bbuild|\bdocument root|/root\b"
+_NOT_FOR_ROOT = (
+    r"\bnot\b|n't\b|\bnever\b|\bno longer\b|\bavoid|\bnon-?root|\bunprivileged|\binstead|\binstall|\bbuild"
+    r"|\bdocument root|/root\b"
+)
 _MESSAGE = "the container runs as root"
 
 
@@ -94,6 +99,10 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
         return "its whole file system is copied in: what users it has is not known", "add USER before the command"
     if needs.needs_root:
         return needs.needs_root, "let the orchestrator or another program do this part, so that the rest can be unprivileged"
+    child = next((other for other in stage.dockerfile.stages if parent(other) is stage.stage), None)
+    if child is not None:
+        line = stage.dockerfile.instructions[child.first].line
+        return f"the stage of line {line} builds on it and would no longer be root", "set USER in a stage of its own"
     named = _says_root(stage)
     if named:
         return named, "take that out if it is no longer so, and set USER there"

@@ -65,6 +65,7 @@ class ComposeProject:
         self._readers: dict[int, list[_Reader]] = {}
         self._variables: dict[str, dict[str, str]] = {}
         self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
+        self._around: dict[str, tuple[str, ...]] = {}
         self.containers: tuple[Container, ...] = tuple(self._load())
 
     def _load(self) -> list[Container]:
@@ -230,10 +231,9 @@ class ComposeProject:
             return self._who_reads(layer, written, key)
 
         own = {id(layer.service) for layer in service.layers}
-        folders = (os.path.dirname(location), *(os.path.dirname(base) for base in laid_over(location, self.files)))
         others = [
             (other, namesake)
-            for folder in folders
+            for folder in self._folders_around(location)
             for other, namesake in self._namesakes.get((folder, service.name), ())
             if other != location and not {id(layer.service) for layer in namesake.layers} & own
         ]
@@ -244,6 +244,13 @@ class ComposeProject:
             for _, namesake in others:
                 dialect |= dialect_of(namesake)
         return read_container(key, service, readers, kin, tuple(s for _, s in others), dialect, folder, self._context)
+
+    def _folders_around(self, location: str) -> tuple[str, ...]:
+        """The folders whose files may be passed together with a file: its own, and those of base files that it fits."""
+        if location not in self._around:
+            bases = laid_over(location, self.files)
+            self._around[location] = tuple(os.path.dirname(file) for file in (location, *bases))
+        return self._around[location]
 
     def _who_reads(self, layer: Layer, written: str, key: str) -> frozenset[Reach]:
         mapping = layer.service.mapping

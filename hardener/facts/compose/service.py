@@ -135,6 +135,8 @@ class Service:
         """The value that wins at a path of nested mappings."""
         for layer in reversed(self.layers):
             found = layer.find(keys[0])
+            if found is None:
+                continue
             final = False  # whether what lies below this layer does not count any more
             for key in keys[1:]:
                 if found is None or found.node.tag == "!reset" or not isinstance(found.node, Mapping):

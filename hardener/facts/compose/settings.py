@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import require_route, text_of, truth
+from hardener.facts.compose.document import require_route, sources, text_of, truth
 from hardener.facts.compose.service import Held, Layer, Service, own_path
 from hardener.facts.container import ALL, Amount, Item, Items, Setting, Tmpfs, capability
 from hardener.finding import Change, Place, Reach
@@ -221,7 +221,7 @@ class Flag(Setting[bool]):
 class TmpfsList(Setting[tuple[Tmpfs, ...]]):
     """`tmpfs`, a list or a single path, each with its options after a colon."""
 
-    __slots__ = ("_kin", "_swarm", "_writer")
+    __slots__ = ("_kin", "_writer")
 
     def __init__(self, service: Service, readers: Readers, home: Place, kin: str) -> None:
         mounts: list[Tmpfs] = []
@@ -233,7 +233,6 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
                 place = held.layer.file.place(node)
         super().__init__(tuple(mounts), written=bool(mounts), place=place)
         self._kin = kin
-        self._swarm = any(service.leaf("deploy", key) is not None for key in _SWARM_ONLY)
         self._writer = _Writer(service, readers)
 
     def to(self, new: tuple[Tmpfs, ...]) -> tuple[Change, ...]:
@@ -244,7 +243,7 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
             raise CannotWrite(
                 f"{self._kin} defines this service too, and a path mounted by both is refused when they are passed together"
             )
-        if missing and self._swarm:
+        if missing and any(self._writer.service.leaf("deploy", key) is not None for key in _SWARM_ONLY):
             raise CannotWrite("it is deployed to a swarm, which ignores `tmpfs` and would leave nothing writable")
         return self._writer.extend("tmpfs", missing, lambda text: True)
 
@@ -301,16 +300,20 @@ class Limit(Setting[Amount | None]):
         if self._held is not None:
             return self._writer.replace(self._held, self._keys, value)
         home = self._writer.place_for(self._keys[0])
-        if len(self._keys) > 1 and own_path(home, self._keys)[0] is None and self._no_deploy_limits():
+        if len(self._keys) > 1 and own_path(home, self._keys)[0] is None and self._no_deploy_limits(home):
             return self._writer.put(home, (self._top,), value)  # an own `deploy` would lose the merged one
         found = home.find(self._keys[0])
         if found is not None and found.route is None and len(self._keys) > 1:
             raise CannotWrite(f"`deploy` comes through the anchor `&{found.via}`; an own one would lose it")
         return self._writer.put(home, self._keys, value)
 
-    def _no_deploy_limits(self) -> bool:
+    def _no_deploy_limits(self, home: Layer) -> bool:
+        """Whether `deploy` has no limits and will get none, as it may where it is merged from another service."""
         held = self._writer.service.leaf("deploy", "resources", "limits")
-        return held is None or not isinstance(held.found.node, Mapping)
+        own = home.service.mapping
+        services = {id(service.mapping) for service in home.file.services if service.mapping is not own}
+        from_service = own is not None and any(id(source) in services and source.get("deploy") for source, _ in sources(own))
+        return not from_service and (held is None or not isinstance(held.found.node, Mapping))
 
 
 class Dialect(NamedTuple):
