@@ -202,6 +202,9 @@ class ComposeProject:
         if base is None or (base.mapping is node.mapping):
             return [], f"it extends `{name}`, which is not there"
         below, problem = self._extended(base_location, base_file, base, depth + 1)
+        if found.via:
+            # It then gets the same text twice, joined from the one and merged from the other.
+            problem = problem or f"its `extends` comes through the anchor `&{found.via}`"
         return [*below, Layer(base_file, base, inherited=True, editable=base_location in self.files)], problem
 
     def _file(self, location: str) -> ComposeFile | None:
