@@ -332,6 +332,19 @@ services:
   s1: {<<: *s0, cap_drop: [ALL]}
   s2: {extends: s0, cap_drop: [CHOWN]}
 """,
+    "a dialect for each file": """
+x-t: &t
+  deploy: {replicas: 1}
+services:
+  s0:
+    <<: *t
+    image: postgres:16
+--- docker-compose.override.yml
+services:
+  s0:
+    deploy: {replicas: 1}
+    image: example/app:1.4
+""",
     "lists and mappings of a known image that an unknown one uses too": """
 services:
   s0:
@@ -346,4 +359,6 @@ services:
 
 @pytest.mark.parametrize("name", FOUND)
 def test_what_was_found_stays_right(name: str) -> None:
-    assert judge({"docker-compose.yml": FOUND[name].encode()}) == 1
+    base, _, above = FOUND[name].partition("--- docker-compose.override.yml\n")
+    files = {"docker-compose.yml": base.encode()} | ({"docker-compose.override.yml": above.encode()} if above else {})
+    assert judge(files) == len(files)

@@ -300,15 +300,17 @@ class Limit(Setting[Amount | None]):
         if self._held is not None:
             return self._writer.replace(self._held, self._keys, value)
         home = self._writer.place_for(self._keys[0])
-        if len(self._keys) > 1 and own_path(home, self._keys)[0] is None and self._no_deploy_limits(home):
+        if len(self._keys) > 1 and own_path(home, self._keys)[0] is None and self._falls_back(home):
             return self._writer.put(home, (self._top,), value)  # an own `deploy` would lose the merged one
         found = home.find(self._keys[0])
         if found is not None and found.route is None and len(self._keys) > 1:
             raise CannotWrite(f"`deploy` comes through the anchor `&{found.via}`; an own one would lose it")
         return self._writer.put(home, self._keys, value)
 
-    def _no_deploy_limits(self, home: Layer) -> bool:
-        """Whether `deploy` has no limits and will get none, as it may where it is merged from another service."""
+    def _falls_back(self, home: Layer) -> bool:
+        """Whether the top level may serve: `deploy` has no limits and will get none, and nobody shares this text."""
+        if self._writer.readers(home, self._top):
+            return False
         held = self._writer.service.leaf("deploy", "resources", "limits")
         own = home.service.mapping
         services = {id(service.mapping) for service in home.file.services if service.mapping is not own}
