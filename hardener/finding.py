@@ -136,21 +136,29 @@ class Finding(NamedTuple):
         return self.rule, self.place.path, self.key or self.subject
 
 
-class Citation(NamedTuple):
-    """An item of a standard that asks for the repair."""
-
-    item: str
-    title: str
+#: What a rule is asked: one subject with what it needs. See `Rule`.
+Check = Callable[[Any, Any], Iterable["Finding"]]
 
 
 class Rule(NamedTuple):
-    """One hazard. `check` sees one subject with what it needs, never text and never another rule."""
+    """One hazard, with a check for each kind of subject that can have it. A check never sees text nor another rule."""
 
     id: str
     title: str
     severity: Severity
-    #: "container" or "stage": what `check` is called with.
-    sees: str
+    #: Items of `hardener/standards.toml` that ask for the repair.
     cites: tuple[str, ...]
-    check: Callable[..., Iterable[Finding]]
     why: str
+    #: For a container and what its image needs.
+    container: Check | None = None
+    #: For a stage of a Dockerfile and what it needs.
+    stage: Check | None = None
+
+    @property
+    def sees(self) -> tuple[str, ...]:
+        """The kinds of subjects that it has a check for: "container", "stage"."""
+        return tuple(kind for kind in ("container", "stage") if self.check(kind) is not None)
+
+    def check(self, kind: str) -> Check | None:
+        """The check for one kind of subject."""
+        return self.stage if kind == "stage" else self.container

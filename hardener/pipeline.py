@@ -101,6 +101,7 @@ class _Run:
         self.group = group
         self.troubles: list[Trouble] = []
         self._rules = rules
+        self._checks = [check for rule in rules.values() if (check := rule.check(group.sees)) is not None]
         self._threshold = threshold
         self._original = group
         self._blocked: dict[Identity, str] = {}
@@ -131,12 +132,7 @@ class _Run:
         )
 
     def _check(self, group: Group) -> list[Finding]:
-        return [
-            finding
-            for subject, needs in group.judged()
-            for rule in self._rules.values()
-            for finding in rule.check(subject, needs)
-        ]
+        return [finding for subject, needs in group.judged() for check in self._checks for finding in check(subject, needs)]
 
     def _next(self, findings: list[Finding]) -> Group:
         """The group after this pass: with all chosen fixes, or, where their proof fails, with each that passes alone."""
@@ -197,12 +193,21 @@ class _Run:
             remaining = left.get(choice.finding.identity)
             if remaining is not None and choice.changes:
                 problem = problem or f"{choice.finding.rule} is still there after its fix"
-        new = next((finding for identity, finding in left.items() if identity not in known), None)
+        new = next(
+            (finding for identity, finding in left.items() if identity not in known and not self._revealed(finding, choices)),
+            None,
+        )
         if new is not None:
             problem = problem or f"{new.rule} appeared in {new.subject}"
         if problem:
             raise Unproven(problem)
         return after
+
+    def _revealed(self, new: Finding, choices: tuple[Choice, ...]) -> bool:
+        """Whether a hazard was there before and only hidden by a worse one: `privileged` overrides dropped capabilities."""
+        fixed = (choice.finding for choice in choices if choice.finding.place.path == new.place.path)
+        severity = self._rules[new.rule].severity
+        return any(old.subject == new.subject and self._rules[old.rule].severity >= severity for old in fixed)
 
     def outcomes(self) -> Iterator[Outcome]:
         """How every finding ended, with the places of the original text."""

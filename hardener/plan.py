@@ -130,14 +130,36 @@ def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
 def _without_overlap(choices: list[Choice]) -> list[Choice]:
     """Take each fix that gets along with those before it; the others wait for the next pass, which reads the text anew."""
     taken: dict[tuple[str, object], object] = {}
+    gone: list[tuple[str, tuple[object, ...]]] = []
     result: list[Choice] = []
     for choice in choices:
         mine = {(change.path, _target(change)): change.operation for change in choice.changes}
         if any(taken.get(place, operation) != operation for place, operation in mine.items()):
             continue
+        removed = [(change.path, _region(change)) for change in choice.changes if getattr(change.operation, "removes", False)]
+        if any(_touch(mine, place, taken) for place in gone) or any(_touch(taken, place, mine) for place in removed):
+            continue
         taken |= mine
+        gone += removed
         result.append(choice)
     return result
+
+
+def _region(change: Change) -> tuple[object, ...]:
+    """What a removal may take along: the list of an item, which it may leave empty."""
+    route: tuple[object, ...] = change.operation.route
+    return route[:-1] if isinstance(route[-1], int) else route
+
+
+def _touch(
+    places: Mapping[tuple[str, object], object], gone: tuple[str, tuple[object, ...]], other: Mapping[tuple[str, object], object]
+) -> bool:
+    """Whether anything happens inside what goes, unless the other fix asks for the very same."""
+    path, region = gone
+    return any(
+        place == path and isinstance(route, tuple) and route[: len(region)] == region and other.get((place, route)) != operation
+        for (place, route), operation in places.items()
+    )
 
 
 def _target(change: Change) -> object:

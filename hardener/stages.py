@@ -1,4 +1,4 @@
-"""A Dockerfile as a group of its own: the stages that run in it, by what the projects around say. Knows no rule."""
+"""A Dockerfile as a group of its own: its stages, and which of them run by what the projects around say. Knows no rule."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from hardener.errors import CannotWrite
-from hardener.facts.dockerfile import DockerStage
+from hardener.facts.dockerfile import DockerStage, Script, chain_of
 from hardener.needs.stage import StageNeeds, needs_of
 from hardener.report import Trouble
 from hardener.source import Source
@@ -50,7 +50,7 @@ class DockerfileGroup:
 
     @property
     def size(self) -> int:
-        return len(self._stages)
+        return sum(stage.runs for stage in self._stages)
 
     @property
     def notes(self) -> Sequence[Trouble]:
@@ -61,7 +61,7 @@ class DockerfileGroup:
                 f"`{stage.subject}` starts as root and is left so: {needs.steps_down}",
             )
             for stage, needs in self._judged
-            if needs.steps_down and _starts_as_root(stage)
+            if stage.runs and needs.steps_down and _starts_as_root(stage)
         ]
 
     def judged(self) -> Iterator[tuple[DockerStage, StageNeeds]]:
@@ -80,27 +80,33 @@ class DockerfileGroup:
         return type(self)(self._location, file, self._containers, self._tree)
 
     def weaker(self, after: Self) -> str:
-        were_root = {stage.key: _starts_as_root(stage) for stage in self._stages}
-        weaker = (stage.subject for stage in after._stages if _starts_as_root(stage) and not were_root.get(stage.key, True))
+        were_root = {stage.key: _starts_as_root(stage) for stage in self._stages if stage.runs}
+        weaker = (
+            stage.subject
+            for stage in after._stages
+            if stage.runs and _starts_as_root(stage) and not were_root.get(stage.key, True)
+        )
         return next((f"{subject} starts as root" for subject in weaker), "")
 
     @cached_property
     def _stages(self) -> tuple[DockerStage, ...]:
-        """The stages that containers start from: what the projects around ask for, and the last one."""
+        """Every stage. Those run that the projects around ask for, and the last one."""
         dockerfile = self._file.tree
         users: dict[int, list[Container]] = {dockerfile.stages[-1].index: []}
         for container in self._containers:
-            stage = _target(dockerfile, container)
-            if stage is not None:
-                users.setdefault(stage.index, []).append(container)
-        return tuple(
-            self._stage(dockerfile.stages[index], containers)
-            for index, containers in sorted(users.items())
-            if not containers or any(_is_root(container) for container in containers)
-        )
+            target = _target(dockerfile, container)
+            if target is not None:
+                users.setdefault(target.index, []).append(container)
+        ships = {member.index for index in users for member in chain_of(dockerfile.stages[index])}
+        scripts: dict[int, tuple[Script, ...]] = {}
+        return tuple(self._stage(stage, users.get(stage.index), stage.index in ships, scripts) for stage in dockerfile.stages)
 
-    def _stage(self, stage: Stage, containers: list[Container]) -> DockerStage:
-        started_by = ", ".join(c.subject for c in containers if c.command is not None or c.entrypoint is not None)
+    def _stage(
+        self, stage: Stage, containers: list[Container] | None, ships: bool, scripts: dict[int, tuple[Script, ...]]
+    ) -> DockerStage:
+        # Where every container brings a user of its own, the image's does not matter.
+        runs = containers is not None and (not containers or any(map(_is_root, containers)))
+        started_by = ", ".join(c.subject for c in containers or () if c.command is not None or c.entrypoint is not None)
         folder = os.path.dirname(self._location)
 
         def read_context(path: str) -> str | None:
@@ -111,9 +117,11 @@ class DockerfileGroup:
             self._file.source,
             self._file.tree,
             stage,
-            runs=True,
+            runs=runs,
+            ships=ships,
             started_by=started_by,
             read_context=read_context if self._location else None,
+            scripts=scripts,
         )
 
 
@@ -140,7 +148,7 @@ def _target(dockerfile: Dockerfile, container: Container) -> Stage | None:
 
 def _is_root(container: Container) -> bool:
     """Whether the image's own user decides, or root was asked for."""
-    return (container.user or "").partition(":")[0] in _ROOT
+    return container.user.effective.partition(":")[0] in _ROOT
 
 
 def _starts_as_root(stage: DockerStage) -> bool:

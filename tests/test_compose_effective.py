@@ -26,15 +26,25 @@ def our_facts(container: Container) -> Facts:
     amounts = {"memory": container.memory, "cpus": container.cpus, "pids": container.pids}
     mounts = [mount for mount in container.mounts if mount.kind not in ("config", "secret")]  # not under `volumes` to Compose
     facts: Facts = {
-        "user": container.user or "",
+        "user": container.user.effective,
         "command": list(container.command or ()),
         "entrypoint": list(container.entrypoint or ()),
         "environment": dict(container.environment),
         "mounts": sorted((mount.target.rstrip("/"), KINDS.get(mount.kind, mount.kind), mount.read_only) for mount in mounts),
         "sources": sorted(mount.source for mount in container.mounts if mount.kind == "bind"),
         "tmpfs": sorted(f"{mount.path}:{mount.options}".rstrip(":") for mount in container.tmpfs.effective),
-        "ports": sorted(set(container.published_ports)),
+        "ports": sorted(set(container.served_ports)),
+        "published": sorted(tuple(port[:4]) for port in container.published_ports),
         "host network": container.host_network.effective,
+        "host pid": container.host_pid.effective,
+        "host ipc": container.host_ipc.effective,
+        "host uts": container.host_uts.effective,
+        "host users": container.host_user_namespace.effective,
+        "devices": sorted(tuple(device[:3]) for device in container.devices.effective),
+        "unconfined": [container.seccomp_unconfined.effective, container.apparmor_unconfined.effective],
+        "propagation": sorted(mount.propagation for mount in container.mounts if mount.propagation),
+        "restart": tuple(container.restart.effective),
+        "healthcheck": container.healthcheck.effective,
         "privileged": container.privileged.effective,
         "read-only": container.read_only_root.effective,
         "no new privileges": container.no_new_privileges.effective,
@@ -50,6 +60,8 @@ def our_facts(container: Container) -> Facts:
     for name, setting in amounts.items():
         if not (setting.written and setting.effective is None):
             facts[name] = setting.effective.number if setting.effective else None
+    if any("-" in port.host + port.container for port in container.published_ports):
+        del facts["published"]  # Compose takes ranges apart
     return {name: value for name, value in facts.items() if "$" not in repr(value) and value != -1.0}
 
 
@@ -79,7 +91,28 @@ def their_facts(service: Mapping[str, Any]) -> Facts:
         "sources": sorted(one.get("source", "") for one in service.get("volumes") or () if one["type"] == "bind"),
         "tmpfs": sorted(service.get("tmpfs") or ()),
         "ports": sorted(ports),
+        "published": sorted(
+            (port.get("host_ip", ""), port.get("published", ""), str(port["target"]), port.get("protocol", "tcp"))
+            for port in service.get("ports") or ()
+        ),
         "host network": service.get("network_mode") == "host",
+        "host pid": service.get("pid") == "host",
+        "host ipc": service.get("ipc") == "host",
+        "host uts": service.get("uts") == "host",
+        "host users": service.get("userns_mode") == "host",
+        "devices": sorted(
+            (device["source"], device.get("target") or device["source"], device.get("permissions") or "rwm")
+            for device in service.get("devices") or ()
+        ),
+        "unconfined": [
+            any(str(item).replace("=", ":") == f"{name}:unconfined" for item in service.get("security_opt") or ())
+            for name in ("seccomp", "apparmor")
+        ],
+        "propagation": sorted(
+            one["bind"]["propagation"] for one in service.get("volumes") or () if (one.get("bind") or {}).get("propagation")
+        ),
+        "restart": their_restart(service),
+        "healthcheck": their_healthcheck(service.get("healthcheck") or {}),
         "privileged": service.get("privileged", False),
         "read-only": service.get("read_only", False),
         "no new privileges": bool(escalation) and not escalation[-1].endswith(":false"),
@@ -88,6 +121,24 @@ def their_facts(service: Mapping[str, Any]) -> Facts:
         "reserved": int(deploy.get("memory") or service.get("mem_reservation") or 0),
         **{name: float(limited[name]) if name in limited else None for name in ("memory", "cpus", "pids")},
     }
+
+
+def their_restart(service: Mapping[str, Any]) -> tuple[str, int | None]:
+    """What restarts a service of Compose's model, and how often at most."""
+    policy = (service.get("deploy") or {}).get("restart_policy")
+    if policy is not None:
+        condition = policy.get("condition") or "any"
+        return {"any": "always", "none": "no"}.get(condition, condition), policy.get("max_attempts")
+    name, _, count = (service.get("restart") or "no").partition(":")
+    return name, int(count) if count else None
+
+
+def their_healthcheck(check: Mapping[str, Any]) -> str:
+    """The command that asks for health, as its author wrote it."""
+    test = check.get("test") or []
+    if check.get("disable") or test[:1] == ["NONE"]:
+        return "NONE"
+    return " ".join(test[1:] if test[:1] == ["CMD-SHELL"] else test)
 
 
 def containers(folder: Path, files: Mapping[str, bytes]) -> dict[str, Container]:
@@ -368,6 +419,37 @@ services:
     read_only: false
     deploy: {resources: {limits: {cpus: "0.5"}}}
 """,
+    "what is shared with the host": """
+services:
+  a:
+    image: example/one:1
+    pid: host
+    ipc: host
+    uts: host
+    userns_mode: host
+    restart: on-failure:5
+    security_opt: ["seccomp=unconfined", "apparmor:unconfined"]
+    devices: ["/dev/null", "/dev/zero:/dev/other", "/dev/full:/dev/full:r"]
+    ports: ["80", "127.0.0.1:81:82/udp", "[::1]:83:84", "${BIND:-10.0.0.1}:${PORT:-85}:86", {target: 87, published: "88", host_ip: 10.1.1.1}]
+    volumes: ["/srv:/srv:rshared", {type: bind, source: /opt, target: /opt, bind: {propagation: rslave}}]
+    healthcheck: {test: "curl -f http://localhost"}
+  b:
+    image: example/one:1
+    pid: service:a
+    restart: always
+    deploy: {restart_policy: {condition: on-failure, max_attempts: 3}}
+    security_opt: ["seccomp:./profile.json"]
+    healthcheck: {disable: true}
+  c:
+    image: example/one:1
+    restart: "no"
+    devices: [{source: /dev/null, target: /dev/x, permissions: r}]
+    healthcheck: {test: ["CMD", "true", "x"]}
+  d:
+    image: example/one:1
+    restart: unless-stopped
+    healthcheck: {test: ["NONE"]}
+""",
     "nothing below the service": "services: {web: , other: {user: '5'}}",
     "a new service": "services: {new: {image: example/new:3}}",
     "override": """
@@ -474,7 +556,7 @@ def test_nothing_is_compared_in_vain(tmp_path: Path) -> None:
     """The comparison above sees a difference where there is one."""
     files = {"compose.yaml": ALONE["everything"].encode()}
     facts = our_facts(containers(tmp_path, files)["compose.yaml#web"])
-    assert len(facts) == 19
+    assert len(facts) == 28
     assert facts["memory"] == 1.5 * 1024**3
     assert facts["mounts"]
     assert facts["ports"]

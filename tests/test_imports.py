@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "hardener"
 #: From the ground up; a room may import its own and what is below it. Rooms on one line do not know each other.
 FLOORS = (
     ("errors", "record"),
+    ("standards",),
     ("source",),
     ("finding",),
     ("report",),

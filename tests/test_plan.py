@@ -19,7 +19,7 @@ ASSUMED = (Evidence("it is usual", "nowhere"),)
 
 
 def rule(name: str, severity: Severity = Severity.MEDIUM) -> Rule:
-    return Rule(name, name.title(), severity, "container", (), lambda *_: (), "")
+    return Rule(name, name.title(), severity, (), "", lambda *_: ())
 
 
 RULES = {one.id: one for one in (rule("low", Severity.LOW), rule("medium"), rule("other"), rule("high", Severity.HIGH))}

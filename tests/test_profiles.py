@@ -13,12 +13,14 @@ from hardener.errors import Unreadable
 from hardener.facts.container import DEFAULT_CAPABILITIES
 from hardener.facts.image import parse_image
 from hardener.finding import Strength
-from hardener.needs.profile import BUILT_IN, Profile, find_profile
+from hardener.needs.profile import BUILT_IN, Namesake, Profile, find_profile
 from hardener.needs.profile_file import LONGEST_WHY, STRENGTHS, read_profile
 from hardener.needs.situation import ImageNeeds, Mount, Situation
 
 FILES = sorted(name for name in os.listdir(BUILT_IN) if name.endswith(".toml"))
-PROFILES = [read_profile(name, Path(BUILT_IN, name).read_bytes()) for name in FILES]
+READ = [read_profile(name, Path(BUILT_IN, name).read_bytes()) for name in FILES]
+PROFILES = [profile for profile in READ if isinstance(profile, Profile)]
+NAMESAKES = [namesake for namesake in READ if isinstance(namesake, Namesake)]
 ITEMS = [
     pytest.param(profile, item, id=f"{profile.file}:{type(item).__name__}:{item.why}")
     for profile in PROFILES
@@ -32,6 +34,12 @@ ITEMS = [
         profile.cpu,
         profile.pids,
         profile.ports,
+        profile.user,
+        profile.seccomp,
+        profile.apparmor,
+        profile.unprivileged,
+        profile.heaps,
+        profile.healthchecks,
         profile.inherits,
     )
     for item in items
@@ -60,7 +68,7 @@ def test_the_twelve_images_of_the_first_release_are_known() -> None:
     assert known >= set("postgres redis mariadb mysql mongo nginx httpd memcached rabbitmq traefik node python".split())
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=FILES)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.file)
 def test_a_profile_is_found_by_its_names(profile: Profile) -> None:
     for name in profile.names:
         image = parse_image(name)
@@ -70,7 +78,18 @@ def test_a_profile_is_found_by_its_names(profile: Profile) -> None:
         assert profile.version(image) is not None, "latest must be among the rolling tags"
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=FILES)
+@pytest.mark.parametrize("namesake", NAMESAKES, ids=lambda namesake: namesake.file)
+def test_another_name_leads_to_the_profile(namesake: Namesake) -> None:
+    for name in namesake.names:
+        image = parse_image(name)
+        assert image is not None
+        assert namesake.file == name.replace("/", "__") + ".toml"
+        found = find_profile(image)
+        assert found is not None
+        assert namesake.same_as in found.names
+
+
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.file)
 def test_sources_are_exact_and_used(profile: Profile) -> None:
     text = Path(BUILT_IN, profile.file).read_text()
     for origin in profile.origins.values():
@@ -91,12 +110,12 @@ def test_items_carry_evidence_strong_enough_for_a_safe_fix(profile: Profile, ite
     assert 0 < len(evidence.claim) <= LONGEST_WHY
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=FILES)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.file)
 def test_no_capability_is_added_that_docker_would_not_grant(profile: Profile) -> None:
     assert {item.name for item in profile.capabilities} <= DEFAULT_CAPABILITIES
 
 
-@pytest.mark.parametrize("profile", PROFILES, ids=FILES)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.file)
 def test_no_cpu_limit_above_one_core(profile: Profile) -> None:
     assert all(item.amount <= 1 for item in profile.cpu)
 

@@ -18,7 +18,7 @@ from hardener.report import FileChange, Outcome, Report, Status, Trouble
 from hardener.source import Source
 
 RULES = tuple(
-    Rule(id, f"title of {id}", severity, "container", cites, lambda *_: (), f"why {id} matters")
+    Rule(id, f"title of {id}", severity, cites, f"why {id} matters", lambda *_: ())
     for id, severity, cites in (
         ("excess-capabilities", Severity.MEDIUM, ("CIS Docker 5.4",)),
         ("docker-socket-mount", Severity.CRITICAL, ("CIS Docker 5.32", "OWASP Docker 1")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from hardener.finding import Change, Place
@@ -52,6 +53,42 @@ class Mount(NamedTuple):
     place: Place
     #: Where the source of a bind lies in the project; empty when it is elsewhere, or no path.
     location: str = ""
+    #: Whether mounts made later show on the other side: "rshared", "shared", "rslave"; empty for not.
+    propagation: str = ""
+
+
+class PublishedPort(NamedTuple):
+    """A port of the container that the host opens, each part as text; an empty `address` means every interface."""
+
+    address: str
+    host: str
+    container: str
+    protocol: str
+    place: Place
+
+
+class Device(NamedTuple):
+    """A device of the host that the container is given; `rights` are some of `rwm`."""
+
+    source: str
+    target: str
+    rights: str
+    place: Place
+
+
+class Variable(NamedTuple):
+    """A variable of the environment with the value that a file of the project gives it, as it is written there."""
+
+    name: str
+    text: str
+    place: Place
+
+
+class Restart(NamedTuple):
+    """What happens when it stops: "no", "always", "unless-stopped" or "on-failure", and how often; None for without end."""
+
+    policy: str = "no"
+    attempts: int | None = None
 
 
 class Tmpfs(NamedTuple):
@@ -96,14 +133,21 @@ class Container:
     """
 
     __slots__ = (
+        "apparmor_unconfined",
         "build",
         "cap_add",
         "cap_drop",
         "command",
         "cpus",
+        "devices",
         "entrypoint",
         "environment",
+        "healthcheck",
+        "host_ipc",
         "host_network",
+        "host_pid",
+        "host_user_namespace",
+        "host_uts",
         "image",
         "image_text",
         "key",
@@ -117,9 +161,14 @@ class Container:
         "read_only_root",
         "reserved_cpus",
         "reserved_memory",
+        "restart",
+        "seccomp_unconfined",
+        "served_ports",
         "subject",
         "tmpfs",
         "user",
+        "variable",
+        "variables",
     )
 
     key: str
@@ -128,21 +177,36 @@ class Container:
     image: ImageReference | None
     image_text: str
     build: Build | None
-    user: str | None
+    #: Empty: the image's own.
+    user: Setting[str]
     #: None: the image's own. An empty tuple: explicitly none.
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None
+    #: What the program gets, None for a value that is not known; what the project's files write; and a way to set one.
     environment: dict[str, str | None]
+    variables: tuple[Variable, ...]
+    variable: Callable[[str], Setting[str | None]]
     mounts: tuple[Mount, ...]
-    published_ports: tuple[int, ...]
+    served_ports: tuple[int, ...]
+    published_ports: tuple[PublishedPort, ...]
     #: Bytes and CPUs that are kept for it; 0 for none.
     reserved_memory: float
     reserved_cpus: float
+    restart: Setting[Restart]
+    #: The command that asks for its health; "NONE" switches the image's own off, empty is not written.
+    healthcheck: Setting[str]
     host_network: Setting[bool]
+    host_pid: Setting[bool]
+    host_ipc: Setting[bool]
+    host_uts: Setting[bool]
+    host_user_namespace: Setting[bool]
     privileged: Setting[bool]
+    devices: Setting[tuple[Device, ...]]
     cap_drop: Setting[Items]
     cap_add: Setting[Items]
     no_new_privileges: Setting[bool]
+    seccomp_unconfined: Setting[bool]
+    apparmor_unconfined: Setting[bool]
     read_only_root: Setting[bool]
     tmpfs: Setting[tuple[Tmpfs, ...]]
     memory: Setting[Amount | None]
@@ -171,6 +235,8 @@ class Privilege(NamedTuple):
         """What this one may do and `other` may not, as words; empty when it is nothing."""
         if self.privileged and not other.privileged:
             return "is privileged"
+        if other.privileged:
+            return ""  # nothing can be more
         gained = sorted(self.capabilities - other.capabilities)
         if gained:
             return "gains " + ", ".join(gained)

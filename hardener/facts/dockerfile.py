@@ -25,6 +25,14 @@ _WATCHED = frozenset("useradd adduser groupadd addgroup usermod chown chgrp mkdi
 _RUNNERS = frozenset(("exec", "tini", "dumb-init", "catchsegv", "nice", "env", "time", "stdbuf", "nohup", "command"))
 
 
+class Script(NamedTuple):
+    """What a RUN gives to a shell, and the commands in it with their offsets in `text`."""
+
+    item: Instruction
+    text: str
+    commands: tuple[shell.Command, ...]
+
+
 class Run(NamedTuple):
     """One command of a RUN. Its arguments have variables put in where that matters; None stands for what is not known."""
 
@@ -68,8 +76,9 @@ class User(NamedTuple):
 class DockerStage:
     """A stage with all that it builds upon.
 
-    `runs` says whether containers are started from it; `started_by` names what gives it a command from outside, such as a
-    Compose service. `chain` is the stages from the outermost base to this one.
+    `runs` says whether containers are started from it as the user that it names; `started_by` names what gives it a command
+    from outside, such as a Compose service. `ships` says whether what it adds is in an image that runs, its own or that of a
+    stage built upon it; from other stages only files are copied. `chain` is the stages from the outermost base to this one.
     """
 
     def __init__(
@@ -79,21 +88,21 @@ class DockerStage:
         stage: Stage | None = None,
         *,
         runs: bool | None = None,
+        ships: bool | None = None,
         started_by: str = "",
         read_context: ReadContext | None = None,
+        scripts: dict[int, tuple[Script, ...]] | None = None,
     ) -> None:
         self.source = source
         self.dockerfile = dockerfile
         self.stage = dockerfile.stages[-1] if stage is None else stage
         self.runs = self.stage is dockerfile.stages[-1] if runs is None else runs
+        self.ships = self.runs if ships is None else ships
         self.started_by = started_by
         self._read_context = read_context
-        chain = [self.stage]
-        above = parent(self.stage)
-        while above is not None:
-            chain.insert(0, above)
-            above = parent(above)
-        self.chain = tuple(chain)
+        #: The scripts that were read so far, by instruction; the stages of a file may share them.
+        self._scripts = {} if scripts is None else scripts
+        self.chain = chain_of(self.stage)
 
     @property
     def key(self) -> str:
@@ -138,6 +147,21 @@ class DockerStage:
     def own(self, *keywords: str) -> list[Instruction]:
         """The stage's own instructions with these keywords."""
         return [item for item in self.stage.instructions if item.keyword in keywords]
+
+    def scripts(self, *words: str) -> Iterator[Script]:
+        """The scripts of the stage's own RUNs in whose text one of these words stands: to read all would cost time."""
+        text = self.dockerfile.text
+        words = tuple(word for word in words if word in text)
+        if words:
+            for item in self.own("RUN"):
+                if any(text.find(word, item.start, item.end) != -1 for word in words):
+                    yield from self._scripts_of(item)
+
+    def _scripts_of(self, item: Instruction) -> tuple[Script, ...]:
+        found = self._scripts.get(item.index)
+        if found is None:
+            found = self._scripts[item.index] = tuple(_scripts_of(item))
+        return found
 
     def resolve(self, text: str, stage: Stage, before: int | None = None) -> str | None:
         """Text with variables put in, as the stage has them before an instruction."""
@@ -189,8 +213,7 @@ class DockerStage:
         found = []
         for stage, item in self.items:
             if item.keyword == "RUN":
-                for command in _commands_of(item):
-                    command = _without_sudo(command)
+                for command in (_without_sudo(command.words) for script in self._scripts_of(item) for command in script.commands):
                     if command and command[0].text:
                         name = command[0].text.rpartition("/")[2]
                         found.append(Run(item, stage, name, tuple(self._word(word, stage, item, name) for word in command[1:])))
@@ -292,18 +315,31 @@ class DockerStage:
                     yield posixpath.normpath(posixpath.join(source, posixpath.relpath(target, into)))
 
 
-def _commands_of(item: Instruction) -> Iterator[tuple[shell.Word, ...]]:
+def chain_of(stage: Stage) -> tuple[Stage, ...]:
+    """The stages that a stage builds upon, the outermost first, and itself."""
+    chain = [stage]
+    above = parent(stage)
+    while above is not None:
+        chain.insert(0, above)
+        above = parent(above)
+    return tuple(chain)
+
+
+def _scripts_of(item: Instruction) -> Iterator[Script]:
     if item.is_json:
         words = item.values
         if len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS and words[1] in ("-c", "-lc", "-ec", "-xc"):
-            yield from (command.words for command in shell.commands(words[2]))
-        else:
-            yield tuple(shell.Word(word, False, 0, 0) for word in words)
+            yield Script(item, words[2], shell.commands(words[2]))
+        elif words:
+            # No shell reads these: the words are what the program gets.
+            text = " ".join(words)
+            plain = tuple(shell.Word(word, False, 0, len(text)) for word in words)
+            yield Script(item, text, (shell.Command(plain, (), (), 0, len(text)),))
         return
-    yield from (command.words for command in shell.commands(item.arguments))
+    yield Script(item, item.arguments, shell.commands(item.arguments))
     for document in item.heredocs:
         if item.arguments.startswith("<<") and item.arguments.split()[0].strip("<-'\"") == document.name:
-            yield from (command.words for command in shell.commands(document.content))
+            yield Script(item, document.content, shell.commands(document.content))
 
 
 def _without_sudo(words: tuple[shell.Word, ...]) -> tuple[shell.Word, ...]:

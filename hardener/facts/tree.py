@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from hardener.errors import Unreadable
 from hardener.source import Source, read
+
+#: Gives the text of a file that may be read for context, or None.
+Context = Callable[[str], "Source | None"]
 
 #: A mounted folder with more files than this is not read.
 _MOST_FILES = 32

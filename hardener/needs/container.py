@@ -31,17 +31,18 @@ def needs_of(container: Container, content: Callable[[str], str | None]) -> Imag
 
     `content` gives the text of what is mounted from the project, None where it is not known.
     """
-    if container.privileged.effective:
-        return _usual(container, "it is privileged, so what it really uses cannot be told")
     if container.image is None:
         return _usual(container, _why_no_image(container))
     profile = find_profile(container.image)
     if profile is None:
         return _usual(container, f"no profile of {container.image.familiar}")
     needs = profile.evaluate(container.image, situation_of(container, content))
+    if container.privileged.effective:
+        needs = needs._replace(holds=False, why_not=needs.why_not or "it is privileged, so what it really uses cannot be told")
     usual = _usual(container, needs.why_not)
     if not needs.holds:
-        return usual
+        # What it could do without, and how it is asked for its health, does not depend on the rest.
+        return usual._replace(unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap)
     # Too little CPU or too few processes slow a workload down, so a usual amount may be offered as a guess where the profile
     # has no figure at all. Too little memory kills it: what a profile says of memory stands alone.
     return needs._replace(
@@ -52,7 +53,7 @@ def needs_of(container: Container, content: Callable[[str], str | None]) -> Imag
 def situation_of(container: Container, content: Callable[[str], str | None]) -> Situation:
     """How the container runs its image."""
     return Situation(
-        user=container.user or "",
+        user=container.user.effective,
         entrypoint=container.entrypoint,
         command=container.command,
         environment=container.environment,
@@ -80,11 +81,11 @@ def _why_no_image(container: Container) -> str:
 
 
 def _usual(container: Container, why_not: str) -> ImageNeeds:
-    starts_as_root = (container.user or "root").partition(":")[0] in ("", "0", "root")
+    starts_as_root = (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
-    if container.host_network.effective and any(port < 1024 for port in container.published_ports):
+    if container.host_network.effective and any(port < 1024 for port in container.served_ports):
         capabilities.append(NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", USUAL))
-    uid, _, gid = (container.user or "").partition(":")
+    uid, _, gid = container.user.effective.partition(":")
     owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
     return ImageNeeds(

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from hardener.errors import Unreadable
 from hardener.facts.image import ImageReference, tag_version
 from hardener.finding import Evidence
 from hardener.record import NamedTuple
@@ -157,6 +158,44 @@ class Port(NamedTuple):
     evidence: Evidence
 
 
+class Unprivileged(NamedTuple):
+    """Whether it does its job without `privileged`, given capabilities and devices; `why` says so, or what to do instead."""
+
+    filter: Filter
+    works: bool
+    capabilities: tuple[str, ...]
+    devices: tuple[str, ...]
+    why: str
+    evidence: Evidence
+
+
+class Heap(NamedTuple):
+    """How the runtime inside sizes its heap."""
+
+    filter: Filter
+    #: "jvm" or "node".
+    runtime: str
+    #: "default": as the runtime does; "own": from the limit, by itself; "fixed": `mib`, unless the variable is set.
+    sizing: str
+    #: The variable that the image's start or the runtime really reads.
+    variable: str
+    mib: float
+    #: Other variables in which people set a size.
+    conflicts: tuple[str, ...]
+    why: str
+    evidence: Evidence
+
+
+class Healthcheck(NamedTuple):
+    """How the image's health can be asked: by a HEALTHCHECK of its own, or by a command that it contains."""
+
+    filter: Filter
+    own: bool
+    test: str
+    why: str
+    evidence: Evidence
+
+
 class Inherited(NamedTuple):
     """What holds for images that are built from this one."""
 
@@ -191,6 +230,14 @@ class Profile(NamedTuple):
     cpu: tuple[Amount, ...]
     pids: tuple[Amount, ...]
     ports: tuple[Port, ...]
+    #: Whether it may start as the account that it steps down to.
+    user: tuple[Verdict, ...]
+    #: Whether the engine's default profiles are enough.
+    seccomp: tuple[Verdict, ...]
+    apparmor: tuple[Verdict, ...]
+    unprivileged: tuple[Unprivileged, ...]
+    heaps: tuple[Heap, ...]
+    healthchecks: tuple[Healthcheck, ...]
     inherits: tuple[Inherited, ...]
     #: Why a question has no answer: memory -> "grows with the data".
     unknown: Mapping[str, str]
@@ -213,6 +260,14 @@ class Profile(NamedTuple):
         return evaluate(self, image, situation)
 
 
+class Namesake(NamedTuple):
+    """Other names of an image that has its profile under another one."""
+
+    file: str
+    names: tuple[str, ...]
+    same_as: str
+
+
 def find_profile(image: ImageReference, folders: tuple[str, ...] = (BUILT_IN,)) -> Profile | None:
     """The profile of an image, from the first folder that has one; None when there is none.
 
@@ -228,12 +283,18 @@ def _find(name: str, folders: tuple[str, ...]) -> Profile | None:
     for folder in folders:
         profile = _load(os.path.join(folder, name.replace("/", "__") + ".toml"))
         # One file name may stand for two repositories (`a/b` and `a__b`): the profile says which it means.
-        if profile is not None and name in profile.names:
+        if profile is None or name not in profile.names:
+            continue
+        if isinstance(profile, Profile):
             return profile
+        same = _load(os.path.join(folder, profile.same_as.replace("/", "__") + ".toml"))
+        if isinstance(same, Profile):
+            return same
+        raise Unreadable(profile.file, f"same-as: there is no profile of {profile.same_as!r}", "name one that is in this folder")
     return None
 
 
-def _load(path: str) -> Profile | None:
+def _load(path: str) -> Profile | Namesake | None:
     try:
         with open(path, "rb") as file:
             data = file.read()

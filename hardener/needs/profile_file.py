@@ -19,17 +19,23 @@ from hardener.needs.profile import (
     Capability,
     Condition,
     Filter,
+    Healthcheck,
+    Heap,
     Inherited,
+    Namesake,
     Origin,
     Port,
     Profile,
     Start,
+    Unprivileged,
     Verdict,
     WrittenPath,
 )
 
 LONGEST_WHY = 60
 WHENS = ("start", "foreign-data", "low-port", "exec")
+RUNTIMES = ("jvm", "node")
+SIZINGS = ("default", "own", "fixed")
 KINDS = ("run", "scratch", "cache", "log", "data", "config")
 STRENGTHS = {
     "code": Strength.READ,
@@ -147,7 +153,7 @@ class _Item(_Table):
         return None if value < 0 else value
 
 
-def read_profile(file: str, data: bytes) -> Profile:
+def read_profile(file: str, data: bytes) -> Profile | Namesake:
     """Read the bytes of a profile file, called `file` in messages. Raises `Unreadable`, naming the key."""
     import tomllib
 
@@ -156,6 +162,10 @@ def read_profile(file: str, data: bytes) -> Profile:
     except (ValueError, RecursionError) as error:
         raise Unreadable(file, f"not TOML: {error}", _REMEDY) from None
     table = _Table(file, "", document)
+    if "same-as" in table.values:
+        namesake = Namesake(file, table.words("names"), table.take("same-as", str))
+        table.done()
+        return namesake
     origins = {}
     for name, values in table.take("source", dict).items():
         origins[name] = _origin(_Table(file, f"source.{name}", values), name)
@@ -189,6 +199,12 @@ def read_profile(file: str, data: bytes) -> Profile:
         cpu=items("cpu", lambda item: _amount(item, "cores")),
         pids=items("pids", lambda item: _amount(item, "threads")),
         ports=items("port", _port),
+        user=items("user", _verdict),
+        seccomp=items("seccomp", _verdict),
+        apparmor=items("apparmor", _verdict),
+        unprivileged=items("unprivileged", _unprivileged),
+        heaps=items("heap", _heap),
+        healthchecks=items("healthcheck", _healthcheck),
         inherits=items("inherits", _inherited),
         unknown={name.replace("-", "_"): why for name, why in unknown.items()},
     )
@@ -292,6 +308,30 @@ def _port(item: _Item) -> Port:
     if not 0 < number < 65536:
         item.fail("number", f"{number} is no port")
     return Port(item.filter, number, item.take("protocol", str, "tcp"), item.why, item.evidence)
+
+
+def _unprivileged(item: _Item) -> Unprivileged:
+    works, capabilities, devices = item.take("works", bool), item.words("capabilities"), item.words("devices")
+    if not works and (capabilities or devices):
+        item.fail("works", "is false, so that nothing is to be given")
+    return Unprivileged(item.filter, works, capabilities, devices, item.why, item.evidence)
+
+
+def _heap(item: _Item) -> Heap:
+    runtime, sizing = item.one_of("runtime", RUNTIMES), item.one_of("sizing", SIZINGS)
+    variable, mib = item.take("variable", str, ""), item.take("mib", float, 0.0)
+    if (sizing == "own") is bool(variable):
+        item.fail("variable", "is missing" if not variable else "is for an image that does not size its heap itself")
+    if (sizing == "fixed") is not (mib > 0):
+        item.fail("mib", "belongs to a fixed size, and to no other")
+    return Heap(item.filter, runtime, sizing, variable, mib, item.words("conflicts"), item.why, item.evidence)
+
+
+def _healthcheck(item: _Item) -> Healthcheck:
+    own, test = item.take("own", bool, False), item.take("test", str, "")
+    if own is bool(test):
+        item.fail("test", "is missing, where the image has none of its own" if not test else "is not needed beside `own`")
+    return Healthcheck(item.filter, own, test, item.why, item.evidence)
 
 
 def _inherited(item: _Item) -> Inherited:

@@ -19,9 +19,12 @@ from hardener.needs.profile import (
     Capability,
     Condition,
     Filter,
+    Healthcheck,
+    Heap,
     Port,
     Profile,
     Start,
+    Unprivileged,
     Verdict,
     WrittenPath,
 )
@@ -112,11 +115,19 @@ class ImageNeeds(NamedTuple):
     cpu: Limit | None = None
     pids: Limit | None = None
     ports: tuple[Port, ...] = ()
+    #: Whether it may be started as `account`.
+    user: Verdict | None = None
+    #: Whether the engine's default profiles are enough.
+    seccomp: Verdict | None = None
+    apparmor: Verdict | None = None
+    unprivileged: Unprivileged | None = None
+    heap: Heap | None = None
+    healthcheck: Healthcheck | None = None
     #: The questions without an answer, each with the reason.
     unknown: tuple[str, ...] = ()
 
 
-_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port)
+_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port, Unprivileged, Heap, Healthcheck)
 
 
 class _Asked(NamedTuple):
@@ -161,6 +172,12 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> I
         tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
         data=tuple(place for path, place in places if path.kind == "data"),
         ports=tuple(_all(profile.ports, asked)),
+        user=_first(profile.user, asked),
+        seccomp=_first(profile.seccomp, asked),
+        apparmor=_first(profile.apparmor, asked),
+        unprivileged=_first(profile.unprivileged, asked),
+        heap=_first(profile.heaps, asked),
+        healthcheck=_first(profile.healthchecks, asked),
         unknown=tuple(f"{name}: {profile.unknown.get(name, 'not looked at')}" for name in answers if answers[name] is None),
         **answers,  # type: ignore[arg-type]
     )

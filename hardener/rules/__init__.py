@@ -13,14 +13,21 @@ _FOLDER = os.path.dirname(__file__)
 
 @cache
 def load(sees: str = "") -> tuple[Rule, ...]:
-    """Every rule, by id, or those that see "container" or "stage". A module's file name is its rule's id, with `_` for `-`."""
+    """Every rule, by id, or those with a check for "container" or "stage".
+
+    A module's file name is its rule's id, with `_` for `-`.
+    """
     names = sorted(name[:-3] for name in os.listdir(_FOLDER) if name.endswith(".py") and not name.startswith("_"))
     rules = (import_module(f"{__name__}.{name}").RULE for name in names if not sees or _may_see(name, sees))
-    return tuple(rule for rule in rules if sees in ("", rule.sees))
+    return tuple(rule for rule in rules if not sees or rule.check(sees) is not None)
+
+
+def page(rule: Rule) -> str:
+    """The page of a rule: the docstring of its module."""
+    return import_module(f"{__name__}.{rule.id.replace('-', '_')}").__doc__ or rule.title
 
 
 def _may_see(name: str, sees: str) -> bool:
-    # Reading a rule costs a tenth of importing it with the facts that it is about. When in doubt, it is imported.
-    with open(os.path.join(_FOLDER, f"{name}.py"), encoding="utf-8") as file:
-        says = file.read().rpartition('sees="')[2].partition('"')[0]
-    return says == sees or not says.isidentifier()
+    # Reading a rule costs a tenth of importing it with the facts that it is about.
+    with open(os.path.join(_FOLDER, f"{name}.py"), "rb") as file:
+        return f"\n    {sees}=".encode() in file.read().rpartition(b"\nRULE = ")[2]

@@ -62,8 +62,7 @@ RULE = Rule(
     id=ID,
     title="The engine's socket inside a container",
     severity=Severity.CRITICAL,
-    sees="container",
     cites=("CIS Docker 5.32", "OWASP Docker 1"),
-    check=check,
+    container=check,
     why="whoever talks to the engine can start a container that owns the host",
 )

@@ -66,8 +66,7 @@ RULE = Rule(
     id=ID,
     title="A container keeps capabilities that it does not use",
     severity=Severity.MEDIUM,
-    sees="container",
     cites=("CIS Docker 5.4", "OWASP Docker 3"),
-    check=check,
+    container=check,
     why="code that breaks in holds every capability that the container kept",
 )

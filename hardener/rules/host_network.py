@@ -33,8 +33,7 @@ RULE = Rule(
     id=ID,
     title="A container on the host's network",
     severity=Severity.HIGH,
-    sees="container",
     cites=("CIS Docker 5.10", "OWASP Docker 5"),
-    check=check,
+    container=check,
     why="it reaches everything that listens on the host's loopback address",
 )

@@ -40,8 +40,7 @@ RULE = Rule(
     id=ID,
     title="A process may gain privileges that it was not started with",
     severity=Severity.MEDIUM,
-    sees="container",
     cites=("CIS Docker 5.26", "OWASP Docker 4"),
-    check=check,
+    container=check,
     why="any set-uid program in the image makes an attacker root",
 )

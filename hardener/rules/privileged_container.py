@@ -52,8 +52,7 @@ RULE = Rule(
     id=ID,
     title="A privileged container",
     severity=Severity.CRITICAL,
-    sees="container",
     cites=("CIS Docker 5.5", "OWASP Docker 3"),
-    check=check,
+    container=check,
     why="root inside the container is root on the host",
 )

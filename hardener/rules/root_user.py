@@ -253,8 +253,7 @@ RULE = Rule(
     id=ID,
     title="The container runs as root",
     severity=Severity.HIGH,
-    sees="stage",
     cites=("CIS Docker 4.1", "OWASP Docker 2"),
-    check=check,
+    stage=check,
     why="root in the container can change the image, use every granted capability, and is root on the host after an escape",
 )

@@ -31,8 +31,7 @@ RULE = Rule(
     id=ID,
     title="CPU time is not limited",
     severity=Severity.LOW,
-    sees="container",
     cites=("CIS Docker 5.12", "OWASP Docker 7"),
-    check=check,
+    container=check,
     why="one container can slow down everything on the host",
 )

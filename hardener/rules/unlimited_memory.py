@@ -36,8 +36,7 @@ RULE = Rule(
     id=ID,
     title="Memory is not limited",
     severity=Severity.LOW,
-    sees="container",
     cites=("CIS Docker 5.11", "OWASP Docker 7"),
-    check=check,
+    container=check,
     why="one container can starve its neighbours and the host",
 )

@@ -28,8 +28,7 @@ RULE = Rule(
     id=ID,
     title="The number of processes is not limited",
     severity=Severity.LOW,
-    sees="container",
     cites=("CIS Docker 5.29", "OWASP Docker 7"),
-    check=check,
+    container=check,
     why="a fork bomb in one container stops the whole host",
 )

@@ -54,8 +54,7 @@ RULE = Rule(
     id=ID,
     title="The root file system can be written",
     severity=Severity.MEDIUM,
-    sees="container",
     cites=("CIS Docker 5.13", "OWASP Docker 8"),
-    check=check,
+    container=check,
     why="an attacker who can write can replace programs and stay",
 )

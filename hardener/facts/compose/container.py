@@ -7,26 +7,19 @@ from collections.abc import Callable
 
 from hardener.facts.compose.amounts import parse_bytes, parse_number
 from hardener.facts.compose.document import is_null, target, text_of, truth
-from hardener.facts.compose.interpolation import parse_env_file
+from hardener.facts.compose.environment import EnvironmentVariable, read_environment, written_variables
+from hardener.facts.compose.host import read_mounts, read_published_ports, read_served_ports, shares_host
+from hardener.facts.compose.limits import Dialect, Limit
+from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined
 from hardener.facts.compose.service import Service, entries
-from hardener.facts.compose.settings import (
-    CapabilityList,
-    Dialect,
-    Flag,
-    Limit,
-    NoNewPrivileges,
-    Readers,
-    TmpfsList,
-    place_of,
-)
-from hardener.facts.compose.short_syntax import container_ports, parse_volume, split_command
-from hardener.facts.container import ALL, Amount, Build, Container, Mount, Setting
+from hardener.facts.compose.settings import CapabilityList, DeviceList, Flag, Text, TmpfsList
+from hardener.facts.compose.short_syntax import split_command
+from hardener.facts.compose.writer import Readers, place_of
+from hardener.facts.container import ALL, Amount, Build, Container, Restart, Setting
 from hardener.facts.image import parse_image
+from hardener.facts.tree import Context
 from hardener.finding import Place
-from hardener.source import Source
-from hardener.syntax.yaml import Mapping, Node, Sequence
-
-Context = Callable[[str], "Source | None"]
+from hardener.syntax.yaml import Mapping, Sequence
 
 
 def read_container(
@@ -51,20 +44,32 @@ def read_container(
     container.image_text = "" if service.scalar("build") else service.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
     container.build = _build(service, folder)
-    container.user = service.text("user")
+    container.user = Text(service, readers, "user", home)
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
-    container.environment = _environment(service, folder, context)
-    container.mounts = _mounts(service, folder)
-    container.published_ports = _ports(service)
+    container.environment = read_environment(service, folder, context)
+    container.variables = written_variables(service)
+    container.variable = _variables(service, readers, home, container)
+    container.mounts = read_mounts(service, folder)
+    container.served_ports = read_served_ports(service)
+    container.published_ports = read_published_ports(service)
     container.reserved_memory = _reserved(service, "memory", "mem_reservation", parse_bytes)
     container.reserved_cpus = _reserved(service, "cpus", "", parse_number)
-    container.host_network = _host_network(service, home)
+    container.restart = _restart(service, home)
+    container.healthcheck = _healthcheck(service, home)
+    container.host_network = shares_host(service, "network_mode", home)
+    container.host_pid = shares_host(service, "pid", home)
+    container.host_ipc = shares_host(service, "ipc", home)
+    container.host_uts = shares_host(service, "uts", home)
+    container.host_user_namespace = shares_host(service, "userns_mode", home)
     container.privileged = Flag(service, readers, "privileged", home)
+    container.devices = DeviceList(service, readers, home)
     container.cap_drop = CapabilityList(service, readers, "cap_drop", home)
     drops_all = any((text_of(node) or "").upper() == ALL for other in namesakes for _, node in other.items("cap_drop"))
     container.cap_add = CapabilityList(service, readers, "cap_add", home, kin if drops_all else "")
     container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
+    container.seccomp_unconfined = Unconfined(service, readers, "seccomp", home)
+    container.apparmor_unconfined = Unconfined(service, readers, "apparmor", home)
     container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
     container.tmpfs = TmpfsList(service, readers, home, kin)
 
@@ -143,67 +148,45 @@ def _words(service: Service, key: str) -> tuple[str, ...] | None:
     return (service.read(node) or "",) if words is None else words
 
 
-def _environment(service: Service, folder: str, context: Context) -> dict[str, str | None]:
-    variables: dict[str, str | None] = {}
-    for _, node in service.items("env_file"):
-        path = service.read(node.get("path")) if isinstance(node, Mapping) else service.read(node)
-        source = context(os.path.normpath(os.path.join(folder, path))) if path and "$" not in path else None
-        if source:
-            variables |= parse_env_file(source.text)
-    return variables | service.pairs("environment")
-
-
-def _mounts(service: Service, folder: str) -> tuple[Mount, ...]:
-    mounts: dict[str, Mount] = {}
-    for held, node in service.items("volumes"):
-        place = held.layer.file.place(node)
-        if isinstance(node, Mapping):
-            kind, source, path, read_only = (service.read(node.get(name)) for name in ("type", "source", "target", "read_only"))
-            mount = Mount(kind or "volume", source or "", path or "", truth(read_only) is True, place)
-        else:
-            mount = Mount(*parse_volume(service.read(node) or ""), place)
-        if mount.kind == "bind" and mount.source.startswith("."):
-            mount = mount._replace(location=os.path.normpath(os.path.join(folder, mount.source)))
-        elif mount.kind == "volume" and mount.source and _has_its_own_life(service.defined("volumes", mount.source)):
-            mount = mount._replace(kind="external")
-        mounts[mount.target] = mount
-    for key, kind, place_of_old in (("configs", "config", "/"), ("secrets", "secret", "/run/secrets/")):
-        for held, node in service.items(key):
-            name = service.read(node.get("source")) if isinstance(node, Mapping) else service.read(node)
-            path = service.read(node.get("target")) if isinstance(node, Mapping) else None
-            path = path or name or ""
-            path = path if path.startswith("/") else place_of_old + path
-            defined = service.defined(key, name or "")
-            file = service.read(defined.get("file")) if isinstance(defined, Mapping) else None
-            location = os.path.normpath(os.path.join(folder, file)) if file and "$" not in file else ""
-            mounts.setdefault(path, Mount(kind, name or "", path, True, held.layer.file.place(node), location))
-    return tuple(mounts.values())
-
-
-def _has_its_own_life(volume: Node | None) -> bool:
-    """Whether a volume is made elsewhere, or laid over a folder of the host: its data may belong to anybody."""
-    return isinstance(volume, Mapping) and (
-        truth(text_of(volume.get("external"))) is not None or volume.get("driver_opts") is not None
-    )
-
-
-def _ports(service: Service) -> tuple[int, ...]:
-    ports: list[int] = []
-    for key in ("ports", "expose"):
-        for _, node in service.items(key):
-            text = service.read(node.get("target")) if isinstance(node, Mapping) else service.read(node)
-            ports += container_ports(text or "")
-    return tuple(dict.fromkeys(ports))
-
-
 def _reserved(service: Service, deploy_key: str, top_key: str, parse: Callable[[str], float | None]) -> float:
     held = service.leaf("deploy", "resources", "reservations", deploy_key) or (service.scalar(top_key) if top_key else None)
     return (parse(service.read(held.found.node) or "") or 0.0) if held else 0.0
 
 
-def _host_network(service: Service, home: Place) -> Setting[bool]:
-    held = service.scalar("network_mode")
-    return Setting(service.text("network_mode") == "host", written=held is not None, place=place_of(held) if held else home)
+def _variables(service: Service, readers: Readers, home: Place, container: Container) -> Callable[[str], Setting[str | None]]:
+    def variable(name: str) -> Setting[str | None]:
+        place = next((written.place for written in container.variables if written.name == name), home)
+        known = name in container.environment
+        return EnvironmentVariable(service, readers, name, container.environment.get(name), place, written=known)
+
+    return variable
+
+
+def _restart(service: Service, home: Place) -> Setting[Restart]:
+    """`deploy.restart_policy` wins over `restart` (measured)."""
+    held = service.leaf("deploy", "restart_policy")
+    if held is not None and isinstance(held.found.node, Mapping):
+        condition = service.read(held.found.node.get("condition")) or "any"
+        policy = {"any": "always", "none": "no"}.get(condition, condition)
+        attempts = service.read(held.found.node.get("max_attempts")) or ""
+    else:
+        held = service.scalar("restart")
+        policy, _, attempts = (service.text("restart") or "no").partition(":")
+        policy = "no" if policy == "false" else policy
+    count = int(attempts) if attempts.isdecimal() and attempts.isascii() and 0 < len(attempts) < 10 else None
+    return Setting(Restart(policy, count or None), written=held is not None, place=place_of(held) if held else home)
+
+
+def _healthcheck(service: Service, home: Place) -> Setting[str]:
+    held = service.scalar("healthcheck")
+    if held is None or not isinstance(held.found.node, Mapping):
+        return Setting("", written=False, place=home)
+    disabled = service.leaf("healthcheck", "disable")
+    test = service.leaf("healthcheck", "test")
+    node = test.found.node if test else None
+    words = [service.read(item) or "" for item in node.items] if isinstance(node, Sequence) else [service.read(node) or ""]
+    off = (disabled is not None and truth(service.read(disabled.found.node)) is True) or words[0] == "NONE"
+    return Setting("NONE" if off else " ".join(words), written=True, place=place_of(held))
 
 
 def _copied_in(service: Service) -> str:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode, lookup, sources, target, text_of, truth
 from hardener.facts.compose.interpolation import parse_env_file
+from hardener.facts.compose.limits import Dialect, dialect_of
 from hardener.facts.compose.service import Layer, Service
-from hardener.facts.compose.settings import Dialect, dialect_of
 from hardener.facts.container import Container
+from hardener.facts.tree import Context
 from hardener.finding import Reach
 from hardener.record import NamedTuple
 from hardener.report import Trouble
-from hardener.source import Source
 from hardener.syntax.yaml import Mapping as MappingNode
 from hardener.syntax.yaml import Scalar, Sequence
 
@@ -24,12 +24,8 @@ BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compo
 OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
 _MAX_EXTENDS = 32
 
-#: Reads a file of the same tree for context; None when it is not there or may not be read.
-Context = Callable[[str], "Source | None"]
-
-
 #: Keys that a later layer replaces, so that what is written below does not matter.
-_REPLACED = frozenset(("read_only", "mem_limit", "cpus", "pids_limit"))
+_REPLACED = frozenset(("read_only", "mem_limit", "cpus", "pids_limit", "user", "privileged"))
 
 
 #: Lists of which the engine takes no item twice: a path that is mounted already cannot be mounted again.

@@ -13,6 +13,9 @@ from hardener.facts.compose.interpolation import interpolate
 from hardener.record import NamedTuple
 from hardener.syntax.yaml import Mapping, Node, Route, Scalar, Sequence
 
+#: Keys of `deploy` that only a swarm reads (docker/cli, convert/service.go ignores `tmpfs` and `security_opt` there).
+_SWARM_ONLY = ("placement", "mode", "update_config", "rollback_config", "endpoint_mode", "labels")
+
 
 class Layer:
     """One definition of a service. `inherited`: it belongs to another service, reached through `extends`."""
@@ -74,6 +77,11 @@ class Service:
             if own and (home is None or _brings_another_image(layer, home)):
                 home = layer
         return home
+
+    @property
+    def in_swarm(self) -> bool:
+        """Whether `deploy` has what only a swarm reads."""
+        return self.mentions("deploy") and any(self.leaf("deploy", key) is not None for key in _SWARM_ONLY)
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""

@@ -42,6 +42,8 @@ class Remove(NamedTuple):
     """Take away a pair of a mapping or an item of a sequence, with its own comment on the same line."""
 
     route: Route
+    #: So that a plan, which knows no format, sees that something goes.
+    removes = True
 
 
 Operation: TypeAlias = Put | Append | Remove
