@@ -12,6 +12,7 @@ from hardener.facts.compose.project import ComposeProject, laid_over, links
 from hardener.facts.container import Container, privilege
 from hardener.facts.tree import Tree
 from hardener.needs.container import needs_of
+from hardener.needs.profile import BUILT_IN
 from hardener.report import Trouble
 from hardener.source import Source
 
@@ -55,9 +56,10 @@ class ComposeGroup:
     sees = "container"
     counts = "containers"
 
-    def __init__(self, files: Mapping[str, ComposeFile], tree: Tree) -> None:
+    def __init__(self, files: Mapping[str, ComposeFile], tree: Tree, profiles: tuple[str, ...] = ()) -> None:
         self.files = files
         self._tree = tree
+        self._profiles = profiles or (BUILT_IN,)
         self.project = ComposeProject(files, tree)
 
     @property
@@ -73,14 +75,14 @@ class ComposeGroup:
         return self.project.notes
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
-        return ((container, needs_of(container, self._tree.content)) for container in self.project.containers)
+        return ((container, needs_of(container, self._tree.content, self._profiles)) for container in self.project.containers)
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         files = {
             location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file
             for location, file in self.files.items()
         }
-        return type(self)(files, self._tree)
+        return type(self)(files, self._tree, self._profiles)
 
     def weaker(self, after: Self) -> str:
         now = {container.key: container for container in after.project.containers}
@@ -93,7 +95,9 @@ class ComposeGroup:
         return ""
 
 
-def compose_groups(sources: Mapping[str, Source], tree: Tree, troubles: list[Trouble]) -> Iterator[ComposeGroup]:
+def compose_groups(
+    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]
+) -> Iterator[ComposeGroup]:
     """Compose files, grouped with those that they build on; a file that cannot be read is reported and left out."""
     files: dict[str, ComposeFile] = {}
     for location, source in sources.items():
@@ -121,4 +125,4 @@ def compose_groups(sources: Mapping[str, Source], tree: Tree, troubles: list[Tro
     for location, file in files.items():
         members.setdefault(find(location), {})[location] = file
     for group in members.values():
-        yield ComposeGroup(group, tree)
+        yield ComposeGroup(group, tree, profiles)

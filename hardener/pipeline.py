@@ -33,6 +33,8 @@ class Request(NamedTuple):
     #: Rules to apply; empty for all.
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
+    #: The folders of image profiles, the first that has one wins; empty for those of this package.
+    profiles: tuple[str, ...] = ()
 
 
 def run(request: Request) -> Report:
@@ -50,7 +52,7 @@ def run(request: Request) -> Report:
     notes: list[Trouble] = []
     counts = {"containers": 0, "stages": 0}
     files = {found.location or found.name: found for found in request.files}
-    for group in _groups(files, tree, troubles):
+    for group in _groups(files, tree, request.profiles, troubles):
         notes += group.notes
         result = _Run(group, rules(group.sees), threshold)
         result.to_fixed_point()
@@ -68,7 +70,7 @@ def run(request: Request) -> Report:
     return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
 
 
-def _groups(files: dict[str, Found], tree: Tree, troubles: list[Trouble]) -> Iterator[Group]:
+def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]) -> Iterator[Group]:
     """The groups of files that are planned and proved together."""
     sources: dict[str, Source] = {}
     for location, found in files.items():
@@ -82,7 +84,7 @@ def _groups(files: dict[str, Found], tree: Tree, troubles: list[Trouble]) -> Ite
     if compose:
         from hardener.group import compose_groups
 
-        for group in compose_groups(compose, tree, troubles):
+        for group in compose_groups(compose, tree, profiles, troubles):
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
@@ -216,7 +218,9 @@ class _Run:
         for identity, finding in self._applied.items():
             if identity in self._inherits and _shown(self._first.get(identity, finding)) in others:
                 continue  # the same service, judged without the file below it, ended otherwise: that is what is to be said
-            yield Outcome(self._first.get(identity, finding), Status.APPLIED, severity[finding.rule])
+            place = self._first.get(identity, finding).place
+            # What was done is what counts: another fix may have changed what the container needs.
+            yield Outcome(finding._replace(place=place), Status.APPLIED, severity[finding.rule])
         for finding, status, why in self._plan.others:
             if finding.identity in self._applied:
                 continue

@@ -131,8 +131,11 @@ def _without_overlap(choices: list[Choice]) -> list[Choice]:
     """Take each fix that gets along with those before it; the others wait for the next pass, which reads the text anew."""
     taken: dict[tuple[str, object], object] = {}
     gone: list[tuple[str, tuple[object, ...]]] = []
+    unsettled = {_subject(choice): choice.finding.rule for choice in reversed(choices) if _unsettles(choice)}
     result: list[Choice] = []
     for choice in choices:
+        if unsettled.get(_subject(choice), choice.finding.rule) != choice.finding.rule:
+            continue
         mine = {(change.path, _target(change)): change.operation for change in choice.changes}
         if any(taken.get(place, operation) != operation for place, operation in mine.items()):
             continue
@@ -143,6 +146,14 @@ def _without_overlap(choices: list[Choice]) -> list[Choice]:
         gone += removed
         result.append(choice)
     return result
+
+
+def _unsettles(choice: Choice) -> bool:
+    return choice.finding.fix is not None and choice.finding.fix.unsettles
+
+
+def _subject(choice: Choice) -> str:
+    return choice.finding.key or choice.finding.subject
 
 
 def _region(change: Change) -> tuple[object, ...]:

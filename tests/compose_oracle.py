@@ -102,9 +102,9 @@ class Power(NamedTuple):
 
     def more_than(self, other: Power) -> bool:
         """Whether this one may do anything that the other may not."""
-        return not self.capabilities <= other.capabilities or any(
-            mine and not theirs for mine, theirs in zip(self[1:], other[1:], strict=True)
-        )
+        # A privileged one holds every capability, whatever is dropped or added (measured).
+        more_capabilities = not self.capabilities <= other.capabilities and not other.privileged
+        return more_capabilities or any(mine and not theirs for mine, theirs in zip(self[1:], other[1:], strict=True))
 
 
 def power(service: Mapping[str, Any]) -> Power:

@@ -38,6 +38,12 @@ CHANGES: dict[str, set[tuple[str, ...]]] = {
     "unlimited-cpu": {("cpus",), ("deploy", "resources", "limits", "cpus")},
     "unlimited-pids": {("pids_limit",), ("deploy", "resources", "limits", "pids")},
     "root-user": {("user",)},
+    "unconfined-seccomp": {("security_opt",)},
+    "unconfined-apparmor": {("security_opt",)},
+    "added-capability": {("cap_add",)},
+    "privileged-container": {("privileged",), ("cap_add",), ("devices",)},
+    "jvm-heap-ignores-limit": {("environment",)},
+    "node-heap-ignores-limit": {("environment",)},
 }
 BASE = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDE = re.compile(r"(docker-)?compose\.override\.ya?ml")

@@ -25,6 +25,7 @@ harden --diff --stdin-filename compose.yaml - < compose.yaml
 [bold]Other commands[/bold] (as the first word; write ./rules for a folder of that name)
 harden rules                      list the hazards
 harden explain RULE               explain one
+harden profiles [IMAGE]           what is known about images, with its sources
 
 [bold]Exit codes[/bold]
 0   nothing to do, or all written
@@ -124,6 +125,17 @@ def _commands(chosen: list[Action]) -> typer.Typer:
 
     explain.__annotations__["rule"] = Annotated[str, rule_argument]
     application.command(help="Explain one hazard: what it is, why it matters, and what the repair does.")(explain)
+
+    image_argument = typer.Argument(help="An image such as postgres:16; without one, all are listed.", metavar="[IMAGE]")
+    folder_option = typer.Option("--profiles", metavar="FOLDER", help="Also the profiles in this folder.")
+
+    def profiles(image: str = "", folders: list[str] = []) -> None:  # noqa: B006
+        from hardener.cli import profiles as command
+
+        chosen.append(lambda: command.run(image, folders))
+
+    profiles.__annotations__ |= {"image": Annotated[str, image_argument], "folders": Annotated[list[str], folder_option]}
+    application.command(help="Show what is known about an image, item by item with its source, or list all.")(profiles)
     return application
 
 

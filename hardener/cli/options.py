@@ -12,7 +12,7 @@ from typing import Any
 from hardener.record import NamedTuple
 
 #: Words that are commands when they come first; `./rules` is a folder of that name.
-COMMANDS = ("rules", "explain")
+COMMANDS = ("rules", "explain", "profiles")
 
 FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
 MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"
@@ -38,6 +38,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("unsafe_fixes", "--unsafe-fixes", FLAG, "Also apply fixes whose evidence is incomplete: test after it.", RULE_PANEL),
     Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
+    Option("profiles", "--profiles", LIST, "Also know images by the profiles in this folder.", RULE_PANEL, "FOLDER", default=()),
     Option(
         "fail_on",
         "--fail-on",
@@ -74,6 +75,7 @@ class Invocation(NamedTuple):
     unsafe_fixes: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
     fail_on: str = "high"
     format: str = "text"
     stdin_filename: str = ""

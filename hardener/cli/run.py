@@ -112,7 +112,12 @@ def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
         found, troubles = [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], list[Trouble]()
     else:
         found, troubles = discover(invocation.paths or (".",))
-    return Request(tuple(found), invocation.unsafe_fixes, select, ignore), troubles
+    request = Request(tuple(found), invocation.unsafe_fixes, select, ignore)
+    if invocation.profiles:
+        from hardener.cli.profiles import searched
+
+        request = request._replace(profiles=searched(invocation.profiles))
+    return request, troubles
 
 
 def _say_summary(report: Report, *, written: bool = False, outside: list[FileChange] | None = None) -> None:

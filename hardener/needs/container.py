@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hardener.facts.container import Container
 from hardener.finding import Evidence
-from hardener.needs.profile import EVERYWHERE, Verdict, find_profile
+from hardener.needs.profile import BUILT_IN, EVERYWHERE, Verdict, find_profile
 from hardener.needs.situation import ImageNeeds, Limit, Mount, NeededCapability, Situation, Tmpfs
 
 #: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
@@ -26,14 +26,14 @@ _USUAL_PIDS = Limit(512.0, "", USUAL)
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
-def needs_of(container: Container, content: Callable[[str], str | None]) -> ImageNeeds:
+def needs_of(container: Container, content: Callable[[str], str | None], profiles: tuple[str, ...] = (BUILT_IN,)) -> ImageNeeds:
     """What is known about a container's needs. Where no profile holds, `why_not` says why and the rest is only usual.
 
-    `content` gives the text of what is mounted from the project, None where it is not known.
+    `content` gives the text of what is mounted from the project, None where it is not known; `profiles` are folders.
     """
     if container.image is None:
         return _usual(container, _why_no_image(container))
-    profile = find_profile(container.image)
+    profile = find_profile(container.image, profiles)
     if profile is None:
         return _usual(container, f"no profile of {container.image.familiar}")
     needs = profile.evaluate(container.image, situation_of(container, content))

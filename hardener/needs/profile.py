@@ -51,7 +51,7 @@ class Filter(NamedTuple):
 
     #: Bounds of the tag's version, such as (">=", (18,)).
     versions: tuple[tuple[str, tuple[int, ...]], ...] = ()
-    #: A word of the tag; `!` before it means all other tags.
+    #: Words of the tag, all of them; `!` before one means tags without it.
     variant: str = ""
     any_of: tuple[Condition, ...] = ()
     unless: tuple[Condition, ...] = ()

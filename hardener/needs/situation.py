@@ -241,7 +241,7 @@ def _applies(filter: Filter, asked: _Asked) -> bool:
         return True
     if filter.versions and not filter.admits(asked.version):
         return False
-    if filter.variant and tag_has(asked.tag, filter.variant.lstrip("!")) == filter.variant.startswith("!"):
+    if any(tag_has(asked.tag, word.lstrip("!")) == word.startswith("!") for word in filter.variant.split()):
         return False
     if filter.any_of and not any(_holds(condition, asked.situation) for condition in filter.any_of):
         return False

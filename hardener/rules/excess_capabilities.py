@@ -23,18 +23,12 @@ ID = "excess-capabilities"
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container that keeps more of the default set than was asked for by name."""
     dropped, added = names(container.cap_drop.effective), names(container.cap_add.effective)
-    if container.privileged.effective:
-        return
-    if ALL in added:
-        advice = "find out which it uses: add them by name, drop ALL"
-        place = container.cap_add.place
-        yield Finding(ID, container.subject, place, "is given every capability there is", advice=advice, key=container.key)
-        return
-    if ALL in dropped:
+    if container.privileged.effective or ALL in added or ALL in dropped:
         return
     held = bounding_set(dropped, added)
     if needs.capabilities is None:
-        yield _finding(container, len(held), None, advice=f"what it uses is not known: {', '.join(needs.unknown)}")
+        unknown = next((text.partition(": ")[2] for text in needs.unknown if text.startswith("capabilities:")), "not looked at")
+        yield _finding(container, len(held), None, advice=f"which it uses is not known: {unknown}")
         return
     kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
     back = ", ".join(needed.name for needed in kept)

@@ -3,17 +3,20 @@
 Whoever breaks into it owns the host: it can mount the host's disk and load kernel modules. Everything else that is set
 for such a container, dropped capabilities among it, is overridden.
 
-No edit is offered, because what the workload really uses cannot be told from the files. Usual replacements: VPNs need
-NET_ADMIN and the device /dev/net/tun; monitors such as cAdvisor and node-exporter need read-only mounts of what they
-read; hardware needs its one device under `devices`; building images needs a rootless builder.
+Where a profile says what the image needs instead, the repair takes `privileged` away and adds just that: cAdvisor reads
+everything through read-only mounts and /dev/kmsg, node-exporter through the host's / mounted read-only, a VPN through NET_ADMIN
+and /dev/net/tun. Elsewhere no edit is offered, because what the workload really uses cannot be told from the files: hardware
+needs its one device under `devices`; building images needs a rootless builder; an engine inside a container cannot be spared
+it, but docker:dind-rootless can be spared root.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hardener.facts.container import Container
-from hardener.finding import Finding, Rule, Severity
+from hardener.facts.container import ALL, Container, Device, Item, names
+from hardener.finding import Finding, Fix, Rule, Severity, Want
+from hardener.needs.profile import Unprivileged
 from hardener.needs.situation import ImageNeeds
 
 ID = "privileged-container"
@@ -42,10 +45,30 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container that is privileged."""
     if not container.privileged.effective:
         return
-    name = container.image.familiar.rpartition("/")[2] if container.image else ""
-    advice = next((text for word, text in _INSTEAD if word in name), _GENERAL)
     message = "is privileged: root inside it is root on the host"
-    yield Finding(ID, container.subject, container.privileged.place, message, advice=advice, key=container.key)
+    place, instead = container.privileged.place, needs.unprivileged
+    if instead is not None and instead.works:
+        yield Finding(ID, container.subject, place, message, _fix(container, instead), key=container.key)
+        return
+    name = container.image.familiar.rpartition("/")[2] if container.image else ""
+    usual = next((text for word, text in _INSTEAD if word in name), _GENERAL)
+    advice = instead.why if instead is not None else usual
+    yield Finding(ID, container.subject, place, message, advice=advice, key=container.key)
+
+
+def _fix(container: Container, instead: Unprivileged) -> Fix:
+    given = names(container.cap_add.effective)
+    capabilities = [Item(name, instead.why) for name in instead.capabilities if name not in given and ALL not in given]
+    here = {device.target for device in container.devices.effective}
+    devices = [Device(path, path, "rwm", container.place) for path in instead.devices if path not in here]
+    wants = [Want(container.privileged, False)]
+    if capabilities:
+        wants.append(Want(container.cap_add, (*container.cap_add.effective, *capabilities)))
+    if devices:
+        wants.append(Want(container.devices, (*container.devices.effective, *devices)))
+    added = [item.text for item in capabilities] + [device.source for device in devices]
+    words = "take privileged away" + (f", add {', '.join(added)}" if added else "")
+    return Fix(words, tuple(wants), evidence=(instead.evidence,), unsettles=True)
 
 
 RULE = Rule(

@@ -42,8 +42,11 @@ class Remove(NamedTuple):
     """Take away a pair of a mapping or an item of a sequence, with its own comment on the same line."""
 
     route: Route
-    #: So that a plan, which knows no format, sees that something goes.
-    removes = True
+
+    @property
+    def removes(self) -> bool:
+        """So that a plan, which knows no format, sees that something goes."""
+        return True
 
 
 Operation: TypeAlias = Put | Append | Remove

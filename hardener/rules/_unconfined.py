@@ -1,0 +1,28 @@
+"""What the rules about switched-off confinement have in common: one finding, and the item to take away. Knows no profile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container, Setting
+from hardener.finding import Finding, Fix, Want
+from hardener.needs.profile import Verdict
+from hardener.needs.situation import ImageNeeds
+
+
+def unconfined(
+    rule: str, what: str, container: Container, setting: Setting[bool], needs: ImageNeeds, verdict: Verdict | None
+) -> Iterator[Finding]:
+    """The finding for a profile of the engine, called `what`, that is switched off."""
+    if not setting.effective or container.privileged.effective:  # a privileged container has none in any case
+        return
+    message = f"runs without the engine's {what} profile"
+    if verdict is not None and not verdict.works:
+        refusal = f"it is known to need more than the default allows: {verdict.why}"
+        advice = f"give it a {what} profile of its own that allows just that"
+        yield Finding(rule, container.subject, setting.place, message, refusal=refusal, advice=advice, key=container.key)
+        return
+    evidence = (verdict.evidence,) if verdict is not None else ()
+    missing = "" if verdict is not None and needs.holds else needs.why_not or "whether it works under the default profile"
+    fix = Fix(f"go back to the engine's default {what} profile", (Want(setting, False),), evidence=evidence, missing=missing)
+    yield Finding(rule, container.subject, setting.place, message, fix, key=container.key)

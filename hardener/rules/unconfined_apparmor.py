@@ -1,0 +1,36 @@
+"""The container runs without an AppArmor profile.
+
+On hosts with AppArmor the engine's profile `docker-default` keeps a container from writing below /proc and /sys, from mounting,
+and from tracing processes outside. It stands behind dropped capabilities: when one of these walls has a hole, the other
+still holds. `apparmor:unconfined` takes it away.
+
+The repair removes that item, so that the default holds again; hosts without AppArmor do not notice. It is safe where the image
+is known to work under the default profile and held back elsewhere. Programs that mount file systems (FUSE, backup and disk
+tools), or that need to trace, do not work under it: give them a profile of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._unconfined import unconfined
+
+ID = "unconfined-apparmor"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container whose AppArmor profile is switched off."""
+    yield from unconfined(ID, "AppArmor", container, container.apparmor_unconfined, needs, needs.apparmor)
+
+
+RULE = Rule(
+    id=ID,
+    title="A container without AppArmor",
+    severity=Severity.MEDIUM,
+    cites=("CIS Docker 5.2", "OWASP Docker 6", "Docker docs: engine/security/apparmor"),
+    container=check,
+    why="mounting and writing below /proc and /sys is forbidden by nothing else",
+)

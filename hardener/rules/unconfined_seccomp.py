@@ -1,0 +1,37 @@
+"""The container runs without a seccomp profile.
+
+The engine's default profile forbids about 44 of more than 300 system calls, among them those that load kernel modules, mount
+file systems, trace other processes or change the clock. Without it every one is open to whoever breaks in, and most exploits
+against the kernel begin with one that no server ever makes.
+
+The repair takes `seccomp:unconfined` away; the default then holds by itself. To write `seccomp:default` would be an error, for
+the engine looks for a file of that name. It is safe where the image is known to work under the default profile, and held
+back elsewhere: browsers that build their own sandbox, debuggers, and programs that mount or set the clock do not work under
+it. For these write a profile that adds just the calls they need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._unconfined import unconfined
+
+ID = "unconfined-seccomp"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container whose seccomp profile is switched off."""
+    yield from unconfined(ID, "seccomp", container, container.seccomp_unconfined, needs, needs.seccomp)
+
+
+RULE = Rule(
+    id=ID,
+    title="A container without seccomp",
+    severity=Severity.HIGH,
+    cites=("CIS Docker 5.22", "OWASP Docker 6", "Docker docs: engine/security/seccomp"),
+    container=check,
+    why="every system call is open to an attacker, those of most kernel exploits among them",
+)
