@@ -121,8 +121,22 @@ def test_ten_services_with_six_findings_stay_readable() -> None:
 
 
 def test_one_way_out_is_said_once_for_findings_that_share_it() -> None:
-    text = render(report(*(outcome(rule, Status.REPORTED, advice="measure it under load") for rule in SEVERITY)), RULES)
+    worse = [rule for rule, severity in SEVERITY.items() if severity > Severity.LOW]
+    assert len(worse) == 2
+    text = render(report(*(outcome(rule, Status.REPORTED, advice="measure it under load") for rule in worse)), RULES)
     assert text.count("measure it under load") == 1
+
+
+def test_what_is_low_and_has_no_fix_is_said_by_hazard_after_the_rest() -> None:
+    low = [
+        outcome("unlimited-memory", Status.REPORTED, subject=name, line=line, advice="measure it")
+        for line, name in enumerate(("web", "db", "cache"), 3)
+    ]
+    text = render(report(*low, outcome("docker-socket-mount", Status.REPORTED, line=9, advice="a proxy")), RULES)
+    assert "compose.yaml: web (line 3), db (line 4), cache (line 5)" in text
+    assert text.count("title of unlimited-memory") == text.count("measure it") == 1
+    assert text.index("a proxy") < text.index("measure it") < text.index("why unlimited-memory matters")
+    assert "web (line 3)" not in render(report(low[0]._replace(status=Status.APPLIED)), RULES), "what is fixed stands with the rest"
 
 
 @pytest.mark.parametrize(

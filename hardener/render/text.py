@@ -1,7 +1,8 @@
 """The report for people. Knows how it reads best, not how it came about.
 
 First what has a fix or asks for a decision, file by file and subject by subject; then what is held back, with the
-command that would apply it; what was refused; what could not be read; then why each hazard matters, once; and the counts.
+command that would apply it; what was refused; what is low and has no fix, hazard by hazard; what could not be read; then why
+each hazard matters, once; and the counts.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def render(report: Report, rules: Iterable[Rule], style: Style = Style()) -> str
         _held_back(report, page)
         _undone(report, Status.REFUSED, "Refused: a fix cannot be written here", page)
         _undone(report, Status.FAILED, "Taken back: the fix did not hold what it promised", page)
+        _minor(report, rules, page)
         _problems(report, page)
         _reasons(report, rules, page)
     page.gap()
@@ -145,7 +147,8 @@ def _row(outcome: Outcome, line: int, page: _Page, rule_width: int) -> None:
 def _findings(report: Report, page: _Page) -> None:
     """What has a fix that is applied, and what a person has to decide."""
     everything = {(group[0].finding.place.path, group[0].finding.subject): group for group in _subjects(report.outcomes)}
-    for outcomes in _subjects(o for o in report.outcomes if o.status in (Status.APPLIED, Status.REPORTED)):
+    urgent = (o for o in report.outcomes if o.status in (Status.APPLIED, Status.REPORTED) and not _is_minor(o))
+    for outcomes in _subjects(urgent):
         finding = outcomes[0].finding
         whole = everything[finding.place.path, finding.subject]
         page.gap()
@@ -237,6 +240,30 @@ def _undone(report: Report, status: Status, heading: str, page: _Page) -> None:
                 page.wrapped(why, 4, "because ")
             if advice:
                 page.wrapped(advice, 4, "what to do: ", "36")
+
+
+def _is_minor(outcome: Outcome) -> bool:
+    return outcome.status is Status.REPORTED and outcome.severity is Severity.LOW
+
+
+def _minor(report: Report, rules: Iterable[Rule], page: _Page) -> None:
+    """What is low and has no fix: by hazard, because it is the same for most subjects and must not hide the rest."""
+    minor = sorted((o for o in report.outcomes if _is_minor(o)), key=lambda o: o.finding.rule)
+    if not minor:
+        return
+    page.heading("Also reported: low, and without a fix")
+    titles = {rule.id: rule.title for rule in rules}
+    for rule, outcomes in groupby(minor, key=lambda o: o.finding.rule):
+        page.gap()
+        page.wrapped(titles.get(rule, ""), 2, f"{rule}  ", _COLOURS[Severity.LOW])
+        by_advice: dict[str, list[Outcome]] = {}
+        for outcome in outcomes:
+            by_advice.setdefault(outcome.finding.advice, []).append(outcome)
+        for advice, same in by_advice.items():
+            for path, found in groupby(same, key=lambda o: o.finding.place.path):
+                page.wrapped(", ".join(f"{o.finding.subject} (line {o.finding.place.line})" for o in found), 4, f"{clean(path)}: ")
+            if advice:
+                page.wrapped(advice, 6, "what to do: ", "36")
 
 
 def _problems(report: Report, page: _Page) -> None:
