@@ -22,7 +22,11 @@ from hardener.discover import COMPOSE, DOCKERFILE
 from hardener.report import Outcome
 
 #: What fixes may write into a service.
-PLANNED_KEYS = frozenset("cap_drop cap_add security_opt read_only tmpfs mem_limit cpus pids_limit user".split())
+PLANNED_KEYS = frozenset("cap_drop cap_add security_opt read_only tmpfs mem_limit cpus pids_limit user devices".split())
+#: What fixes may take away.
+TAKEN_KEYS = frozenset(("privileged",))
+#: The variables that fixes may set or add to: they size a heap.
+PLANNED_VARIABLES = frozenset("JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS JAVA_OPTS CATALINA_OPTS NODE_OPTIONS".split())
 PLANNED_LIMITS = ("deploy", "resources", "limits")
 #: What fixes may insert into a Dockerfile.
 PLANNED_INSTRUCTIONS = frozenset({"USER", "RUN"})
@@ -50,12 +54,19 @@ class Touched(NamedTuple):
     problems: tuple[str, ...]
 
 
-_KEYS = rb"[\"']?(?:" + "|".join([*PLANNED_KEYS, *PLANNED_LIMITS, "memory", "pids"]).encode() + rb")\b[\"']?"
+_NAMES = [*PLANNED_KEYS, *PLANNED_LIMITS, *PLANNED_VARIABLES, "memory", "pids", "environment"]
+_KEYS = rb"[\"']?(?:" + "|".join(_NAMES).encode() + rb")\b[\"']?"
 _INSERTED = {
     COMPOSE: re.compile(rb"""\s*(?:[{,}\s]*""" + _KEYS + rb"""\s*:|-\s|["']|\#|[\]}]|,?\s*$)"""),
-    DOCKERFILE: re.compile(rb"\s*(?:(?i:USER|RUN)\s|\#|&&|\S.*\\$|$)"),
+    DOCKERFILE: re.compile(
+        rb"\s*(?:(?i:(?:ONBUILD\s+)?(?:USER|RUN|ENV|COPY))\s|(?:" + "|".join(PLANNED_VARIABLES).encode() + rb")=|\#|&&|\S.*\\$|$)"
+    ),
 }
-_REPLACED = re.compile(rb"(?i:USER)\s+(?:root|0)\b|\s*(?:-\s+)?(?:" + _KEYS + rb"|[\"']?no-new-privileges)")
+_REPLACED = re.compile(
+    rb"(?i:USER)\s+(?:root|0)\b|(?i:(?:ONBUILD\s+)?ADD)\s|\s*(?:-\s+)?(?:"
+    + _KEYS
+    + rb"|[\"']?privileged\b|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b)"
+)
 
 
 def compare_lines(before: bytes, after: bytes, kind: str) -> Touched:
@@ -150,17 +161,40 @@ def compare_instructions(before: Sequence[Any], after: Sequence[Any] | None) -> 
     old, new = [_meaning(command) for command in before], [_meaning(command) for command in after]
     for tag, old_start, old_end, new_start, new_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag in ("replace", "delete"):
-            gone = [one for one in old[old_start:old_end] if not (one[0] == "USER" and _is_root(" ".join(one[4])))]
+            gone = [one for one in old[old_start:old_end] if not _may_go(one, new[new_start:new_end])]
             yield from (f"the instruction is gone: {one}" for one in gone)
         if tag in ("replace", "insert"):
-            yield from (f"unplanned instruction: {one}" for one in new[new_start:new_end] if one[0] not in PLANNED_INSTRUCTIONS)
+            fresh = (one for one in new[new_start:new_end] if not _may_come(one, old[old_start:old_end]))
+            yield from (f"unplanned instruction: {one}" for one in fresh)
     for stage, (was, now) in enumerate(zip(_users(before), _users(after), strict=False)):
         if not _is_root(was) and _is_root(now):
             yield f"stage {stage} ends as {now or 'the base image user'}, and ended as {was}"
 
 
+def _may_go(one: Instruction, instead: Sequence[Instruction]) -> bool:
+    """Whether an instruction is one that a fix takes away: USER root, an ADD that becomes the same COPY, a heap's ENV."""
+    root = one[0] == "USER" and _is_root(" ".join(one[4]))
+    return (
+        root or (_as_copy(one) != one and _as_copy(one) in instead) or (_sizes_a_heap(one) and any(map(_sizes_a_heap, instead)))
+    )
+
+
+def _may_come(one: Instruction, instead_of: Sequence[Instruction]) -> bool:
+    """Whether an instruction is one that a fix writes."""
+    return one[0] in PLANNED_INSTRUCTIONS or _sizes_a_heap(one) or any(one == _as_copy(old) != old for old in instead_of)
+
+
+def _as_copy(one: Instruction) -> Instruction:
+    keyword, sub, *rest = one
+    return ("COPY" if keyword == "ADD" else keyword, "copy" if str(sub).lower() == "add" else str(sub).lower(), *rest)
+
+
+def _sizes_a_heap(one: Instruction) -> bool:
+    return one[0] == "ENV" and not PLANNED_VARIABLES.isdisjoint(one[4][::2])
+
+
 def _meaning(command: Any) -> Instruction:
-    return command.cmd.upper(), command.sub_cmd, command.json, command.flags, command.value, command.heredocs
+    return command.cmd.upper(), (command.sub_cmd or "").lower(), command.json, command.flags, command.value, command.heredocs
 
 
 def _users(commands: Iterable[Any]) -> list[str]:
@@ -346,8 +380,11 @@ def compare_models(was: Any, now: Any) -> tuple[set[str], list[str]]:
 
 def _planned(path: tuple[str, ...]) -> bool:
     if path[0].startswith("x-"):  # an anchor's text, which ends up in services
-        return any(part in PLANNED_KEYS or part == "limits" for part in path[1:])
-    return path[0] == "services" and len(path) > 2 and (path[2] in PLANNED_KEYS or path[2:5] == PLANNED_LIMITS)
+        return any(part in PLANNED_KEYS or part in PLANNED_VARIABLES or part == "limits" for part in path[1:])
+    if path[0] != "services" or len(path) < 3:
+        return False
+    variable = path[2] == "environment" and (len(path) < 4 or path[3] in PLANNED_VARIABLES)
+    return variable or path[2] in PLANNED_KEYS | TAKEN_KEYS or path[2:5] == PLANNED_LIMITS
 
 
 def weaker(was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
@@ -355,10 +392,11 @@ def weaker(was: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
     if power(now).more_than(power(was)):
         yield f"may do more: {power(now)}, and was {power(was)}"
     for key in ("security_opt", "tmpfs"):
-        lost = [item for item in _list(was.get(key)) if item not in _list(now.get(key)) and not str(item).endswith("false")]
+        kept = _list(now.get(key))
+        lost = [item for item in _list(was.get(key)) if item not in kept and not str(item).endswith(("false", "unconfined"))]
         if lost:
             yield f"loses {key} {lost}"
-    if was.get("user") not in (None, now.get("user")):
+    if not _is_root(str(was.get("user") or "")) and was.get("user") != now.get("user"):
         yield f"runs as {now.get('user')}, and ran as {was['user']}"
     after = limits(now)
     for name, limit in limits(was).items():

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from unidiff import PatchSet
 
 import hardener.cli.run as command
-from hardener import __version__, cli
+from hardener import __version__, cli, pipeline
 from hardener.cli.app import understand
 from hardener.cli.exits import exit_code
 from hardener.cli.options import CHOICE, FLAG, LIST, OPTIONS, Invocation, parse
@@ -387,10 +387,67 @@ def test_help_shows_every_option_and_examples(harden: Run) -> None:
 
 def test_rules_and_explain(harden: Run) -> None:
     code, out, _ = harden("rules")
-    assert (code, "excess-capabilities       medium    Compose" in out) == (0, True)
+    assert code == 0
+    rows = {line.split()[0]: line.split()[1:4] for line in out.splitlines() if line}
+    assert rows["excess-capabilities"][:2] == ["medium", "Compose"]
+    assert rows["root-user"] == ["high", "Compose,", "Dockerfile"]
     code, out, _ = harden("explain", "docker-socket-mount")
     assert (code, out.startswith("docker-socket-mount\n===")) == (0, True)
     assert "Severity:  critical" in out
+    assert "CIS Docker 5.32: The Docker socket is not mounted inside any containers\n    https://" in out
+
+
+def test_profiles_are_shown_with_their_sources(harden: Run) -> None:
+    code, out, _ = harden("profiles")
+    assert code == 0
+    assert [line.split()[0] for line in out.splitlines() if line.startswith(("postgres ", "redis "))] == ["postgres", "redis"]
+    code, out, _ = harden("profiles", "postgres:16")
+    assert (code, out.startswith("postgres\n========")) == (0, True)
+    assert "DAC_OVERRIDE, when start: root walks the 0700 data directory at every start" in out
+    assert re.search(r"https://github.com/docker-library/postgres/blob/[0-9a-f]{40}/docker-entrypoint.sh", out)
+    code, _, err = harden("profiles", "example/nobody-knows")
+    assert (code, "there is no profile of" in err) == (2, True)
+
+
+OWN_PROFILE = """
+names = ["registry.example.com/team/app"]
+programs = []
+[source.us]
+kind = "code"
+repository = "team/app"
+file = "Dockerfile"
+commit = "0123456789abcdef0123456789abcdef01234567"
+[[start]]
+root = false
+account = "app:1000:1000"
+source = "us"
+why = "starts as app"
+[[no-new-privileges]]
+works = true
+source = "us"
+why = "has no set-uid program"
+"""
+
+
+def test_profiles_of_ones_own(harden: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "judge", pipeline.run)
+    Path("compose.yaml").write_text("services:\n  app:\n    image: registry.example.com/team/app:1.2\n")
+    assert "cap_drop" not in harden("--diff")[1]
+    Path("known").mkdir()
+    file = Path("known/registry.example.com__team__app.toml")
+    file.write_text(OWN_PROFILE)
+    out = harden("--diff", "--profiles", "known")[1]
+    assert "+    cap_drop:" in out
+    assert "+      - no-new-privileges:true" in out
+    assert "registry.example.com/team/app" in harden("profiles", "--profiles", "known")[1]
+    file.write_text(OWN_PROFILE.replace("works = true", "works = 1"))
+    code, _, err = harden("--diff", "--profiles", "known")
+    assert code == 2
+    assert "known/registry.example.com__team__app.toml: no-new-privileges[1].works: must be true or false" in err
+    file.rename("known/other.toml")
+    Path("known/other.toml").write_text(OWN_PROFILE)
+    assert "must be called registry.example.com__team__app.toml" in harden("--diff", "--profiles", "known")[2]
+    assert "there is no such folder" in harden("--diff", "--profiles", "nowhere")[2]
 
 
 def test_a_folder_with_a_commands_name_is_reached_by_a_path(harden: Run) -> None:
@@ -435,7 +492,7 @@ ONLY_COMPOSE = set(
 )
 ONLY_COMPOSE |= set("hardener.needs.container hardener.needs.profile hardener.rules.unlimited_memory hardener.sharing".split())
 ONLY_DOCKERFILE = set("dockerfile_parse hardener.syntax.dockerfile hardener.syntax.shell hardener.facts.dockerfile".split())
-ONLY_DOCKERFILE |= set("hardener.needs.stage hardener.rules.root_user hardener.stages".split())
+ONLY_DOCKERFILE |= set("hardener.needs.stage hardener.rules._root_stage hardener.stages".split())
 
 
 def modules_of_a_run(*arguments: str) -> set[str]:

@@ -29,6 +29,7 @@ PLANNED = {
     ("mem_limit",),
     ("cpus",),
     ("pids_limit",),
+    ("user",),
     ("deploy", "resources", "limits"),
 }
 KNOWN = "postgres:16"

@@ -22,13 +22,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hardener.facts.container import Container
 from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
-from hardener.needs.situation import ImageNeeds
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # at run time only those of one kind are there
+    from hardener.facts.container import Container
     from hardener.facts.dockerfile import DockerStage
     from hardener.needs.profile import Account
+    from hardener.needs.situation import ImageNeeds
     from hardener.needs.stage import StageNeeds
 
 ID = "root-user"
