@@ -1,0 +1,40 @@
+"""The container shares the host's IPC namespace.
+
+It reads and writes the shared memory, semaphores and message queues of all processes of the host that let it, and
+`/dev/shm` is the host's own: databases and browsers keep live data there.
+
+No edit is offered, because it is nearly always there for more shared memory, and how much that is, is not in the file:
+`shm_size` gives the container its own. Two containers that must share memory share one namespace of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+
+ID = "host-ipc"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container in the host's IPC namespace."""
+    setting = container.host_ipc
+    if not setting.effective:
+        return
+    advice = (
+        "remove `ipc: host`; for more shared memory set `shm_size`, such as 1gb for browsers or 8gb for model servers; "
+        "to share memory with one other service, `ipc: shareable` there and `ipc: service:NAME` here"
+    )
+    yield Finding(ID, container.subject, setting.place, "shares the host's IPC namespace", advice=advice, key=container.key)
+
+
+RULE = Rule(
+    id=ID,
+    title="A container in the host's IPC namespace",
+    severity=Severity.MEDIUM,
+    cites=("CIS Docker 5.17", "Docker docs: engine/security"),
+    container=check,
+    why="it reads and writes the shared memory of the host's processes",
+)

@@ -1,0 +1,58 @@
+"""The container shares the host's process namespace.
+
+It sees every process of the host with its arguments, in which passwords often stand, and can signal those that run as its
+user: root in the container may kill anything. With SYS_PTRACE or as a privileged container it reads their memory and
+enters their namespaces, which is root on the host.
+
+No edit is offered: whether it watches the host's processes is its business, not the file's. Agents that do (process
+monitors, profilers, runtime security) need it; for most others it was copied along. To see another container's processes,
+`pid: service:NAME` is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+
+ID = "host-pid"
+#: Images that look at the host's processes, by part of their name.
+_WATCHERS = (
+    "node-exporter node_exporter process-exporter datadog/agent netdata falco tetragon tracee sysdig newrelic/infrastructure "
+    "glances beyla pyroscope parca zabbix-agent telegraf metricbeat scope btop htop crowdsec wazuh osquery coroot bpf pixie "
+    "docker-bench"
+).split()
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container in the host's process namespace."""
+    setting = container.host_pid
+    if not setting.effective:
+        return
+    yield Finding(
+        ID, container.subject, setting.place, "shares the host's process namespace", advice=_advice(container), key=container.key
+    )
+
+
+def _advice(container: Container) -> str:
+    if container.privileged.effective:
+        return "with `privileged` it can enter any process of the host: take away `privileged` first, then `pid: host`"
+    name = container.image.familiar if container.image else ""
+    if any(watcher in name for watcher in _WATCHERS):
+        return (
+            "keep `pid: host` only if it should watch the host's own processes; then mount nothing writable, publish no port, "
+            "and add no SYS_PTRACE that it does not ask for"
+        )
+    return "remove `pid: host`; to see the processes of one other container, write `pid: service:NAME`"
+
+
+RULE = Rule(
+    id=ID,
+    title="A container in the host's process namespace",
+    severity=Severity.HIGH,
+    cites=("CIS Docker 5.16", "Docker docs: engine/security"),
+    container=check,
+    why="it sees and signals the host's processes, and reads the passwords in their arguments",
+)

@@ -1,0 +1,50 @@
+"""The container is exempted from the engine's user namespace.
+
+Where the engine maps users (`userns-remap`), root in a container is nobody on the host: the strongest single protection
+against an escape. `userns_mode: host` takes it from this container, whose root is the host's root again.
+
+No edit is offered: an engine with mapped users refuses privileged containers and some that share the host's namespaces
+unless they are exempted, so that the exemption has to go together with its reason. Without mapped users the line does
+nothing, until somebody switches them on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+
+ID = "host-user-namespace"
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container whose root is the host's, whatever the engine maps."""
+    setting = container.host_user_namespace
+    if not setting.effective:
+        return
+    message = "is exempted from the engine's user namespace"
+    yield Finding(ID, container.subject, setting.place, message, advice=_advice(container), key=container.key)
+
+
+def _advice(container: Container) -> str:
+    reasons = (
+        ("`privileged: true`", container.privileged),
+        ("`network_mode: host`", container.host_network),
+        ("`pid: host`", container.host_pid),
+    )
+    there = [name for name, setting in reasons if setting.effective]
+    if there:
+        return f"an engine with mapped users asks for it beside {' and '.join(there)}: remove both together"
+    return "remove `userns_mode: host`; what it writes on the host must then belong to the mapped user"
+
+
+RULE = Rule(
+    id=ID,
+    title="A container exempted from the engine's user namespace",
+    severity=Severity.MEDIUM,
+    cites=("CIS Docker 5.31", "Docker docs: engine/security/userns-remap"),
+    container=check,
+    why="its root is the host's root even where the engine maps users",
+)

@@ -1,0 +1,116 @@
+"""Nothing asks whether the service still works.
+
+A process that hangs, has lost its database or answers every request with an error still counts as running: nothing takes
+it out of service, nothing that depends on it waits until it is ready, and nobody is told.
+
+No edit is offered: how its health is asked, and how long it may take to start, is known to whoever wrote it. Where the
+image contains a command that answers, the advice names it.
+
+For a container nothing is said unless it is known that the image has no check of its own: it is in a profile, or it is one
+of Docker's official images, which never have one. Nor where another program is started than the image's own. For what is
+built here the Dockerfile is asked, and only if it says `EXPOSE`, so that others talk to it, and builds upon images of which
+the same is known. A check that somebody switched off
+is reported as that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hardener.facts.image import DOCKER_HUB, ImageReference
+from hardener.finding import Finding, Rule, Severity
+
+if TYPE_CHECKING:  # a run over one kind of file does not import the other's
+    from hardener.facts.container import Container
+    from hardener.facts.dockerfile import DockerStage
+    from hardener.needs.situation import ImageNeeds
+    from hardener.needs.stage import StageNeeds
+
+ID = "missing-healthcheck"
+#: Docker's official images that serve, and that no profile describes (docker-library/official-images, library/).
+_SERVICES = frozenset(
+    "adminer arangodb backdrop bonita caddy cassandra chronograf clickhouse consul couchbase couchdb crate drupal "
+    "eclipse-mosquitto elasticsearch emqx flink friendica geonetwork ghost haproxy httpd influxdb jetty joomla kibana kong "
+    "krakend logstash mariadb matomo mediawiki memcached mongo mongo-express monica mysql nats neo4j nextcloud nginx odoo "
+    "orientdb percona phpmyadmin plone postfixadmin postgres rabbitmq redis redmine registry rethinkdb rocket.chat solr "
+    "sonarqube storm tomcat tomee traefik unit valkey varnish vault websphere-liberty wordpress xwiki yourls zookeeper".split()
+)
+#: A program of the base that can ask a web page, by words of the base's name.
+_ASKS = (
+    ("alpine", "wget -qO /dev/null http://127.0.0.1:{port}/ || exit 1"),
+    ("node", "node -e \"fetch('http://127.0.0.1:{port}/').then(r => process.exit(r.ok ? 0 : 1), () => process.exit(1))\""),
+    ("python", "python -c \"import urllib.request as r; r.urlopen('http://127.0.0.1:{port}/', timeout=3)\""),
+)
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container of a service whose health nobody asks."""
+    healthcheck = container.healthcheck
+    if healthcheck.effective == "NONE":
+        advice = "write a `test` that works, or take `healthcheck` away so that the image's own is used"
+        yield Finding(
+            ID, container.subject, healthcheck.place, "has its health check switched off", advice=advice, key=container.key
+        )
+        return
+    if healthcheck.written or container.build is not None or container.image is None:
+        return
+    known = needs.healthcheck
+    if not needs.holds and (container.command is not None or container.entrypoint is not None):
+        return  # another program than the image's own, perhaps one that ends
+    if known.own if known is not None else not (_is_official(container.image) and container.image.repository[8:] in _SERVICES):
+        return
+    if known is not None and known.test:
+        # As YAML and Compose read it: quotes doubled within quotes, and dollars against interpolation.
+        quoted = known.test.replace("'", "''").replace("$", "$$")
+        advice = f"write `healthcheck:` with `test: '{quoted}'`"
+    else:
+        advice = "write `healthcheck` with a `test` that asks what its clients ask"
+    yield Finding(ID, container.subject, container.place, "has no health check", advice=advice, key=container.key)
+
+
+def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
+    """A stage of a service that is built without a way to ask for its health."""
+    last = stage.last("HEALTHCHECK")
+    if last is not None:
+        if last.arguments.strip().upper() == "NONE" and last in stage.own("HEALTHCHECK"):
+            advice = "write `HEALTHCHECK CMD` with a command that fails when the service does not work"
+            message = "has the health check of its base switched off"
+            yield Finding(ID, stage.subject, stage.place(last), message, advice=advice, key=stage.key)
+        return
+    exposes = stage.last("EXPOSE")
+    if exposes is None:
+        return
+    known = stage.image is not None and needs.base is not None and _is_official(stage.image)
+    if not known and stage.base_text != "scratch":
+        return
+    advice = _advice(stage, exposes.arguments.partition(" ")[0].partition("/")[0])
+    yield Finding(ID, stage.subject, stage.place(exposes), "has no health check", advice=advice, key=stage.key)
+
+
+def _is_official(image: ImageReference) -> bool:
+    return image.registry == DOCKER_HUB and image.repository.startswith("library/")
+
+
+def _advice(stage: DockerStage, port: str) -> str:
+    if stage.image is None:
+        return 'without a shell the program has to ask itself: `HEALTHCHECK CMD ["/app", "healthcheck"]`, or a check in Compose'
+    name = str(stage.image)
+    port = port if port.isdecimal() else "PORT"
+    asks = next((text for word, text in _ASKS if word in name), "")
+    if asks:
+        return f"if it speaks HTTP: `HEALTHCHECK CMD {asks.format(port=port)}`"
+    if "curl" in stage.packages:
+        return f"if it speaks HTTP: `HEALTHCHECK CMD curl -fsS -o /dev/null http://127.0.0.1:{port}/ || exit 1`"
+    return f"write `HEALTHCHECK CMD` with a program of the image that asks port {port} and fails when it does not answer"
+
+
+RULE = Rule(
+    id=ID,
+    title="Nothing asks whether the service still works",
+    severity=Severity.LOW,
+    cites=("CIS Docker 4.6", "CIS Docker 5.27", "Docker docs: reference/dockerfile"),
+    container=check,
+    stage=check_stage,
+    why="a service that hangs counts as running",
+)

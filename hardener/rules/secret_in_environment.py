@@ -1,0 +1,85 @@
+"""A secret stands in the Compose file.
+
+Whoever sees the file sees it: everybody with the repository, its history, a backup or a screenshot. In the container it is
+in the environment of every process, in `docker inspect`, and often in crash reports.
+
+No edit is offered: the value has to go somewhere that the tool does not know, and one that was published has to be changed
+besides. A default as in `${PASSWORD:-admin}` counts: all that set nothing run with it, and attackers try it first.
+
+A secret is told by its form (private keys, tokens of well-known services, passwords in URLs) or by a name that says so with
+a value that could be one. Nothing is said of `${VARIABLES}`, of `..._FILE`, of texts that ask to be replaced, and of flags
+and paths. The value itself is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.finding import Finding, Rule, Severity
+from hardener.needs.situation import ImageNeeds
+from hardener.rules._secrets import secret
+
+ID = "secret-in-environment"
+_SHOWN = 5
+#: Official images whose entrypoint reads NAME_FILE, and for which variables (their docker-entrypoint.sh).
+_READS_FILES = {
+    "postgres": ("POSTGRES_",),
+    "mysql": ("MYSQL_",),
+    "mariadb": ("MYSQL_", "MARIADB_"),
+    "mongo": ("MONGO_INITDB_",),
+    "mongo-express": ("ME_CONFIG_",),
+    "wordpress": ("WORDPRESS_",),
+    "nextcloud": ("MYSQL_", "POSTGRES_", "NEXTCLOUD_ADMIN_", "REDIS_HOST_"),
+    "redmine": ("REDMINE_",),
+    "elasticsearch": ("ELASTIC_PASSWORD",),
+    "vaultwarden/server": ("ADMIN_TOKEN", "DATABASE_URL"),
+    "dpage/pgadmin4": ("PGADMIN_DEFAULT_PASSWORD",),
+}
+
+
+def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container with secrets in its environment, as a file of the project writes them."""
+    found = [(variable, kind) for variable in container.variables if (kind := secret(variable.name, variable.text))]
+    if not found:
+        return
+    names = [f"{variable.name} ({kind})" for variable, kind in found[:_SHOWN]]
+    if len(found) > _SHOWN:
+        names.append(f"{len(found) - _SHOWN} more")
+    only_defaults = all(kind.startswith("a default") for _, kind in found)
+    verb = "falls back on secrets of the file" if only_defaults else "has secrets in the file"
+    yield Finding(
+        ID,
+        container.subject,
+        found[0][0].place,
+        f"{verb}: {', '.join(names)}",
+        advice=_advice(container, found[0][0].name, only_defaults),
+        key=container.key,
+    )
+
+
+def _advice(container: Container, name: str, only_defaults: bool) -> str:
+    image = container.image.familiar if container.image else ""
+    file = ""
+    if any(name.startswith(beginning) for beginning in _READS_FILES.get(image, ())):
+        file = f"{name}_FILE: /run/secrets/..."
+    elif image.startswith("grafana/grafana") and name.startswith("GF_"):
+        file = f"{name}__FILE: /run/secrets/..."
+    elif image.startswith(("linuxserver/", "lscr.io/linuxserver/")):
+        file = f"FILE__{name}: /run/secrets/..."
+    if file:
+        return f"write `{file}` and give the value as a Compose secret"
+    # Inside a longer text there is no single variable that stands for it.
+    variable = name if name.replace("_", "").isalnum() else "NAME"
+    instead = f"`${{{variable}:?}}`, which stops without a value" if only_defaults else f"`${{{variable}:?}}`"
+    return f"write {instead}, keep the value in an .env file outside version control, and change it where it was published"
+
+
+RULE = Rule(
+    id=ID,
+    title="A secret in a Compose file",
+    severity=Severity.MEDIUM,
+    cites=("OWASP Docker 12", "Docker docs: compose/how-tos/use-secrets"),
+    container=check,
+    why="everybody who sees the file, its history or `docker inspect` has it",
+)
