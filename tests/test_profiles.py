@@ -162,6 +162,24 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("traefik:v3.1", Situation(host_network=True), "NET_BIND_SERVICE"),
         ("valkey/valkey:8.0", Situation(), "DAC_OVERRIDE SETGID SETUID"),
         ("eclipse-mosquitto:2", Situation(), "SETGID SETUID"),
+        ("traefik/whoami", Situation(), ""),
+        ("traefik/whoami", Situation(host_network=True), "NET_BIND_SERVICE"),
+        ("caddy:2", Situation(user="1000:1000"), "NET_BIND_SERVICE"),
+        ("haproxy:3.2", Situation(), ""),
+        ("prom/prometheus", Situation(), ""),
+        ("grafana/promtail:3.0.0", Situation(mounts=(Mount("/var/log", "bind"),)), "DAC_OVERRIDE"),
+        (
+            "nginxproxy/nginx-proxy:1.7",
+            Situation(mounts=(Mount("/etc/nginx/certs", "bind"),)),
+            "CHOWN DAC_OVERRIDE KILL SETGID SETUID",
+        ),
+        ("wordpress:6.8-apache", Situation(), "CHOWN DAC_OVERRIDE FOWNER SETGID SETUID"),
+        ("wordpress:6.8-fpm-alpine", Situation(), "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
+        ("wordpress:6.8-apache", Situation(host_network=True), "CHOWN DAC_OVERRIDE FOWNER NET_BIND_SERVICE SETGID SETUID"),
+        ("ghost:6", Situation(mounts=(Mount("/var/lib/ghost/content", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("jenkins/jenkins:lts-jdk21", Situation(), ""),
+        ("vaultwarden/server", Situation(mounts=(Mount("/data", "bind"),)), "DAC_OVERRIDE"),
+        ("louislam/uptime-kuma:2-rootless", Situation(), "NET_RAW"),
         ("eclipse-mosquitto:2", Situation(mounts=(Mount("/mosquitto/config", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
     ],
 )
@@ -201,6 +219,8 @@ def test_read_only_with_tmpfs(image: str, situation: Situation, tmpfs: str) -> N
 
 
 MY_CNF = Mount("/etc/mysql/conf.d/x.cnf", "bind")
+CADDYFILE = Mount("/etc/caddy/Caddyfile", "bind", text="example.com {\n reverse_proxy app:80\n}")
+HAPROXY = Mount("/usr/local/etc/haproxy/haproxy.cfg", "bind", text="frontend a\n bind :80")
 CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { listen 80; access_log off; }")
 
 
@@ -231,6 +251,18 @@ CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { list
         ),
         ("mariadb:11", Situation(mounts=(MY_CNF._replace(text="[mysqld]\nmax_connections=9"),)), True),
         ("mariadb:11", Situation(mounts=(MY_CNF._replace(text="slow_query_log_file = /var/log/s"),)), False),
+        ("caddy:2", Situation(), False),
+        ("caddy:2", Situation(mounts=(Mount("/data", "volume"),)), True),
+        ("caddy:2", Situation(mounts=(Mount("/data", "volume"), CADDYFILE._replace(text="a.b {\n tls internal\n}"))), False),
+        ("caddy:2", Situation(mounts=(Mount("/data", "volume"), CADDYFILE)), True),
+        ("haproxy:3.2", Situation(mounts=(HAPROXY,)), True),
+        ("haproxy:3.2", Situation(mounts=(HAPROXY._replace(text="global\n  chroot /var/lib/haproxy"),)), False),
+        ("prom/prometheus", Situation(command=("--storage.tsdb.path=/data",)), False),
+        ("grafana/loki:3.0.0", Situation(mounts=(Mount("/loki", "volume"),)), True),
+        ("phpmyadmin", Situation(), False),
+        ("adminer", Situation(environment={"ADMINER_DESIGN": "nette"}), False),
+        ("nextcloud:33", Situation(environment={"REDIS_HOST": "redis"}), False),
+        ("vaultwarden/server", Situation(environment={"LOG_FILE": "/data/log"}), False),
     ],
 )
 def test_read_only_depends_on_the_situation(image: str, situation: Situation, works: bool) -> None:
@@ -239,6 +271,56 @@ def test_read_only_depends_on_the_situation(image: str, situation: Situation, wo
     assert needs.read_only.works is works, needs.read_only.why
     if not works:
         assert needs.tmpfs == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "works"),
+    [
+        ("postgres:16", Situation(), True),
+        ("redis:7", Situation(), True),
+        ("redis:8.0", Situation(command=("redis-server", "/x/redis.conf")), False),
+        ("redis:7", Situation(command=("redis-server", "/x/sentinel.conf", "--sentinel")), False),
+        ("nginx:1.27", Situation(), False),
+        ("httpd:2.4", Situation(), False),
+        ("eclipse-mosquitto:2", Situation(), True),
+        ("eclipse-mosquitto:2", Situation(environment={"PUID": "1000"}), False),
+        ("wordpress:6.8-fpm", Situation(), True),
+        ("wordpress:6.8-apache", Situation(), None),
+        ("nextcloud:33", Situation(), False),
+        ("memcached:1.6", Situation(), None),
+    ],
+)
+def test_who_may_start_as_the_account_it_steps_down_to(image: str, situation: Situation, works: bool | None) -> None:
+    verdict = ask(image, situation).user
+    assert (None if verdict is None else verdict.works) is works
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "capabilities", "devices"),
+    [
+        ("gcr.io/cadvisor/cadvisor:v0.52.1", Situation(), ("SYSLOG",), ("/dev/kmsg",)),
+        ("gcr.io/cadvisor/cadvisor:v0.52.1", Situation(command=("--enable_metrics=process",)), None, ()),
+        ("qmcgaw/gluetun:v3", Situation(), ("NET_ADMIN",), ("/dev/net/tun",)),
+        ("docker:27-dind", Situation(), None, ()),
+        ("prom/node-exporter:v1.9.1", Situation(command=("--path.rootfs=/host",)), (), ()),
+    ],
+)
+def test_what_serves_instead_of_privileged(
+    image: str, situation: Situation, capabilities: tuple[str, ...] | None, devices: tuple[str, ...]
+) -> None:
+    answer = ask(image, situation).unprivileged
+    assert answer is not None
+    assert (answer.capabilities if answer.works else None, answer.devices) == (capabilities, devices)
+
+
+@pytest.mark.parametrize(
+    ("image", "uid"),
+    [("php:8.3-fpm", 33), ("php:8.3-fpm-alpine", 82), ("wordpress:6.8-fpm", 33), ("wordpress:6.8-fpm-alpine", 82)],
+)
+def test_two_words_of_a_tag_choose_the_account(image: str, uid: int) -> None:
+    account = ask(image).account
+    assert account is not None
+    assert account.uid == uid
 
 
 def test_data_is_never_a_tmpfs() -> None:

@@ -3,9 +3,10 @@
 Whoever can talk to it can start a privileged container with the host's disk mounted: it is root on the host, without a
 password. Mounting it `:ro` protects the socket's file, not the engine behind it.
 
-No edit is offered in this version. Which way out fits depends on what the container does with it: a socket proxy that
-passes only the calls it makes; a rootless engine; a builder that needs no engine (Kaniko, Buildah, BuildKit rootless);
-builds at the CI provider.
+No edit is offered. Which way out fits depends on what the container does with it, and is said where the consumer is known:
+one that only reads gets a socket proxy that passes just the calls it makes; one that builds images a builder that needs no
+engine (Kaniko, Buildah, BuildKit rootless), or builds at the CI provider; one that manages the engine a rootless engine, since
+no proxy protects from what it is there to do.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from hardener.needs.situation import ImageNeeds
 
 ID = "docker-socket-mount"
 #: Folders of the host that hold the sockets.
-_FOLDERS = ("/var/run", "/run", "/")
+_FOLDERS = ("/var/run", "/run")
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
 _GENERAL = (
     "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; "
-    "if it builds, use a rootless builder"
+    "if it builds images, use Buildah, Kaniko or BuildKit rootless, or build at the CI provider; else use a rootless engine"
 )
 
 
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
     for mount in container.mounts:
-        folder = mount.kind == "bind" and (mount.source.rstrip("/") or "/") in _FOLDERS
+        folder = mount.kind == "bind" and mount.source.rstrip("/") in _FOLDERS
         if not folder and not mount.source.endswith(_SOCKETS) and not mount.target.endswith(_SOCKETS):
             continue
         read_only = "; :ro does not protect it" if mount.read_only else ""
@@ -62,7 +63,7 @@ RULE = Rule(
     id=ID,
     title="The engine's socket inside a container",
     severity=Severity.CRITICAL,
-    cites=("CIS Docker 5.32", "OWASP Docker 1"),
+    cites=("CIS Docker 5.32", "OWASP Docker 1", "OWASP Docker 11"),
     container=check,
     why="whoever talks to the engine can start a container that owns the host",
 )
