@@ -136,7 +136,9 @@ def test_what_is_low_and_has_no_fix_is_said_by_hazard_after_the_rest() -> None:
     assert "compose.yaml: web (line 3), db (line 4), cache (line 5)" in text
     assert text.count("title of unlimited-memory") == text.count("measure it") == 1
     assert text.index("a proxy") < text.index("measure it") < text.index("why unlimited-memory matters")
-    assert "web (line 3)" not in render(report(low[0]._replace(status=Status.APPLIED)), RULES), "what is fixed stands with the rest"
+    assert "web (line 3)" not in render(report(low[0]._replace(status=Status.APPLIED)), RULES), (
+        "what is fixed stands with the rest"
+    )
 
 
 @pytest.mark.parametrize(

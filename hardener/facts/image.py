@@ -91,8 +91,12 @@ def parse_image(text: str) -> ImageReference | None:
 def tag_version(tag: str) -> tuple[int, ...] | None:
     """The version that a tag begins with: (16, 4) for `16.4-alpine`, (3, 1) for `v3.1`; None where it has none.
 
-    A letter after the number makes it no version (`2b3f9ac`), unless it marks a preview (`17beta1`, `8.0-rc2`).
+    A letter after the number makes it no version (`2b3f9ac`), unless it marks a preview (`17beta1`, `8.0-rc2`). A release that
+    is called by its date has that for a version: (2025, 9, 7) for `RELEASE.2025-09-07T16-13-09Z`.
     """
+    if tag.startswith("RELEASE."):
+        date = re.match(r"RELEASE\.([0-9]{4})-([0-9]{2})-([0-9]{2})", tag)
+        return tuple(map(int, date.groups())) if date else None
     match = re.match(r"v?([0-9]+(?:\.[0-9]+)*)(?![0-9A-Za-z])|v?([0-9]+(?:\.[0-9]+)*)(?=(?:alpha|beta|rc|preview)[0-9]*)", tag)
     if match is None:
         return None

@@ -261,7 +261,9 @@ def _minor(report: Report, rules: Iterable[Rule], page: _Page) -> None:
             by_advice.setdefault(outcome.finding.advice, []).append(outcome)
         for advice, same in by_advice.items():
             for path, found in groupby(same, key=lambda o: o.finding.place.path):
-                page.wrapped(", ".join(f"{o.finding.subject} (line {o.finding.place.line})" for o in found), 4, f"{clean(path)}: ")
+                page.wrapped(
+                    ", ".join(f"{o.finding.subject} (line {o.finding.place.line})" for o in found), 4, f"{clean(path)}: "
+                )
             if advice:
                 page.wrapped(advice, 6, "what to do: ", "36")
 

@@ -70,7 +70,7 @@ def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
 def _fix(container: Container, needs: ImageNeeds, account: Account, evidence: tuple[Evidence, ...]) -> Fix:
     numbers = f"{account.uid}:{account.gid}"
     foreign = [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs")]
-    kept = [mount for mount in foreign if mount.source and not mount.read_only and _holds(mount.target, needs.data)]
+    kept = [mount for mount in foreign if mount.source and not mount.read_only and _is_one_of(mount.target, needs.data)]
     if kept:
         missing = f"whether {', '.join(mount.source for mount in kept)} belongs to {numbers} on the host"
     elif foreign:
@@ -92,7 +92,7 @@ def _fix(container: Container, needs: ImageNeeds, account: Account, evidence: tu
 def _about_own_places(container: Container, needs: ImageNeeds, account: Account) -> str:
     """What may be in the way although nothing of the host is mounted."""
     for mount in container.mounts:
-        if mount.kind == "volume" and not _holds(mount.target, needs.data):
+        if mount.kind == "volume" and not _is_one_of(mount.target, needs.data):
             return f"whether {account.name} may write {mount.target}, which the image does not own"
     for tmpfs in container.tmpfs.effective:
         if "uid=" not in tmpfs.options:
@@ -102,9 +102,9 @@ def _about_own_places(container: Container, needs: ImageNeeds, account: Account)
     return ""
 
 
-def _holds(target: str, places: tuple[str, ...]) -> bool:
-    """Whether something mounted there is, or lies in, one of the places where the image keeps its data."""
-    return any(f"{target.rstrip('/')}/".startswith(f"{place.rstrip('/')}/") for place in places if place)
+def _is_one_of(target: str, places: tuple[str, ...]) -> bool:
+    """Whether something is mounted exactly where the image keeps its data: a folder inside of it would be root's at first."""
+    return target.rstrip("/") in (place.rstrip("/") for place in places)
 
 
 RULE = Rule(

@@ -1,0 +1,60 @@
+"""The JVM's heap is not sized for the container's memory limit.
+
+Told nothing, a JVM takes a quarter of the limit as its heap (half of it up to 250 MiB): on 512 MiB the program fails with
+an OutOfMemoryError at 128 MiB, while the rest is paid for and lies idle. Told too much (`-Xmx` as large as the limit), the
+kernel kills it without a word instead. Whoever can make it use memory decides when.
+
+For a container with a limit the repair sets the heap to 75 per cent of it, 60 below 1 GiB, because what is beside the heap
+(classes, threads, buffers) does not shrink along. It goes to the variable that the image is known to read, else to
+JAVA_TOOL_OPTIONS, which every JVM reads and mentions on stderr, after what stands there already. In a Dockerfile it is
+`ENV JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=75.0"` before the command.
+
+What may break: a heap that may grow is collected later, so that the container comes nearer to its limit; one that takes
+much beside its heap is then killed where it was only slow. So the repair is held back, unless a profile names both the
+variable and an amount of memory that is enough. In a Dockerfile it is always held back: the limit is not in there.
+
+A size that somebody wrote is respected, and reported only where it does not fit: at the limit or above it, or more than
+85 per cent of it with less than a GiB beside it. A size in a variable that nothing reads (JAVA_OPTS beside `["java", ...]`)
+is reported as such. Silent: without a limit, for images that size their heap themselves and for OpenJ9, which does, and
+where the size may be decided in a place that was not read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from hardener.finding import Finding, Rule, Severity
+
+if TYPE_CHECKING:  # at run time only those of one kind are there, and few containers have a limit
+    from hardener.facts.container import Container
+    from hardener.facts.dockerfile import DockerStage
+    from hardener.needs.situation import ImageNeeds
+    from hardener.needs.stage import StageNeeds
+
+
+def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+    """A container with a memory limit, and a JVM whose heap does not go with it."""
+    if container.memory.effective is not None:
+        from hardener.rules import _jvm_container
+
+        yield from _jvm_container.check(container, needs)
+
+
+def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
+    """A stage that starts `java` without a size of the heap, or with one that nothing reads."""
+    if stage.runs and any(start.name == "java" for start in stage.starts):
+        from hardener.rules import _jvm_stage
+
+        yield from _jvm_stage.check(stage, needs)
+
+
+RULE = Rule(
+    id="jvm-heap-ignores-limit",
+    title="A JVM whose heap does not go with the memory limit",
+    severity=Severity.LOW,
+    cites=("CIS Docker 5.11", "OWASP Docker 7", "Docker docs: engine/containers/resource_constraints"),
+    container=check_container,
+    stage=check_stage,
+    why="it fails at a quarter of its memory, or is killed when its heap grows past the limit",
+)
