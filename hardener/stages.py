@@ -113,6 +113,10 @@ class DockerfileGroup:
             source = self._tree(os.path.normpath(os.path.join(folder, path)))
             return source.text if source else None
 
+        def is_folder(path: str) -> bool:
+            location = os.path.join(folder, path)
+            return os.path.isdir(location) and self._tree.contains(location)
+
         return DockerStage(
             self._file.source,
             self._file.tree,
@@ -121,6 +125,7 @@ class DockerfileGroup:
             ships=ships,
             started_by=started_by,
             read_context=read_context if self._location else None,
+            is_folder=is_folder,
             scripts=scripts,
         )
 

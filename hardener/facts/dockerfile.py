@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from hardener.facts.accounts import NewUser, created, installed
 from hardener.facts.image import ImageReference, parse_image
@@ -91,6 +92,7 @@ class DockerStage:
         ships: bool | None = None,
         started_by: str = "",
         read_context: ReadContext | None = None,
+        is_folder: Callable[[str], bool] | None = None,
         scripts: dict[int, tuple[Script, ...]] | None = None,
     ) -> None:
         self.source = source
@@ -100,6 +102,7 @@ class DockerStage:
         self.ships = self.runs if ships is None else ships
         self.started_by = started_by
         self._read_context = read_context
+        self._is_folder = is_folder
         #: The scripts that were read so far, by instruction; the stages of a file may share them.
         self._scripts = {} if scripts is None else scripts
         self.chain = chain_of(self.stage)
@@ -148,16 +151,36 @@ class DockerStage:
         """The stage's own instructions with these keywords."""
         return [item for item in self.stage.instructions if item.keyword in keywords]
 
-    def scripts(self, *words: str) -> Iterator[Script]:
-        """The scripts of the stage's own RUNs in whose text one of these words stands: to read all would cost time."""
+    def in_context(self, path: str) -> str:
+        """What the build context has at a path: "folder", "text", or empty for anything else and where nobody knows."""
+        folder = self._is_folder is not None and not path.startswith("..") and self._is_folder(path.lstrip("/"))
+        return "folder" if folder else "text" if self.read_context(path) is not None else ""
+
+    def read_context(self, path: str) -> str | None:
+        """The text of a file of the build context; None for one that is not there, is no text, or lies outside."""
+        if path.startswith("..") or self._read_context is None:
+            return None
+        return self._read_context(path.lstrip("/"))
+
+    def scripts(self, *words: str, pattern: str = "") -> Iterator[Script]:
+        """The scripts of the stage's own RUNs in whose text one of these words stands, and the pattern if there is one.
+
+        To read all of them would cost time.
+        """
         text = self.dockerfile.text
         words = tuple(word for word in words if word in text)
         if words:
-            for item in self.own("RUN"):
-                if any(text.find(word, item.start, item.end) != -1 for word in words):
-                    yield from self._scripts_of(item)
+            for item in self._own_runs:
+                found = any(text.find(word, item.start, item.end) != -1 for word in words)
+                if found and (not pattern or re.compile(pattern).search(text, item.start, item.end)):
+                    yield from self.scripts_of(item)
 
-    def _scripts_of(self, item: Instruction) -> tuple[Script, ...]:
+    @cached_property
+    def _own_runs(self) -> tuple[Instruction, ...]:
+        return tuple(self.own("RUN"))
+
+    def scripts_of(self, item: Instruction) -> tuple[Script, ...]:
+        """The scripts of a RUN."""
         found = self._scripts.get(item.index)
         if found is None:
             found = self._scripts[item.index] = tuple(_scripts_of(item))
@@ -213,7 +236,7 @@ class DockerStage:
         found = []
         for stage, item in self.items:
             if item.keyword == "RUN":
-                for command in (_without_sudo(command.words) for script in self._scripts_of(item) for command in script.commands):
+                for command in (_without_sudo(command.words) for script in self.scripts_of(item) for command in script.commands):
                     if command and command[0].text:
                         name = command[0].text.rpartition("/")[2]
                         found.append(Run(item, stage, name, tuple(self._word(word, stage, item, name) for word in command[1:])))
@@ -325,21 +348,27 @@ def chain_of(stage: Stage) -> tuple[Stage, ...]:
     return tuple(chain)
 
 
+@lru_cache(maxsize=128)
+def _read(script: str) -> tuple[shell.Command, ...]:
+    # After a change to the file, most of its scripts are what they were.
+    return shell.commands(script)
+
+
 def _scripts_of(item: Instruction) -> Iterator[Script]:
     if item.is_json:
         words = item.values
         if len(words) > 2 and words[0].rpartition("/")[2] in _SHELLS and words[1] in ("-c", "-lc", "-ec", "-xc"):
-            yield Script(item, words[2], shell.commands(words[2]))
+            yield Script(item, words[2], _read(words[2]))
         elif words:
             # No shell reads these: the words are what the program gets.
             text = " ".join(words)
             plain = tuple(shell.Word(word, False, 0, len(text)) for word in words)
             yield Script(item, text, (shell.Command(plain, (), (), 0, len(text)),))
         return
-    yield Script(item, item.arguments, shell.commands(item.arguments))
+    yield Script(item, item.arguments, _read(item.arguments))
     for document in item.heredocs:
         if item.arguments.startswith("<<") and item.arguments.split()[0].strip("<-'\"") == document.name:
-            yield Script(item, document.content, shell.commands(document.content))
+            yield Script(item, document.content, _read(document.content))
 
 
 def _without_sudo(words: tuple[shell.Word, ...]) -> tuple[shell.Word, ...]:
