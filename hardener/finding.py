@@ -103,7 +103,7 @@ class Fix(NamedTuple):
     missing: str = ""
     #: A step for the user that belongs to the fix, such as a `chown` of existing data.
     migration: str = ""
-    #: It changes what the container needs, so that its other fixes wait until that is judged anew.
+    #: It changes what the container needs, so that other fixes wait until that is judged anew.
     unsettles: bool = False
 
     @property

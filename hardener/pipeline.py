@@ -218,16 +218,17 @@ class _Run:
         for identity, finding in self._applied.items():
             if identity in self._inherits and _shown(self._first.get(identity, finding)) in others:
                 continue  # the same service, judged without the file below it, ended otherwise: that is what is to be said
-            place = self._first.get(identity, finding).place
-            # What was done is what counts: another fix may have changed what the container needs.
-            yield Outcome(finding._replace(place=place), Status.APPLIED, severity[finding.rule])
+            yield Outcome(self._told(finding), Status.APPLIED, severity[finding.rule])
         for finding, status, why in self._plan.others:
             if finding.identity in self._applied:
                 continue
             if finding.identity in self._refused:
                 status, why = Status.REFUSED, self._refused[finding.identity]
-            shown = self._first.get(finding.identity, finding)
-            yield Outcome(shown, status, severity.get(finding.rule, Severity.LOW), why)
+            yield Outcome(self._told(finding), status, severity.get(finding.rule, Severity.LOW), why)
+
+    def _told(self, finding: Finding) -> Finding:
+        """A finding as it ended, at its place in the original text: another fix may have changed what is needed meanwhile."""
+        return finding._replace(place=self._first.get(finding.identity, finding).place)
 
     def changed(self) -> Iterator[tuple[str, Source, Source]]:
         """The files that differ: location, before and after."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from hardener.errors import CannotWrite
-from hardener.finding import Applicability, Change, Finding, Reach, Rule
+from hardener.finding import Applicability, Change, Finding, Fix, Reach, Rule
 from hardener.record import NamedTuple
 from hardener.report import Status
 
@@ -43,7 +43,7 @@ def make_plan(
         elif finding.identity in blocked:
             others.append((finding, Status.FAILED, blocked[finding.identity]))
         elif fix.applicability < threshold:
-            others.append((finding, Status.HELD_BACK, fix.missing))
+            others.append((finding, Status.HELD_BACK, fix.missing or _what_is_weak(fix)))
         else:
             try:
                 changes = fix.changes + tuple(change for want in fix.wants for change in want.setting.to(want.value))
@@ -51,9 +51,24 @@ def make_plan(
                 others.append((finding, Status.REFUSED, error.reason))
                 continue
             candidates[finding.rule, finding.key or finding.subject] = Choice(finding, changes)
-    others += _drop_what_disagrees(candidates)
-    others += _drop_what_would_reach_others(candidates)
-    return Plan(tuple(_without_overlap(_once(candidates))), tuple(others))
+    # What changes the needs of a container goes first and alone: the other fixes are then made for what is needed after it.
+    first = {key: choice for key, choice in candidates.items() if choice.finding.fix and choice.finding.fix.unsettles}
+    choices: list[Choice] = []
+    for some in (first, {key: choice for key, choice in candidates.items() if key not in first}):
+        others += _drop_what_disagrees(some)
+        others += _drop_what_would_reach_others(some)
+        choices = _without_overlap(_once(some))
+        if any(choice.changes for choice in choices):
+            break
+    return Plan(tuple(choices), tuple(others))
+
+
+def _what_is_weak(fix: Fix) -> str:
+    """Why a fix is held back although it names nothing that is missing."""
+    if not fix.evidence:
+        return "evidence about this workload that was read or seen"
+    weakest = min(fix.evidence, key=lambda item: item.strength)
+    return f"evidence that was read or seen: so far it is only said in {weakest.source}"
 
 
 def _rank(finding: Finding, rule: Rule) -> tuple[object, ...]:
@@ -131,11 +146,8 @@ def _without_overlap(choices: list[Choice]) -> list[Choice]:
     """Take each fix that gets along with those before it; the others wait for the next pass, which reads the text anew."""
     taken: dict[tuple[str, object], object] = {}
     gone: list[tuple[str, tuple[object, ...]]] = []
-    unsettled = {_subject(choice): choice.finding.rule for choice in reversed(choices) if _unsettles(choice)}
     result: list[Choice] = []
     for choice in choices:
-        if unsettled.get(_subject(choice), choice.finding.rule) != choice.finding.rule:
-            continue
         mine = {(change.path, _target(change)): change.operation for change in choice.changes}
         if any(taken.get(place, operation) != operation for place, operation in mine.items()):
             continue
@@ -146,14 +158,6 @@ def _without_overlap(choices: list[Choice]) -> list[Choice]:
         gone += removed
         result.append(choice)
     return result
-
-
-def _unsettles(choice: Choice) -> bool:
-    return choice.finding.fix is not None and choice.finding.fix.unsettles
-
-
-def _subject(choice: Choice) -> str:
-    return choice.finding.key or choice.finding.subject
 
 
 def _region(change: Change) -> tuple[object, ...]:
