@@ -34,6 +34,7 @@ from hardener.discover import COMPOSE, DOCKERFILE, discover
 
 #: Longer command lines are refused by some systems.
 _MAX_ARGUMENTS = 100_000
+_CHECKOV_FILES = 50
 _FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
 #: What a place is, for each pair.
 SERVICE, STAGE, FILE = "services", "stages", "files"
@@ -145,14 +146,20 @@ def hadolint(program: str, folder: str, files: list[str]) -> Iterator[Found]:
 
 
 def checkov(program: str, folder: str, files: list[str]) -> Iterator[Found]:
-    """What checkov finds. It knows Dockerfiles by their names, so that it gets copies with the right one."""
-    with tempfile.TemporaryDirectory() as copy:
-        for number, file in enumerate(files):
-            os.mkdir(os.path.join(copy, str(number)))
-            shutil.copyfile(os.path.join(folder, file), os.path.join(copy, str(number), "Dockerfile"))
-        options = ["--framework", "dockerfile", "--output", "json", "--quiet", "--compact", "--skip-download", "--soft-fail"]
-        for finding in _json([program, "--directory", copy, *options], copy)["results"]["failed_checks"]:
-            path = files[int(finding["file_path"].strip("/").partition("/")[0])]
+    """What checkov finds. It knows Dockerfiles by their names, so that it gets copies with the right one.
+
+    Where one file makes a check of it stumble, that check says nothing of any file of the run (3.3.30): hence many short runs.
+    """
+    options = ["--framework", "dockerfile", "--output", "json", "--quiet", "--compact", "--skip-download", "--soft-fail"]
+    for start in range(0, len(files), _CHECKOV_FILES):
+        some = files[start : start + _CHECKOV_FILES]
+        with tempfile.TemporaryDirectory() as copy:
+            for number, file in enumerate(some):
+                os.mkdir(os.path.join(copy, str(number)))
+                shutil.copyfile(os.path.join(folder, file), os.path.join(copy, str(number), "Dockerfile"))
+            report = _json([program, "--directory", copy, *options], copy)
+        for finding in report["results"]["failed_checks"] if "results" in report else ():
+            path = some[int(finding["file_path"].strip("/").partition("/")[0])]
             # It counts lines from 0, and lists all instructions only in the details.
             details = finding["check_result"].get("results_configuration")
             lines = [item["startline"] + 1 for item in details] if isinstance(details, list) else []

@@ -78,4 +78,6 @@ def read_published_ports(service: Service) -> tuple[PublishedPort, ...]:
 def shares_host(service: Service, key: str, home: Place) -> Setting[bool]:
     """Whether one of the host's namespaces is used: `network_mode`, `pid`, `ipc`, `uts` or `userns_mode` is `host`."""
     held = service.scalar(key)
-    return Setting(service.text(key) == "host", written=held is not None, place=place_of(held) if held else home)
+    if held is None:
+        return Setting(False, written=False, place=home)
+    return Setting(service.read(held.found.node) == "host", written=True, place=place_of(held))

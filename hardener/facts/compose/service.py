@@ -6,7 +6,7 @@ replace scalars; `!override` drops what lies below, `!reset` drops the key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hardener.facts.compose.document import ComposeFile, Found, ServiceNode, is_null, lookup, sources, target, text_of, values
 from hardener.facts.compose.interpolation import interpolate
@@ -29,6 +29,11 @@ class Layer:
         self.editable = editable
         mapping = service.mapping
         self._values = {} if mapping is None else values(mapping, service.route, service.via)
+
+    @property
+    def keys(self) -> Iterable[str]:
+        """The keys of this layer, own and merged."""
+        return self._values
 
     def find(self, key: str) -> Found | None:
         """The value of a key in this layer, own or merged."""
@@ -59,12 +64,14 @@ class Held(NamedTuple):
 class Service:
     """A service in effect. `layers` go from the lowest (what it extends) to the highest (the last file)."""
 
-    __slots__ = ("incomplete", "layers", "name", "variables")
+    __slots__ = ("_keys", "incomplete", "layers", "name", "variables")
 
     def __init__(self, name: str, layers: tuple[Layer, ...], variables: dict[str, str], incomplete: str = "") -> None:
         self.name = name
         self.layers = layers
         self.variables = variables
+        #: A service has few of the many keys that are asked for.
+        self._keys = frozenset(key for layer in layers for key in layer.keys)
         #: Why parts of this service are not known, such as a file it extends that cannot be read.
         self.incomplete = incomplete
 
@@ -85,6 +92,8 @@ class Service:
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""
+        if key not in self._keys:
+            return None
         for layer in reversed(self.layers):
             found = layer.find(key)
             if found is not None:
@@ -93,6 +102,8 @@ class Service:
 
     def mentions(self, *keys: str) -> bool:
         """Whether any layer writes a path of nested mappings, be it to take it away."""
+        if keys[0] not in self._keys:
+            return False
         for layer in self.layers:
             found = layer.find(keys[0])
             for key in keys[1:]:
@@ -103,6 +114,8 @@ class Service:
 
     def is_reset(self, key: str) -> bool:
         """Whether the highest definition of a key takes it away with `!reset`."""
+        if key not in self._keys:
+            return False
         found = next((found for layer in reversed(self.layers) if (found := layer.find(key)) is not None), None)
         return found is not None and found.node.tag == "!reset"
 
@@ -121,6 +134,8 @@ class Service:
 
     def joined(self, key: str) -> list[Held]:
         """All values that join for a key, lowest first."""
+        if key not in self._keys:
+            return []
         values: list[Held] = []
         for layer in self.layers:
             found = layer.find(key)
@@ -141,6 +156,8 @@ class Service:
 
     def leaf(self, *keys: str) -> Held | None:
         """The value that wins at a path of nested mappings."""
+        if keys[0] not in self._keys:
+            return None
         for layer in reversed(self.layers):
             found = layer.find(keys[0])
             if found is None:

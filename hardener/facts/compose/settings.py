@@ -62,7 +62,8 @@ class Flag(Setting[bool]):
 
     def __init__(self, service: Service, readers: Readers, key: str, home: Place, refusal: str = "") -> None:
         held = service.scalar(key)
-        super().__init__(truth(service.text(key)) is True, written=held is not None, place=place_of(held) if held else home)
+        true = held is not None and truth(service.read(held.found.node)) is True
+        super().__init__(true, written=held is not None, place=place_of(held) if held else home)
         self._held = held
         self._key = key
         self._refusal = refusal
@@ -120,7 +121,8 @@ class Text(Setting[str]):
 
     def __init__(self, service: Service, readers: Readers, key: str, home: Place) -> None:
         held = service.scalar(key)
-        super().__init__(service.text(key) or "", written=held is not None, place=place_of(held) if held else home)
+        text = service.read(held.found.node) if held else None
+        super().__init__(text or "", written=held is not None, place=place_of(held) if held else home)
         self._held = held
         self._key = key
         self._writer = Writer(service, readers)
