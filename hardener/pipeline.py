@@ -207,9 +207,9 @@ class _Run:
 
     def _revealed(self, new: Finding, choices: tuple[Choice, ...]) -> bool:
         """Whether a hazard was there before and only hidden by a worse one: `privileged` overrides dropped capabilities."""
-        fixed = (choice.finding for choice in choices if choice.finding.place.path == new.place.path)
         severity = self._rules[new.rule].severity
-        return any(old.subject == new.subject and self._rules[old.rule].severity >= severity for old in fixed)
+        fixed = (choice.finding for choice in choices if choice.finding.subject == new.subject)
+        return any(self._rules[old.rule].severity >= severity for old in fixed)
 
     def outcomes(self) -> Iterator[Outcome]:
         """How every finding ended, with the places of the original text."""
