@@ -65,7 +65,9 @@ _INSERTED = {
 _REPLACED = re.compile(
     rb"(?i:USER)\s+(?:root|0)\b|(?i:(?:ONBUILD\s+)?ADD)\s|\s*(?:-\s+)?(?:"
     + _KEYS
-    + rb"|[\"']?privileged\b|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b)"
+    + rb"|[\"']?privileged\b"
+    + rb"|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined"
+    + rb"|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b|(?i:ENV\s+)?(?:JAVA|CATALINA)_OPTS[= ])"
 )
 
 

@@ -35,6 +35,7 @@ from hardener.discover import COMPOSE, DOCKERFILE, discover
 #: Longer command lines are refused by some systems.
 _MAX_ARGUMENTS = 100_000
 _CHECKOV_FILES = 50
+_SERVICES = re.compile(r"^services:", re.MULTILINE)
 _FROM = re.compile(r"^[ \t]*FROM[ \t]", re.IGNORECASE | re.MULTILINE)
 #: What a place is, for each pair.
 SERVICE, STAGE, FILE = "services", "stages", "files"
@@ -158,18 +159,20 @@ def checkov(program: str, folder: str, files: list[str]) -> Iterator[Found]:
                 os.mkdir(os.path.join(copy, str(number)))
                 shutil.copyfile(os.path.join(folder, file), os.path.join(copy, str(number), "Dockerfile"))
             report = _json([program, "--directory", copy, *options], copy)
+        found: set[Found] = set()
         for finding in report["results"]["failed_checks"] if "results" in report else ():
             path = some[int(finding["file_path"].strip("/").partition("/")[0])]
             # It counts lines from 0, and lists all instructions only in the details.
             details = finding["check_result"].get("results_configuration")
             lines = [item["startline"] + 1 for item in details] if isinstance(details, list) else []
             for line in lines or [finding["file_line_range"][0]]:
-                yield Found(finding["check_id"], path, line, message=finding["check_name"])
+                found.add(Found(finding["check_id"], path, line, message=finding["check_name"]))
+        yield from sorted(found)
 
 
-def harden(folder: str, options: Sequence[str] = ()) -> Any:
-    """Our own report."""
-    return _json([sys.executable, "-m", "hardener", "--format", "json", *options, "."], folder)
+def harden(folder: str, files: list[str], options: Sequence[str] = ()) -> Any:
+    """Our own report. All files are named: one run must see the whole folder, since files in it belong together."""
+    return _json([sys.executable, "-m", "hardener", "--format", "json", *options, ".", *files], folder)
 
 
 def _json(command: Sequence[str], folder: str) -> Any:
@@ -198,22 +201,30 @@ class Folder:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self._first: dict[Place, Place] = {}
+        #: The place that counts for one in a file that is laid over another.
+        self.first: dict[Place, Place] = {}
         found, _ = discover([path])
+        known = {file.location for file in found}
+        # A folder's Compose files of other names, as tests and examples have them, are judged too: named one by one.
+        yaml = [str(file) for end in ("yml", "yaml") for file in Path(os.path.realpath(path)).rglob(f"*.{end}") if file.is_file()]
+        named = sorted(file for file in yaml if file not in known and _SERVICES.search(_text(file)))
+        self.named = [os.path.relpath(file, os.path.realpath(path)) for file in named]
+        found += [file for file in discover(named)[0] if file.kind == COMPOSE]
         self.files = {
-            kind: [os.path.relpath(file.location, path) for file in found if file.kind == kind] for kind in (COMPOSE, DOCKERFILE)
+            kind: [os.path.relpath(file.location, os.path.realpath(path)) for file in found if file.kind == kind]
+            for kind in (COMPOSE, DOCKERFILE)
         }
 
     def ours(self) -> list[Found]:
         """What we find; afterwards places of peers are those of ours."""
         result = []
         dockerfiles = set(self.files[DOCKERFILE])
-        for finding in harden(self.path)["findings"]:
+        for finding in harden(self.path, self.named)["findings"]:
             service = "" if finding["path"] in dockerfiles else finding["subject"]
             if service:
                 # The key names all files of a project, `base+override#service`.
                 files = finding["key"].partition("#")[0].split("+")
-                self._first.update({(os.path.normpath(file), service): (os.path.normpath(files[0]), service) for file in files})
+                self.first.update({(os.path.normpath(file), service): (os.path.normpath(files[0]), service) for file in files})
             result.append(Found(finding["rule"], os.path.normpath(finding["path"]), finding["line"], service, finding["message"]))
         return result
 
@@ -221,16 +232,20 @@ class Folder:
         """Where a finding is, in a form that is the same for all tools."""
         if kind == SERVICE:
             place = (finding.path, finding.service)
-            return self._first.get(place, place)
+            return self.first.get(place, place)
         if kind == FILE:
             return finding.path, ""
         starts = _stages(os.path.join(self.path, finding.path))
         return finding.path, str(sum(start <= finding.line for start in starts))
 
 
+def _text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8", errors="replace")
+
+
 @lru_cache(maxsize=10_000)
 def _stages(path: str) -> list[int]:
-    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    text = _text(path)
     return [text.count("\n", 0, match.start()) + 1 for match in _FROM.finditer(text)]
 
 
@@ -279,8 +294,9 @@ def before_and_after(folder: Folder, theirs: dict[str, list[Found]], word: str, 
     with tempfile.TemporaryDirectory() as temporary:
         copy = os.path.join(temporary, "copy")
         shutil.copytree(folder.path, copy)
-        harden(copy, ("--write", "--unsafe-fixes"))
+        harden(copy, folder.named, ("--write", "--unsafe-fixes"))
         fixed = Folder(copy)
+        fixed.first = folder.first
         areas = {rule: pair.area for pair in PAIRS for rule in pair.theirs}
         rows, examples = [], []
         for name, before in theirs.items():

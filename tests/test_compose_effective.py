@@ -430,7 +430,12 @@ services:
     restart: on-failure:5
     security_opt: ["seccomp=unconfined", "apparmor:unconfined"]
     devices: ["/dev/null", "/dev/zero:/dev/other", "/dev/full:/dev/full:r"]
-    ports: ["80", "127.0.0.1:81:82/udp", "[::1]:83:84", "${BIND:-10.0.0.1}:${PORT:-85}:86", {target: 87, published: "88", host_ip: 10.1.1.1}]
+    ports:
+      - "80"
+      - 127.0.0.1:81:82/udp
+      - "[::1]:83:84"
+      - "${BIND:-10.0.0.1}:${PORT:-85}:86"
+      - {target: 87, published: "88", host_ip: 10.1.1.1}
     volumes: ["/srv:/srv:rshared", {type: bind, source: /opt, target: /opt, bind: {propagation: rslave}}]
     healthcheck: {test: "curl -f http://localhost"}
   b:

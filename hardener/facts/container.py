@@ -143,6 +143,7 @@ class Container:
         "entrypoint",
         "environment",
         "healthcheck",
+        "hooks",
         "host_ipc",
         "host_network",
         "host_pid",
@@ -152,6 +153,7 @@ class Container:
         "image_text",
         "key",
         "memory",
+        "missing_env_files",
         "mounts",
         "no_new_privileges",
         "pids",
@@ -185,6 +187,8 @@ class Container:
     #: What the program gets, None for a value that is not known; what the project's files write; and a way to set one.
     environment: dict[str, str | None]
     variables: tuple[Variable, ...]
+    #: Files with more variables that are not here.
+    missing_env_files: tuple[str, ...]
     variable: Callable[[str], Setting[str | None]]
     mounts: tuple[Mount, ...]
     served_ports: tuple[int, ...]
@@ -193,6 +197,8 @@ class Container:
     reserved_memory: float
     reserved_cpus: float
     restart: Setting[Restart]
+    #: The names of what else is run in it, at its start and end.
+    hooks: tuple[str, ...]
     #: The command that asks for its health; "NONE" switches the image's own off, empty is not written.
     healthcheck: Setting[str]
     host_network: Setting[bool]

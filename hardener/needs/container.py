@@ -23,6 +23,10 @@ _USUAL_CAPABILITIES = (
 _USUAL_MEMORY = Limit(512.0, "usual, not measured", USUAL)
 _USUAL_CPU = Limit(1.0, "", USUAL)
 _USUAL_PIDS = Limit(512.0, "", USUAL)
+#: In a health check these become another user or change the image.
+_MORE_THAN_ASKS = frozenset(
+    "su su-exec gosu runuser setpriv sudo chroot apt-get apt apk yum dnf chown chmod mkdir touch tee".split()
+)
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
@@ -37,17 +41,39 @@ def needs_of(container: Container, content: Callable[[str], str | None], profile
     if profile is None:
         return _usual(container, f"no profile of {container.image.familiar}")
     needs = profile.evaluate(container.image, situation_of(container, content))
+    besides = _besides(container)
+    if besides and needs.holds:
+        needs = needs._replace(holds=False, why_not=besides)
     if container.privileged.effective:
         needs = needs._replace(holds=False, why_not=needs.why_not or "it is privileged, so what it really uses cannot be told")
     usual = _usual(container, needs.why_not)
     if not needs.holds:
         # What it could do without, and how it is asked for its health, does not depend on the rest.
-        return usual._replace(unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap)
+        return usual._replace(unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap, ports=needs.ports)
     # Too little CPU or too few processes slow a workload down, so a usual amount may be offered as a guess where the profile
     # has no figure at all. Too little memory kills it: what a profile says of memory stands alone.
     return needs._replace(
         cpu=needs.cpu or (None if profile.cpu else usual.cpu), pids=needs.pids or (None if profile.pids else usual.pids)
     )
+
+
+def _besides(container: Container) -> str:
+    """What runs in the container beside its program, and may need what the program does not."""
+    if container.hooks:
+        return f"what {container.hooks[0]} runs in it was not looked at"
+    words = container.healthcheck.effective.replace(";", " ").replace("|", " ").split()
+    changes = next((word for word in words if word.rpartition("/")[2] in _MORE_THAN_ASKS), "")
+    if not changes and any(_is_written(word, *words[at + 1 : at + 2]) for at, word in enumerate(words)):
+        changes = ">"
+    return f"its health check does more than ask (`{changes}`)" if changes else ""
+
+
+def _is_written(word: str, behind: str = "") -> bool:
+    """Whether a word sends output to a file."""
+    if ">" not in word:
+        return False
+    target = word.rpartition(">")[2] or behind
+    return not target.startswith(("/dev/", "&", '"', "'"))
 
 
 def situation_of(container: Container, content: Callable[[str], str | None]) -> Situation:
@@ -57,6 +83,7 @@ def situation_of(container: Container, content: Callable[[str], str | None]) -> 
         entrypoint=container.entrypoint,
         command=container.command,
         environment=container.environment,
+        more_environment=bool(container.missing_env_files),
         mounts=(
             *(
                 # What is no volume of this project may belong to anybody, as a bind may.

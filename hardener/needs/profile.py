@@ -130,6 +130,8 @@ class Verdict(NamedTuple):
     works: bool
     why: str
     evidence: Evidence
+    #: What may still go wrong; it holds the fix back.
+    doubt: str = ""
 
 
 class Amount(NamedTuple):

@@ -289,7 +289,7 @@ def _moved_by(item: _Item, text: str) -> Condition:
 
 
 def _verdict(item: _Item) -> Verdict:
-    return Verdict(item.filter, item.take("works", bool), item.why, item.evidence)
+    return Verdict(item.filter, item.take("works", bool), item.why, item.evidence, item.take("doubt", str, ""))
 
 
 def _memory(item: _Item) -> Amount:

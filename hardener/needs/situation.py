@@ -60,6 +60,8 @@ class Situation(NamedTuple):
     command: tuple[str, ...] | None = None
     #: A variable whose value is not known has the value None.
     environment: Mapping[str, str | None] = {}
+    #: Whether there may be more variables than these.
+    more_environment: bool = False
     mounts: tuple[Mount, ...] = ()
     host_network: bool = False
 
@@ -251,6 +253,8 @@ def _applies(filter: Filter, asked: _Asked) -> bool:
 def _holds(condition: Condition, situation: Situation) -> bool:
     kind, argument = condition
     if kind == "environment":
+        if situation.more_environment and argument not in situation.environment:
+            return True
         return any(value != "" and _matches(name, argument) for name, value in situation.environment.items())
     if kind == "command":
         return any(argument in word for word in situation.command or ())
@@ -261,7 +265,7 @@ def _holds(condition: Condition, situation: Situation) -> bool:
         if kind == "mount-at":
             if _plain(mount.target) == _plain(path):
                 return True
-        elif not (path.strip("*") in mount.target if "*" in path else _touches(mount.target, path)):
+        elif not (path.strip("*") in mount.target.rstrip("/") if "*" in path else _touches(mount.target, path)):
             continue
         elif kind == "mount" or (kind == "bind" and mount.kind != "volume") or (kind == "text" and _says(mount, expression)):
             return True
@@ -322,7 +326,7 @@ def _places(path: WrittenPath, situation: Situation) -> list[str]:
         return [path.path]
     kind, argument = path.moved_by
     if kind == "environment":
-        value = situation.environment.get(argument, path.path)
+        value = situation.environment.get(argument, None if situation.more_environment else path.path)
         values = ["" if value is None else value or path.path]
     else:
         values = _option(situation.command or (), argument) or [path.path]

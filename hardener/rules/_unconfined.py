@@ -23,6 +23,8 @@ def unconfined(
         yield Finding(rule, container.subject, setting.place, message, refusal=refusal, advice=advice, key=container.key)
         return
     evidence = (verdict.evidence,) if verdict is not None else ()
-    missing = "" if verdict is not None and needs.holds else needs.why_not or "whether it works under the default profile"
+    missing = (
+        verdict.doubt if verdict is not None and needs.holds else needs.why_not or "whether it works under the default profile"
+    )
     fix = Fix(f"go back to the engine's default {what} profile", (Want(setting, False),), evidence=evidence, missing=missing)
     yield Finding(rule, container.subject, setting.place, message, fix, key=container.key)

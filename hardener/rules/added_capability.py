@@ -33,7 +33,10 @@ _REACH = {
     ),
     "SYS_BOOT": ("restart the host", "nothing in a container should need it"),
     "SYS_MODULE": ("load modules into the host's kernel", "load the module on the host, then take this away"),
-    "SYS_PTRACE": ("read and change the memory of other processes", "debuggers and some monitors; not for production"),
+    "SYS_PTRACE": (
+        "read and change the memory of other processes",
+        "debuggers, and monitors that look into other processes (netdata, metricbeat)",
+    ),
     "SYS_RAWIO": ("reach the host's ports and disks directly", "disk health tools; name the one device under `devices`"),
     "SYS_TIME": ("set the host's clock", "run the time server on the host"),
     "SYSLOG": ("read the kernel's log and its addresses", "mount /dev/kmsg where that is enough"),

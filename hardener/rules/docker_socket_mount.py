@@ -6,7 +6,7 @@ password. Mounting it `:ro` protects the socket's file, not the engine behind it
 No edit is offered. Which way out fits depends on what the container does with it, and is said where the consumer is known:
 one that only reads gets a socket proxy that passes just the calls it makes; one that builds images a builder that needs no
 engine (Kaniko, Buildah, BuildKit rootless), or builds at the CI provider; one that manages the engine a rootless engine, since
-no proxy protects from what it is there to do.
+no proxy protects from what it is there to do. A proxy itself is not reported while it passes only reads and publishes no port.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _GENERAL = (
 
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
+    if _is_proxy(container):
+        return
     for mount in container.mounts:
         folder = mount.kind == "bind" and mount.source.rstrip("/") in _FOLDERS
         if not folder and not mount.source.endswith(_SOCKETS) and not mount.target.endswith(_SOCKETS):
@@ -43,11 +45,17 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
         )
 
 
+def _is_proxy(container: Container) -> bool:
+    """Whether it is what we advise: a proxy that passes reads only, to containers only."""
+    closed = container.environment.get("POST", "0") in ("", "0", "false") and not container.published_ports
+    return container.image is not None and "socket-proxy" in container.image.familiar and closed
+
+
 def _advice(container: Container) -> str:
     if container.image is None:
         return _GENERAL
-    name = container.image.familiar
-    return next((text for word, text in _consumers() if word in name), _GENERAL)
+    name = f"/{container.image.familiar}"
+    return next((text for word, text in _consumers() if f"/{word}" in name), _GENERAL)
 
 
 @lru_cache(maxsize=1)

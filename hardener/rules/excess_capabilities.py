@@ -28,7 +28,7 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     held = bounding_set(dropped, added)
     if needs.capabilities is None:
         unknown = next((text.partition(": ")[2] for text in needs.unknown if text.startswith("capabilities:")), "not looked at")
-        yield _finding(container, len(held), None, advice=f"which it uses is not known: {unknown}")
+        yield _finding(container, needs, len(held), None, advice=f"which it uses is not known: {unknown}")
         return
     kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
     back = ", ".join(needed.name for needed in kept)
@@ -44,11 +44,14 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
         evidence=_distinct(evidence),
         missing=needs.why_not,
     )
-    yield _finding(container, len(held), fix)
+    yield _finding(container, needs, len(held), fix)
 
 
-def _finding(container: Container, count: int, fix: Fix | None, advice: str = "") -> Finding:
-    message = f"keeps {count} capabilities, whether it uses them or not"
+def _finding(container: Container, needs: ImageNeeds, count: int, fix: Fix | None, advice: str = "") -> Finding:
+    if needs.holds and needs.root is False:
+        message = f"leaves {count} capabilities within reach of a program that is not root and has none"
+    else:
+        message = f"keeps {count} capabilities, whether it uses them or not"
     return Finding(ID, container.subject, container.place, message, fix, advice=advice, key=container.key)
 
 

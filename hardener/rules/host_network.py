@@ -17,15 +17,23 @@ from hardener.needs.situation import ImageNeeds
 
 ID = "host-network"
 
+#: What these need it for, or not, by the beginning of a part of their name.
+_OWN = (
+    ("node-exporter", "it reports the host's own interfaces: keep it, and bind it to one address with --web.listen-address"),
+    ("cloudflared", "it serves no port: attach it to the network of the services that it publishes, and name them in its rules"),
+)
+
 
 def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container on the host's network."""
     setting = container.host_network
     if not setting.effective:
         return
+    name = f"/{container.image.familiar}" if container.image else ""
+    advice = next((text for word, text in _OWN if f"/{word}" in name), "")
     ports = sorted({port.number for port in needs.ports})
     publish = f"publish {', '.join(map(str, ports))} under `ports`" if ports else "publish the ports it serves under `ports`"
-    advice = f"remove network_mode and {publish}, unless it needs broadcasts or the host's own addresses"
+    advice = advice or f"remove network_mode and {publish}, unless it needs broadcasts or the host's own addresses"
     yield Finding(ID, container.subject, setting.place, "shares the host's network", advice=advice, key=container.key)
 
 

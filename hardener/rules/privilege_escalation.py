@@ -28,7 +28,10 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     if verdict is not None and verdict.works:
         switched_off = "somebody switched it off by name" if setting.written else ""
         fix = Fix(
-            "forbid new privileges", (Want(setting, True),), evidence=(verdict.evidence,), missing=needs.why_not or switched_off
+            "forbid new privileges",
+            (Want(setting, True),),
+            evidence=(verdict.evidence,),
+            missing=needs.why_not or verdict.doubt or switched_off,
         )
     else:
         advice = f"it cannot be forbidden: {verdict.why}" if verdict else "whether it needs to is not known"

@@ -51,8 +51,9 @@ def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding
     if not needs.root or start is None:
         return
     if start.account is None:
-        message += f": the image {start.why}"
-        yield Finding(ID, container.subject, container.user.place, message, advice=_UNPRIVILEGED, key=container.key)
+        idle = needs.capabilities == () and not needs.data and not needs.tmpfs and not container.mounts
+        advice = 'set `user: "65534:65534"`: it is known to need nothing of root' if idle else _UNPRIVILEGED
+        yield Finding(ID, container.subject, container.user.place, message, advice=advice, key=container.key)
     elif needs.user is not None and needs.user.works:
         # An image that steps down by itself, and cannot be spared its beginning as root, is left alone.
         message = f"starts as root, to step down to {start.account.name} later"
@@ -76,7 +77,7 @@ def _fix(container: Container, needs: ImageNeeds, account: Account, evidence: tu
     elif foreign:
         missing = f"whether {account.name} may read {', '.join(mount.source or mount.target for mount in foreign)}"
     else:
-        missing = _about_own_places(container, needs, account)
+        missing = _about_own_places(container, needs, account) or (needs.user.doubt if needs.user else "")
     if container.user.effective:
         missing = "why somebody set root by name"
     return Fix(

@@ -35,10 +35,10 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
             f"make it read-only, with tmpfs at {paths}" if paths else "make it read-only",
             wants=(Want(setting, True), Want(container.tmpfs, (*container.tmpfs.effective, *new))),
             evidence=tuple(dict.fromkeys((verdict.evidence, *(mount.evidence for mount in needs.tmpfs)))),
-            missing=needs.why_not or ("somebody wrote that it is writable" if setting.written else ""),
+            missing=needs.why_not or verdict.doubt or ("somebody wrote that it is writable" if setting.written else ""),
         )
     else:
-        advice = f"it cannot be read-only: {verdict.why}" if verdict else "what it writes is not known"
+        advice = f"not as it stands: {verdict.why}" if verdict else "what it writes is not known"
     message = "the root file system can be written"
     yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from hardener.facts.compose.amounts import parse_bytes, parse_number
 from hardener.facts.compose.document import is_null, target, text_of, truth
-from hardener.facts.compose.environment import EnvironmentVariable, read_environment, written_variables
+from hardener.facts.compose.environment import EnvironmentVariable, missing_env_files, read_environment, written_variables
 from hardener.facts.compose.host import read_mounts, read_published_ports, read_served_ports, shares_host
 from hardener.facts.compose.limits import Dialect, Limit
 from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined
@@ -20,6 +20,9 @@ from hardener.facts.image import parse_image
 from hardener.facts.tree import Context
 from hardener.finding import Place
 from hardener.syntax.yaml import Mapping, Sequence
+
+#: They run in the container, as its user and with what it may do, unless they name another user.
+_HOOKS = ("post_start", "pre_stop")
 
 
 def read_container(
@@ -48,6 +51,8 @@ def read_container(
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
     container.environment = read_environment(service, folder, context)
+    container.missing_env_files = missing_env_files(service, folder, context)
+    container.hooks = tuple(key for key in _HOOKS if service.scalar(key) is not None)
     container.variables = written_variables(service)
     container.variable = _variables(service, readers, home, container)
     container.mounts = read_mounts(service, folder)

@@ -28,6 +28,16 @@ def read_environment(service: Service, folder: str, context: Context) -> dict[st
     return variables | service.pairs(_KEY)
 
 
+def missing_env_files(service: Service, folder: str, context: Context) -> tuple[str, ...]:
+    """The files of `env_file` that are not here, such as an `.env` that is kept out of version control."""
+    missing = []
+    for _, node in service.items("env_file"):
+        path = (service.read(node.get("path")) if isinstance(node, Mapping) else service.read(node)) or ""
+        if "$" in path or context(os.path.normpath(os.path.join(folder, path))) is None:
+            missing.append(path)
+    return tuple(missing)
+
+
 def written_variables(service: Service) -> tuple[Variable, ...]:
     """The variables that Compose files themselves give a value, as it is written there; the last one of a name wins."""
     found: dict[str, Variable] = {}

@@ -77,7 +77,9 @@ class ComposeProject:
                         self._readers.setdefault(id(mapping), []).append(_Reader(key, service, layer, joins))
             self._namesakes.setdefault((os.path.dirname(location), service.name), []).append((location, service))
         self._dialects = self._shared_dialects({key: service for key, _, service in services})
-        return [self._container(key, location, service) for key, location, service in services]
+        containers = [self._container(key, location, service) for key, location, service in services]
+        _mark_shared_volumes(containers)
+        return containers
 
     def _shared_dialects(self, services: Mapping[str, Service]) -> dict[str, Dialect]:
         """For each service, the dialects of all that share text with it through `extends`, merges or files."""
@@ -263,6 +265,24 @@ class ComposeProject:
             if not shadowed and not moot and not reader.overrides(written):
                 found.add(Reach(reader.key, reader.joins, exact=written in _EXACT))
         return frozenset(found)
+
+
+def _mark_shared_volumes(containers: list[Container]) -> None:
+    """A volume that another service of the project writes too may hold anybody's files, as one from outside may."""
+    writers: dict[tuple[str, str], set[str]] = {}
+    for container in containers:
+        for mount in container.mounts:
+            if mount.kind == "volume" and mount.source and not mount.read_only:
+                writers.setdefault((os.path.dirname(container.place.path), mount.source), set()).add(container.subject)
+    for container in containers:
+        folder = os.path.dirname(container.place.path)
+        if any(writers.get((folder, mount.source), set()) - {container.subject} for mount in container.mounts):
+            container.mounts = tuple(
+                mount._replace(kind="external")
+                if mount.kind == "volume" and writers.get((folder, mount.source), set()) - {container.subject}
+                else mount
+                for mount in container.mounts
+            )
 
 
 def _is_windows(service: Service) -> bool:

@@ -14,7 +14,7 @@ from hardener.record import NamedTuple
 from hardener.syntax.yaml import Mapping, Node, Route, Scalar, Sequence
 
 #: Keys of `deploy` that only a swarm reads (docker/cli, convert/service.go ignores `tmpfs` and `security_opt` there).
-_SWARM_ONLY = ("placement", "mode", "update_config", "rollback_config", "endpoint_mode", "labels")
+_SWARM_ONLY = ("placement", "update_config", "rollback_config", "endpoint_mode")
 
 
 class Layer:
@@ -88,7 +88,11 @@ class Service:
     @property
     def in_swarm(self) -> bool:
         """Whether `deploy` has what only a swarm reads."""
-        return self.mentions("deploy") and any(self.leaf("deploy", key) is not None for key in _SWARM_ONLY)
+        if not self.mentions("deploy"):
+            return False
+        mode = self.leaf("deploy", "mode")
+        everywhere = mode is not None and self.read(mode.found.node) in ("global", "global-job", "replicated-job")
+        return everywhere or any(self.leaf("deploy", key) is not None for key in _SWARM_ONLY)
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""
