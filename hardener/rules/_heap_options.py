@@ -13,6 +13,7 @@ JVM_VARIABLES = ("_JAVA_OPTIONS", "JDK_JAVA_OPTIONS", "JAVA_TOOL_OPTIONS")
 OPENJ9, NO_CONTAINERS, MODERN = "openj9", "no-containers", "modern"
 CONTAINER_SUPPORT_OFF = "-XX:-UseContainerSupport"
 JAVA_ID = "jvm-heap-ignores-limit"
+NODE_ID = "node-heap-ignores-limit"
 JAVA_VARIABLE = "JAVA_TOOL_OPTIONS"
 #: Not of the program that the image starts.
 BUILD_TOOLS = ("MAVEN_OPTS", "GRADLE_OPTS", "SBT_OPTS", "ANT_OPTS", "LEIN_JVM_OPTS")

@@ -35,10 +35,21 @@ if TYPE_CHECKING:  # at run time only those of one kind are there, and few conta
 
 def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     """A container with a memory limit, and a JVM whose heap does not go with it."""
-    if container.memory.effective is not None:
+    if container.memory.effective is not None and _may_be_jvm(container, needs):
         from hardener.rules import _jvm_container
 
         yield from _jvm_container.check(container, needs)
+
+
+def _may_be_jvm(container: Container, needs: ImageNeeds) -> bool:
+    if needs.heap is not None and needs.heap.runtime == "jvm":
+        return True
+    if any("java" in word for word in (*(container.entrypoint or ()), *(container.command or ()))):
+        return True
+    names = (name.upper() for name in container.environment)
+    return any(
+        "JAVA" in name or "JVM" in name or "HEAP" in name or name.endswith(("_OPTS", "XMX", "MEMORY", "_MEM")) for name in names
+    )
 
 
 def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
