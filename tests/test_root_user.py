@@ -340,12 +340,14 @@ def test_every_base_can_be_read_and_names_its_source() -> None:
         "steps_down",
         "needs_root",
         "writes",
+        "entrypoint",
         "source",
     }
     families = {"debian", "rhel", "rhel-minimal", "alpine", "busybox", "none", "windows"}
     for facts in whole["base"]:
         assert set(facts) <= fields
         assert facts["family"] in families
+        assert facts.get("entrypoint", "none") in ("none", "exec")
         repository, commit, *_ = whole["source"][facts["source"]].split()
         assert (repository.count("/"), len(commit)) == (1, 40)
         for name in facts["names"]:

@@ -124,6 +124,10 @@ class Build(NamedTuple):
     dockerfile: str
     target: str
     arguments: tuple[tuple[str, str | None], ...] = ()
+    #: The folder that COPY takes files from; empty where it is not in the project.
+    context: str = ""
+    #: The text of a Dockerfile that stands in the project's file itself.
+    inline: str = ""
 
 
 class Container:
@@ -171,6 +175,7 @@ class Container:
         "user",
         "variable",
         "variables",
+        "workdir",
     )
 
     key: str
@@ -184,6 +189,8 @@ class Container:
     #: None: the image's own. An empty tuple: explicitly none.
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None
+    #: Empty: the image's own.
+    workdir: str
     #: What the program gets, None for a value that is not known; what the project's files write; and a way to set one.
     environment: dict[str, str | None]
     variables: tuple[Variable, ...]

@@ -107,6 +107,18 @@ class DockerStage:
         self._scripts = {} if scripts is None else scripts
         self.chain = chain_of(self.stage)
 
+    def sibling(self, stage: Stage) -> DockerStage:
+        """Another stage of the same file."""
+        return DockerStage(
+            self.source,
+            self.dockerfile,
+            stage,
+            runs=False,
+            read_context=self._read_context,
+            is_folder=self._is_folder,
+            scripts=self._scripts,
+        )
+
     @property
     def key(self) -> str:
         """The stage within its file, stable while instructions come and go."""

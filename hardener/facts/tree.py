@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hardener.errors import Unreadable
 from hardener.source import Source, read
@@ -13,6 +13,8 @@ Context = Callable[[str], "Source | None"]
 
 #: A mounted folder with more files than this is not read.
 _MOST_FILES = 32
+#: A walk ends when it has seen this many names.
+_MOST_SEEN = 20_000
 
 
 class Tree:
@@ -24,7 +26,7 @@ class Tree:
 
     def contains(self, location: str) -> bool:
         """Whether a path lies inside, once links are followed."""
-        return os.path.realpath(location).startswith(self._roots)
+        return os.path.join(os.path.realpath(location), "").startswith(self._roots)
 
     def __call__(self, location: str) -> Source | None:
         """The file at a location; None when it is not there, lies outside, or cannot be read."""
@@ -42,6 +44,22 @@ class Tree:
         else:
             texts = [self(location)]
         return None if None in texts else "\n".join(source.text for source in texts if source)
+
+    def walk(self, folder: str, without: frozenset[str] = frozenset()) -> Iterator[str]:
+        """The files below a folder, sorted within each; links and folders of the names in `without` are left out."""
+        if not self.contains(folder):
+            return
+        waiting = [folder]
+        seen = 0
+        while waiting and seen < _MOST_SEEN:
+            try:
+                entries = sorted(os.scandir(waiting.pop()), key=lambda entry: entry.name)
+            except OSError:
+                continue
+            seen += len(entries)
+            yield from (entry.path for entry in entries if entry.is_file(follow_symlinks=False))
+            folders = (entry for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in without)
+            waiting += reversed([entry.path for entry in folders])
 
     def _load(self, location: str) -> Source | None:
         if not os.path.isfile(location) or not self.contains(location):

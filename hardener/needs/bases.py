@@ -40,6 +40,8 @@ class Base(NamedTuple):
     steps_down: str
     needs_root: str
     writes: tuple[str, ...]
+    #: "none" or "exec" where an own CMD is all that is started; empty where that is not known.
+    entrypoint: str
     evidence: Evidence
 
 
@@ -87,6 +89,7 @@ def _base(facts: dict[str, Any], image: ImageReference, head: str, table: str) -
         steps_down=facts.get("steps_down", ""),
         needs_root=facts.get("needs_root", ""),
         writes=tuple(facts.get("writes", ())),
+        entrypoint=facts.get("entrypoint", ""),
         evidence=Evidence(
             _claim(facts, there), f"{repository} {file} at {commit[:7]}", Strength.DOCUMENTED if kind else Strength.READ
         ),

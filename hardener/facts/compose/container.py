@@ -50,6 +50,7 @@ def read_container(
     container.user = Text(service, readers, "user", home)
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
+    container.workdir = service.text("working_dir") or ""
     container.environment = read_environment(service, folder, context)
     container.missing_env_files = missing_env_files(service, folder, context)
     container.hooks = tuple(key for key in _HOOKS if service.scalar(key) is not None)
@@ -109,18 +110,20 @@ def _build(service: Service, folder: str) -> Build | None:
         return None
     node = held.found.node
     if not isinstance(node, Mapping):
-        return Build(_dockerfile(folder, service.read(node) or ".", ""), "")
-    if node.get("dockerfile_inline") is not None:
-        return Build("", service.read(node.get("target")) or "")
+        context = service.read(node) or "."
+        return Build(_dockerfile(folder, context, ""), "", context=_context(folder, context))
 
     def read(name: str) -> str | None:
         found = service.leaf("build", name)
         return service.read(found.found.node) if found else None
 
+    context, inline = read("context") or ".", read("dockerfile_inline") or ""
     return Build(
-        _dockerfile(folder, read("context") or ".", read("dockerfile") or ""),
+        "" if inline else _dockerfile(folder, context, read("dockerfile") or ""),
         read("target") or "",
         tuple(sorted(_arguments(service).items())),
+        _context(folder, context),
+        inline,
     )
 
 
@@ -137,9 +140,14 @@ def _arguments(service: Service) -> dict[str, str | None]:
 
 def _dockerfile(folder: str, context: str, dockerfile: str) -> str:
     """Where the Dockerfile lies; empty for a remote context or an unknown variable."""
-    if "://" in context or context.startswith("git@") or "$" in context + dockerfile:
-        return ""
-    return os.path.normpath(os.path.join(folder, context, dockerfile or "Dockerfile"))
+    inside = _context(folder, context)
+    return os.path.normpath(os.path.join(inside, dockerfile or "Dockerfile")) if inside and "$" not in dockerfile else ""
+
+
+def _context(folder: str, context: str) -> str:
+    """Where the build context lies; empty for a remote one or an unknown variable."""
+    remote = "://" in context or context.startswith("git@") or "$" in context
+    return "" if remote else os.path.normpath(os.path.join(folder, context))
 
 
 def _words(service: Service, key: str) -> tuple[str, ...] | None:

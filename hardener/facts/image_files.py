@@ -1,0 +1,179 @@
+"""Which files of an image come from the project: what COPY and ADD bring, and what is mounted over it. Knows no rule.
+
+Files that a RUN makes, or that another image brings, are not there: who asks for them gets None, and `maker` tells the stage.
+"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from hardener.facts.dockerfile import DockerStage
+from hardener.facts.tree import Tree
+from hardener.record import NamedTuple
+
+#: Folders of tools and of other people's code, which no walk enters.
+_NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .venv venv .tox .mypy_cache .idea .vscode".split())
+#: A walk ends after this many files, and says so.
+MOST_FILES = 2000
+
+
+class _Files(Protocol):
+    def kind(self, path: str) -> str:
+        """ "file", "folder", or empty for what is not there."""
+
+    def text(self, path: str) -> str | None: ...
+
+    def walk(self, folder: str) -> Iterator[str]: ...
+
+
+class ContextFiles:
+    """The files of a build context, by their paths in it."""
+
+    def __init__(self, folder: str, tree: Tree) -> None:
+        self._folder = folder
+        self._tree = tree
+
+    def kind(self, path: str) -> str:
+        location = self._location(path)
+        if location is None or not self._tree.contains(location):
+            return ""
+        return "folder" if os.path.isdir(location) else "file" if os.path.isfile(location) else ""
+
+    def text(self, path: str) -> str | None:
+        location = self._location(path)
+        source = self._tree(location) if location is not None else None
+        return source.text if source else None
+
+    def walk(self, folder: str) -> Iterator[str]:
+        location = self._location(folder)
+        if location is not None:
+            for path in self._tree.walk(location, _NOT_OWN):
+                yield os.path.relpath(path, self._folder)
+
+    def _location(self, path: str) -> str | None:
+        path = posixpath.normpath(path.lstrip("/") or ".")
+        return None if path.startswith("..") else os.path.normpath(os.path.join(self._folder, path))
+
+
+class _Copy(NamedTuple):
+    """What lies at `target` in the image is what lies at `source` in `files`; of nothing known, an empty `kind`."""
+
+    target: str
+    kind: str
+    files: _Files
+    source: str
+
+
+class ImageFiles:
+    """The files that an image has from the project, by their paths in the image; without a stage, those mounted into it."""
+
+    def __init__(self, stage: DockerStage | None, context: ContextFiles | None = None) -> None:
+        self.stage = stage
+        self._copies = list(_read(stage, context)) if stage is not None and context is not None else []
+
+    def mount(self, target: str, files: ContextFiles) -> None:
+        """Lay a folder or file of the host over the image."""
+        self._copies.append(_Copy(posixpath.normpath(target), files.kind("."), files, "."))
+
+    def kind(self, path: str) -> str:
+        """ "file", "folder", or empty for what is not known to be there."""
+        path = posixpath.normpath(path)
+        for copy in reversed(self._copies):
+            inside = _inside(path, copy.target)
+            if inside is None:
+                if copy.kind and _inside(copy.target, path) is not None:
+                    return "folder"
+            elif copy.kind == "folder" or not inside:
+                kind = copy.files.kind(posixpath.join(copy.source, inside) if inside else copy.source)
+                if kind:
+                    return kind
+        return ""
+
+    def text(self, path: str) -> str | None:
+        """The text of a file of the image; None where it is not known."""
+        path = posixpath.normpath(path)
+        for copy in reversed(self._copies):
+            inside = _inside(path, copy.target)
+            if inside is not None and (copy.kind == "folder") == bool(inside):
+                text = copy.files.text(posixpath.join(copy.source, inside) if inside else copy.source)
+                if text is not None:
+                    return text
+        return None
+
+    def walk(self, folder: str = "/") -> Iterator[str]:
+        """The paths of all files below a folder, `MOST_FILES` at most."""
+        folder = posixpath.normpath(folder)
+        seen: set[str] = set()
+        for copy in self._copies:
+            below, above = _inside(copy.target, folder), _inside(folder, copy.target)
+            if copy.kind == "file" and below is not None:
+                seen.add(copy.target)
+            elif copy.kind == "folder" and (below is not None or above is not None):
+                start = posixpath.join(copy.source, above) if above else copy.source
+                for path in copy.files.walk(start):
+                    rest = posixpath.relpath(path, copy.source)
+                    seen.add(posixpath.normpath(posixpath.join(copy.target, rest)))
+                    if len(seen) >= MOST_FILES:
+                        break
+        yield from sorted(seen)[:MOST_FILES]
+
+    def maker(self, path: str) -> tuple[ImageFiles, str]:
+        """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""
+        path = posixpath.normpath(path)
+        for copy in reversed(self._copies):
+            inside = _inside(path, copy.target)
+            if inside is not None and isinstance(copy.files, ImageFiles):
+                return copy.files.maker(posixpath.join(copy.source, inside) if inside else copy.source)
+        return self, path
+
+
+def _read(stage: DockerStage, context: ContextFiles) -> Iterator[_Copy]:
+    for at, item in stage.items:
+        if item.keyword not in ("COPY", "ADD") or not item.values:
+            continue
+        *sources, to = (stage.resolve(value, at, item.index) for value in item.values)
+        if to is None:
+            continue
+        name = item.flag("from")
+        files: _Files | None = context if name is None else _stage_named(stage, context, name, at.index)
+        into = posixpath.normpath(posixpath.join(stage.workdir_before(item) or "/", to))
+        many = len(sources) > 1 or to.endswith(("/", "/.")) or to in (".", "..", "./")
+        for source in sources:
+            if source is not None and files is not None and "://" not in source:
+                yield from _copies(files, source, into, many)
+
+
+def _stage_named(stage: DockerStage, context: ContextFiles, name: str, before: int) -> ImageFiles | None:
+    stages = stage.dockerfile.stages
+    found = next((s for s in stages[:before] if name.lower() in ((s.name or "").lower(), str(s.index))), None)
+    return ImageFiles(stage.sibling(found), context) if found else None
+
+
+def _copies(files: _Files, source: str, into: str, many: bool) -> Iterator[_Copy]:
+    root = "/" if isinstance(files, ImageFiles) else ""
+    source = posixpath.normpath(posixpath.join(root, source))
+    if any(sign in source for sign in "*?["):
+        folder = posixpath.dirname(source.partition("*")[0].partition("?")[0].partition("[")[0])
+        depth = source.count("/")
+        for path in files.walk(folder or root or "."):
+            head = "/".join(path.split("/")[: depth + 1])
+            if path.count("/") >= depth and fnmatchcase(head, source):
+                yield _Copy(posixpath.join(into, posixpath.relpath(path, posixpath.dirname(head) or ".")), "file", files, path)
+        return
+    kind = files.kind(source)
+    if kind == "folder":
+        yield _Copy(into, "folder", files, source)
+    else:
+        yield _Copy(posixpath.join(into, posixpath.basename(source)) if many else into, kind, files, source)
+
+
+def _inside(path: str, folder: str) -> str | None:
+    """The rest of a path below a folder, empty for the folder itself, None for what is elsewhere."""
+    if path == folder:
+        return ""
+    prefix = folder.rstrip("/") + "/"
+    return path[len(prefix) :] if path.startswith(prefix) else None

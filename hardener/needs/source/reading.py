@@ -1,0 +1,102 @@
+"""Which reader knows a program, and the programs that only start another. Knows no language, no container and no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import import_module
+
+from hardener.finding import Evidence
+from hardener.needs.source.uses import Program, Reader, Uses, unknown
+from hardener.syntax import shell
+
+#: How many programs may start one another before it counts as a circle.
+_DEEPEST = 12
+_SHELLS = frozenset(("sh", "bash", "ash", "dash"))
+#: The readers, in the order in which they are asked: modules of this package with a `reader`.
+_READERS = ("script", "python", "node", "java", "php", "ruby", "go", "server", "command")
+#: Programs that start the one behind them and do nothing else that counts: the options of theirs that take a value.
+_RUNNERS = {
+    "exec": "-a",
+    "command": "",
+    "env": "-u --unset -C --chdir -S",
+    "nice": "-n",
+    "nohup": "",
+    "stdbuf": "-i -o -e",
+    "time": "",
+    "timeout": "-k -s --signal --kill-after",
+    "tini": "-p -e -v",
+    "tini-static": "-p -e -v",
+    "dumb-init": "-r --rewrite",
+    "catatonit": "",
+    "setsid": "",
+}
+
+
+def uses_of(program: Program) -> Uses:
+    """What a program does, by the first reader that knows it; everything is in doubt where none does."""
+    return _read(program, 0)
+
+
+def unwrapped(program: Program) -> Program:
+    """The program behind `exec`, `tini --`, `env A=b`, `timeout 5` and their kin, with what they set."""
+    words, environment = program.words, dict(program.environment)
+    while words:
+        name = words[0].rpartition("/")[2]
+        if name not in _RUNNERS or len(words) == 1:
+            break
+        valued = _RUNNERS[name].split()
+        rest = iter(words[1:])
+        left: list[str] = []
+        for word in rest:
+            if word == "--":
+                left = list(rest)
+            elif word in valued:
+                next(rest, "")
+            elif name == "env" and "=" in word and not word.startswith("-"):
+                key, _, value = word.partition("=")
+                environment[key] = None if "$" in value else value
+            elif not word.startswith("-"):
+                left = [word, *rest]
+        if name == "timeout":
+            left = left[1:]
+        words = tuple(left)
+    return program._replace(words=words, environment=environment)
+
+
+def script_of(program: Program) -> str | None:
+    """The script that `sh -c` is given; None for another program."""
+    if program.name not in _SHELLS:
+        return None
+    for at, word in enumerate(program.words[1:], 1):
+        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
+            return program.words[at + 1] if at + 1 < len(program.words) else ""
+        if not word.startswith(("-", "+")):
+            break
+    return None
+
+
+def _read(program: Program, depth: int) -> Uses:
+    program = unwrapped(program)
+    if not program.words:
+        return unknown("what it starts is not known")
+    if depth > _DEEPEST:
+        return unknown(f"`{program.name}` starts others without end")
+    for reader in _readers():
+        uses = reader(program, lambda other: _read(other, depth + 1))
+        if uses is not None:
+            return uses
+    return unknown(f"what `{program.name}` does", Evidence(f"{program.name} was not read", program.at))
+
+
+def _readers() -> Iterator[Reader]:
+    """The readers, each imported only when those before it did not know the program."""
+    for name in _READERS:
+        yield import_module(f"hardener.needs.source.{name}").reader
+
+
+def words_of(script: str) -> tuple[str, ...] | None:
+    """The words of a script that is one simple command, as `CMD node app.js` is; None for any other."""
+    found = shell.commands(script)
+    if len(found) != 1 or found[0].assignments or found[0].redirects:
+        return None
+    return tuple(word.text for word in found[0].words)

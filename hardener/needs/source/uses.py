@@ -1,0 +1,157 @@
+"""What a program does that its container must allow, in the words of those who read it. Knows no language and no container.
+
+Each reader of a language, a script or a configuration file answers with `Uses`. What it could not tell is a `Doubt` that
+names the questions left open: nothing here is a guess, and silence never means no.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from hardener.finding import Evidence
+from hardener.record import NamedTuple
+
+if TYPE_CHECKING:
+    from hardener.facts.image_files import ImageFiles
+
+#: The questions that a doubt may leave open.
+CAPABILITIES = "capabilities"
+WRITES = "writes"
+ESCALATION = "escalation"
+USERS = "users"
+MEMORY = "memory"
+THREADS = "threads"
+PORTS = "ports"
+#: What a program may do of which nothing is known at all.
+EVERYTHING = frozenset((CAPABILITIES, WRITES, ESCALATION, USERS, MEMORY, THREADS, PORTS))
+
+
+class Program(NamedTuple):
+    """A program as a container starts it."""
+
+    #: Without `exec`, `tini --` and their kin. A word that is not known before it runs is a `$`-expression.
+    words: tuple[str, ...]
+    #: Absolute.
+    workdir: str
+    #: The image's and the container's variables; None for a value that is not known.
+    environment: Mapping[str, str | None]
+    #: Whether there may be more variables than these.
+    more_environment: bool
+    #: The files of the image that come from the project.
+    files: ImageFiles
+    #: Where it is started, as the source of evidence: "Dockerfile:7".
+    at: str = ""
+    #: What follows the container's entrypoint: the `"$@"` of a script that is the entrypoint.
+    arguments: tuple[str, ...] = ()
+    #: Which numbers accounts of the image have, by name, as far as its Dockerfile says: "10001:10001".
+    accounts: Mapping[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """The program without its folder."""
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+    def variable(self, name: str, default: str = "") -> str | None:
+        """The value of a variable, `default` where it is not set; None when it is not known."""
+        if name in self.environment:
+            return self.environment[name]
+        return None if self.more_environment else default
+
+
+class Write(NamedTuple):
+    """A place that is written. "scratch", "cache", "run" and "log" may be a tmpfs; "data" and "config" never."""
+
+    #: Absolute. A folder where files of any name are written in it, else the file.
+    path: str
+    kind: str
+    #: Whether something is run or mapped as code from there.
+    exec: bool
+    evidence: Evidence
+
+
+class Listen(NamedTuple):
+    """A port that is bound; `protocol` is "tcp" or "udp"."""
+
+    number: int
+    protocol: str
+    evidence: Evidence
+
+
+class Capability(NamedTuple):
+    """A capability that it needs as root, by name without `CAP_`, with the reason in a few words."""
+
+    name: str
+    why: str
+    evidence: Evidence
+
+
+class Named(NamedTuple):
+    """A program that is run, or an account that it becomes or gives files to, by name or number."""
+
+    name: str
+    evidence: Evidence
+
+
+class Memory(NamedTuple):
+    """How much memory is enough, generously, in MiB."""
+
+    mib: int
+    why: str
+    evidence: Evidence
+
+
+class Doubt(NamedTuple):
+    """What could not be told: `text` in words that go on after "not known:", with the place where there is one."""
+
+    about: frozenset[str]
+    text: str
+
+
+class Uses(NamedTuple):
+    """What a program does, as far as what was read of it says."""
+
+    #: What was read, as the evidence for all that is not in here: "12 Python files use nothing that needs ...".
+    read: Evidence
+    writes: tuple[Write, ...] = ()
+    listens: tuple[Listen, ...] = ()
+    capabilities: tuple[Capability, ...] = ()
+    #: Set-uid programs, and those with file capabilities, that it needs to gain privileges through.
+    escalates: tuple[Named, ...] = ()
+    #: Other programs that it runs, without their folder.
+    runs: tuple[Named, ...] = ()
+    #: Accounts that it becomes or gives files to.
+    users: tuple[Named, ...] = ()
+    #: None where it is not known.
+    memory: Memory | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    def open(self, *questions: str) -> str:
+        """Why one of these questions is open; empty when none is."""
+        return next((doubt.text for doubt in self.doubts if doubt.about.intersection(questions)), "")
+
+
+#: Reads any program: what a reader calls for a program that the one it reads runs. Ends by itself in a circle.
+Read = Callable[[Program], Uses]
+#: Reads programs of one kind; None for a program of another.
+Reader = Callable[[Program, Read], "Uses | None"]
+
+
+def unknown(text: str, read: Evidence | None = None) -> Uses:
+    """The uses of a program of which nothing is known; `text` says why."""
+    return Uses(read or Evidence("nothing of it was read", ""), doubts=(Doubt(EVERYTHING, text),))
+
+
+def merged(read: Evidence, many: Iterable[Uses], *, at_once: bool = False) -> Uses:
+    """All that several do, one after the other, or `at_once`. Memory is known only where that of each is."""
+    many = tuple(many)
+
+    def every(field: str) -> tuple[object, ...]:
+        return tuple(dict.fromkeys(item for uses in many for item in getattr(uses, field)))
+
+    amounts = [uses.memory for uses in many if uses.memory is not None]
+    memory = max(amounts, default=None) if len(amounts) == len(many) else None
+    if memory is not None and at_once:
+        memory = memory._replace(mib=sum(amount.mib for amount in amounts))
+    fields = ("writes", "listens", "capabilities", "escalates", "runs", "users", "doubts")
+    return Uses(read, memory=memory, **{field: every(field) for field in fields})  # type: ignore[arg-type]
