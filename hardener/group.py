@@ -75,7 +75,7 @@ class ComposeGroup:
         return self.project.notes
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
-        return ((container, needs_of(container, self._tree.content, self._profiles)) for container in self.project.containers)
+        return ((container, needs_of(container, self._tree, self._profiles)) for container in self.project.containers)
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         files = {

@@ -58,7 +58,9 @@ def run(request: Request) -> Report:
         result.to_fixed_point()
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
             outcomes.setdefault((*_shown(outcome.finding), outcome.status, outcome.why), outcome)
-        changes += [FileChange(before, after, files[location].location) for location, before, after in result.changed()]
+        for location, before, after in result.changed():
+            tree.take(location, after)
+            changes.append(FileChange(before, after, files[location].location))
         troubles += result.troubles
         counts[group.counts] += group.size
     order = {found.name: at for at, found in enumerate(request.files)}
@@ -71,7 +73,10 @@ def run(request: Request) -> Report:
 
 
 def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]) -> Iterator[Group]:
-    """The groups of files that are planned and proved together."""
+    """The groups of files that are planned and proved together.
+
+    Dockerfiles come first: what a container needs, such as the owner of a tmpfs, depends on the user that its image gets.
+    """
     sources: dict[str, Source] = {}
     for location, found in files.items():
         try:
@@ -81,6 +86,7 @@ def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], trou
     builders: dict[str, list[Container]] = {}
     # What only one of the two kinds needs is imported only where there are files of it.
     compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
+    projects: list[Group] = []
     if compose:
         from hardener.group import compose_groups
 
@@ -88,12 +94,13 @@ def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], trou
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
-            yield group
+            projects.append(group)
     dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
         yield from dockerfile_groups(dockerfiles, builders, tree, troubles)
+    yield from projects
 
 
 class _Run:

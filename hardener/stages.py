@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from hardener.errors import CannotWrite
+from hardener.facts.built import asked_for, in_context
 from hardener.facts.dockerfile import DockerStage, Script, chain_of
+from hardener.needs.handover import Workload
 from hardener.needs.stage import StageNeeds, needs_of
 from hardener.report import Trouble
 from hardener.source import Source
@@ -69,7 +71,19 @@ class DockerfileGroup:
 
     @cached_property
     def _judged(self) -> tuple[tuple[DockerStage, StageNeeds], ...]:
-        return tuple((stage, needs_of(stage)) for stage in self._stages)
+        return tuple((stage, needs_of(stage, self._workloads_of(stage))) for stage in self._stages)
+
+    def _workloads_of(self, stage: DockerStage) -> Callable[[], Iterator[Workload]]:
+        """What is run of a stage, by each container that asks for it, or by anybody where none does."""
+
+        def workloads() -> Iterator[Workload]:
+            from hardener.needs.program import workload_of
+
+            if stage.runs and self._location:
+                for container in self._users.get(stage.stage.index, ()) or (None,):
+                    yield workload_of(stage, self._context, self._tree, container)
+
+        return workloads
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         for tree in (self._file.tree, *(tree for _, tree in texts.values())):
@@ -89,14 +103,21 @@ class DockerfileGroup:
         return next((f"{subject} starts as root" for subject in weaker), "")
 
     @cached_property
-    def _stages(self) -> tuple[DockerStage, ...]:
-        """Every stage. Those run that the projects around ask for, and the last one."""
+    def _users(self) -> Mapping[int, list[Container]]:
+        """Which containers ask for each stage that runs, by its index."""
         dockerfile = self._file.tree
         users: dict[int, list[Container]] = {dockerfile.stages[-1].index: []}
         for container in self._containers:
-            target = _target(dockerfile, container)
+            target = asked_for(dockerfile, container.build.target if container.build else "")
             if target is not None:
                 users.setdefault(target.index, []).append(container)
+        return users
+
+    @cached_property
+    def _stages(self) -> tuple[DockerStage, ...]:
+        """Every stage. Those run that the projects around ask for, and the last one."""
+        dockerfile = self._file.tree
+        users = self._users
         ships = {member.index for index in users for member in chain_of(dockerfile.stages[index])}
         scripts: dict[int, tuple[Script, ...]] = {}
         return tuple(self._stage(stage, users.get(stage.index), stage.index in ships, scripts) for stage in dockerfile.stages)
@@ -107,27 +128,23 @@ class DockerfileGroup:
         # Where every container brings a user of its own, the image's does not matter.
         runs = containers is not None and (not containers or any(map(_is_root, containers)))
         started_by = ", ".join(c.subject for c in containers or () if c.command is not None or c.entrypoint is not None)
-        folder = os.path.dirname(self._location)
-
-        def read_context(path: str) -> str | None:
-            source = self._tree(os.path.normpath(os.path.join(folder, path)))
-            return source.text if source else None
-
-        def is_folder(path: str) -> bool:
-            location = os.path.join(folder, path)
-            return os.path.isdir(location) and self._tree.contains(location)
-
-        return DockerStage(
+        return in_context(
             self._file.source,
             self._file.tree,
             stage,
+            self._context,
+            self._tree,
             runs=runs,
             ships=ships,
             started_by=started_by,
-            read_context=read_context if self._location else None,
-            is_folder=is_folder,
             scripts=scripts,
         )
+
+    @property
+    def _context(self) -> str:
+        """The folder that it is built in: what the containers say where they agree, else its own."""
+        said = {container.build.context for container in self._containers if container.build}
+        return said.pop() if len(said) == 1 else os.path.dirname(self._location)
 
 
 def dockerfile_groups(
@@ -141,14 +158,6 @@ def dockerfile_groups(
             troubles.append(Trouble(source.path, error.line, error.reason, "mend it: a builder refuses it too"))
             continue
         yield DockerfileGroup(location, file, built.get(location, ()), tree)
-
-
-def _target(dockerfile: Dockerfile, container: Container) -> Stage | None:
-    """The stage that a container asks for, by name or number; names do not depend on case."""
-    target = container.build.target.lower() if container.build else ""
-    if not target:
-        return dockerfile.stages[-1]
-    return next((s for s in dockerfile.stages if target in ((s.name or "").lower(), str(s.index))), None)
 
 
 def _is_root(container: Container) -> bool:

@@ -133,12 +133,9 @@ def their_restart(service: Mapping[str, Any]) -> tuple[str, int | None]:
     return name, int(count) if count else None
 
 
-def their_healthcheck(check: Mapping[str, Any]) -> str:
-    """The command that asks for health, as its author wrote it."""
-    test = check.get("test") or []
-    if check.get("disable") or test[:1] == ["NONE"]:
-        return "NONE"
-    return " ".join(test[1:] if test[:1] == ["CMD-SHELL"] else test)
+def their_healthcheck(check: Mapping[str, Any]) -> tuple[str, ...]:
+    """The command that asks for health, behind how it is started."""
+    return ("NONE",) if check.get("disable") else tuple(check.get("test") or ())
 
 
 def containers(folder: Path, files: Mapping[str, bytes]) -> dict[str, Container]:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hardener.facts.container import Amount, Container, Setting
 from hardener.facts.image import parse_image
 from hardener.finding import Applicability, Evidence, Fix, Place, Strength
+from hardener.needs.needs import Limit, Needs
 from hardener.needs.profile import EVERYWHERE, Heap
-from hardener.needs.situation import ImageNeeds, Limit
 from hardener.rules._heap_options import (
     MODERN,
     NO_CONTAINERS,
@@ -163,7 +163,7 @@ def asked(heap: Heap | None, memory: float | None, limit: int, holds: bool = Tru
     container.variable = lambda name: Setting(None, written=False, place=place)
     container.memory = Setting(Amount(limit * 1048576, f"{limit}M"), written=True, place=place)
     enough = None if memory is None else Limit(memory, "", READ)
-    findings = list(check(container, ImageNeeds(holds, "" if holds else "no profile", heap=heap, memory=enough)))
+    findings = list(check(container, Needs(holds, "" if holds else "no profile", heap=heap, memory=enough)))
     return findings[0].fix if findings else None
 
 

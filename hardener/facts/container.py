@@ -206,8 +206,8 @@ class Container:
     restart: Setting[Restart]
     #: The names of what else is run in it, at its start and end.
     hooks: tuple[str, ...]
-    #: The command that asks for its health; "NONE" switches the image's own off, empty is not written.
-    healthcheck: Setting[str]
+    #: The command that asks for its health, behind "CMD" or "CMD-SHELL"; "NONE" switches the image's own off.
+    healthcheck: Setting[tuple[str, ...]]
     host_network: Setting[bool]
     host_pid: Setting[bool]
     host_ipc: Setting[bool]

@@ -9,6 +9,7 @@ import os
 import posixpath
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from itertools import islice
 from typing import Protocol
 
 from hardener.facts.dockerfile import DockerStage
@@ -19,6 +20,8 @@ from hardener.record import NamedTuple
 _NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .venv venv .tox .mypy_cache .idea .vscode".split())
 #: A walk ends after this many files, and says so.
 MOST_FILES = 2000
+#: A copied folder with more files than this is not read for what it says.
+_MOST_TEXTS = 64
 
 
 class _Files(Protocol):
@@ -28,6 +31,8 @@ class _Files(Protocol):
     def text(self, path: str) -> str | None: ...
 
     def walk(self, folder: str) -> Iterator[str]: ...
+
+    def closed(self, path: str) -> str: ...
 
 
 class ContextFiles:
@@ -54,6 +59,13 @@ class ContextFiles:
             for path in self._tree.walk(location, _NOT_OWN):
                 yield os.path.relpath(path, self._folder)
 
+    def closed(self, path: str) -> str:
+        """The first file or folder at or below a path that only its owner may read or, if the owner may, start."""
+        location = self._location(path)
+        if location is None or not self._tree.contains(location):
+            return ""
+        return next((os.path.relpath(closed, self._folder) for closed in self._tree.closed(location, _NOT_OWN)), "")
+
     def _location(self, path: str) -> str | None:
         path = posixpath.normpath(path.lstrip("/") or ".")
         return None if path.startswith("..") else os.path.normpath(os.path.join(self._folder, path))
@@ -74,6 +86,7 @@ class ImageFiles:
     def __init__(self, stage: DockerStage | None, context: ContextFiles | None = None) -> None:
         self.stage = stage
         self._copies = list(_read(stage, context)) if stage is not None and context is not None else []
+        self._built = len(self._copies)
 
     def mount(self, target: str, files: ContextFiles) -> None:
         """Lay a folder or file of the host over the image."""
@@ -120,6 +133,27 @@ class ImageFiles:
                     if len(seen) >= MOST_FILES:
                         break
         yield from sorted(seen)[:MOST_FILES]
+
+    def copied(self) -> Iterator[tuple[str, str | None]]:
+        """What the image's instructions copy in: the path, and what the file, or the files of the folder, say."""
+        for copy in self._copies[: self._built]:
+            if copy.kind == "file":
+                yield copy.target, copy.files.text(copy.source)
+            elif copy.kind == "folder":
+                paths = list(islice(copy.files.walk(copy.source), _MOST_TEXTS + 1))
+                texts = [copy.files.text(path) for path in paths] if len(paths) <= _MOST_TEXTS else [None]
+                yield copy.target, None if None in texts else "\n".join(text for text in texts if text is not None)
+            else:
+                yield copy.target, None
+
+    def closed(self, path: str = "/") -> str:
+        """The first file at or below a path that comes from the project and that only its owner may read."""
+        for copy in self._copies:
+            if copy.kind and (_inside(copy.target, path) is not None or _inside(path, copy.target) is not None):
+                found = copy.files.closed(copy.source)
+                if found:
+                    return found
+        return ""
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from hardener.errors import Unreadable
 from hardener.source import Source, read
@@ -23,6 +24,8 @@ class Tree:
     def __init__(self, roots: tuple[str, ...]) -> None:
         self._roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
         self._read: dict[str, Source | None] = {}
+        #: What was concluded from these files in this run, by whoever concluded it.
+        self.concluded: dict[object, Any] = {}
 
     def contains(self, location: str) -> bool:
         """Whether a path lies inside, once links are followed."""
@@ -61,6 +64,23 @@ class Tree:
             folders = (entry for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name not in without)
             waiting += reversed([entry.path for entry in folders])
 
+    def closed(self, location: str, without: frozenset[str] = frozenset()) -> Iterator[str]:
+        """Of a file, or the files of a folder, those that others than their owner may not read, or not start as the owner may."""
+        folders = {location} if os.path.isdir(location) else set()
+        for path in self.walk(location, without) if folders else (location,):
+            parent = os.path.dirname(path)
+            while parent.startswith(os.path.join(location, "")) and parent not in folders:
+                folders.add(parent)
+                parent = os.path.dirname(parent)
+            mode = _mode(path)
+            if not mode & 0o4 or (mode & 0o100 and not mode & 0o1):
+                yield path
+        yield from (folder for folder in sorted(folders) if _mode(folder) & 0o5 != 0o5)
+
+    def take(self, location: str, source: Source) -> None:
+        """From now on, what lies at a location is this: what it will say once it is written."""
+        self._read[location] = source
+
     def _load(self, location: str) -> Source | None:
         if not os.path.isfile(location) or not self.contains(location):
             return None
@@ -68,6 +88,13 @@ class Tree:
             return read(location, os.path.relpath(location))
         except Unreadable:
             return None
+
+
+def _mode(location: str) -> int:
+    try:
+        return os.stat(location).st_mode
+    except OSError:
+        return 0
 
 
 def repository_root(folder: str) -> str:

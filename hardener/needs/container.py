@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hardener.facts.container import Container
+from hardener.facts.tree import Tree
 from hardener.finding import Evidence
-from hardener.needs.profile import BUILT_IN, EVERYWHERE, Verdict, find_profile
-from hardener.needs.situation import ImageNeeds, Limit, Mount, NeededCapability, Situation, Tmpfs
+from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
+from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
+from hardener.needs.situation import Mount, Situation
 
 #: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
 USUAL = Evidence("what is usual; it is not known of this image", "assumed")
@@ -30,28 +32,73 @@ _MORE_THAN_ASKS = frozenset(
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
-def needs_of(container: Container, content: Callable[[str], str | None], profiles: tuple[str, ...] = (BUILT_IN,)) -> ImageNeeds:
-    """What is known about a container's needs. Where no profile holds, `why_not` says why and the rest is only usual.
+def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,)) -> Needs:
+    """What is known about a container's needs. Where nothing is, `why_not` says why and the rest is only usual.
 
-    `content` gives the text of what is mounted from the project, None where it is not known; `profiles` are folders.
+    `tree` gives the files of the project; `profiles` are folders.
     """
-    if container.image is None:
-        return _usual(container, _why_no_image(container))
-    profile = find_profile(container.image, profiles)
-    if profile is None:
-        return _usual(container, f"no profile of {container.image.familiar}")
-    needs = profile.evaluate(container.image, situation_of(container, content))
+    if container.image is None and container.build is None:
+        return _usual(container, f"the image `{container.image_text}` is not known before the project runs")
+    needs = _of_image(container, tree, profiles) if container.image is not None else _of_build(container, tree, profiles)
     besides = _besides(container)
     if besides and needs.holds:
         needs = needs._replace(holds=False, why_not=besides)
     if container.privileged.effective:
         needs = needs._replace(holds=False, why_not=needs.why_not or "it is privileged, so what it really uses cannot be told")
-    usual = _usual(container, needs.why_not)
-    if not needs.holds:
-        # What it could do without, and how it is asked for its health, does not depend on the rest.
-        return usual._replace(unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap, ports=needs.ports)
-    # Too little CPU or too few processes slow a workload down, so a usual amount may be offered as a guess where the profile
-    # has no figure at all. Too little memory kills it: what a profile says of memory stands alone.
+    if needs.holds:
+        return needs
+    # What it could do without, and how it is asked for its health, does not depend on the rest.
+    return _usual(container, needs.why_not)._replace(
+        unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap, ports=needs.ports
+    )
+
+
+def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:
+    """The needs of a container whose image is pulled: by its profile, or else by the program that it is told to start."""
+    assert container.image is not None
+    profile = find_profile(container.image, profiles)
+    if profile is not None:
+        needs = profile.evaluate(container.image, situation_of(container, tree.content))
+        if needs.holds:
+            return _completed(needs, profile, container)
+    else:
+        needs = Needs(False, f"no profile of {container.image.familiar}")
+    if container.command is None and container.entrypoint is None:
+        return needs
+    told = _of_program(container, tree)
+    return told if told.holds else needs
+
+
+def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:
+    """The needs of a container whose image the project builds."""
+    from hardener.needs.built import image_of  # with all that it knows of Dockerfiles
+
+    image = image_of(container, tree)
+    if isinstance(image, str):
+        return Needs(False, image)
+    from hardener.needs.derived import needs_of_derived
+
+    derived = needs_of_derived(image, container, situation_of(container, tree.content), profiles)
+    if derived is not None and derived[1].holds:
+        return _completed(derived[1], derived[0], container)
+    heap = derived[1].heap if derived is not None else None
+    return _of_program(container, tree)._replace(heap=heap)
+
+
+def _of_program(container: Container, tree: Tree) -> Needs:
+    from hardener.needs.built import image_of, needs_of_program
+
+    image = image_of(container, tree)
+    return Needs(False, image) if isinstance(image, str) else needs_of_program(image, container, _usual(container, ""), tree)
+
+
+def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
+    """The needs with usual amounts where the profile has no figure at all.
+
+    Too little CPU or too few processes slow a workload down, so a usual amount may be offered as a guess. Too little memory
+    kills it: what a profile says of memory stands alone.
+    """
+    usual = _usual(container, "")
     return needs._replace(
         cpu=needs.cpu or (None if profile.cpu else usual.cpu), pids=needs.pids or (None if profile.pids else usual.pids)
     )
@@ -61,7 +108,7 @@ def _besides(container: Container) -> str:
     """What runs in the container beside its program, and may need what the program does not."""
     if container.hooks:
         return f"what {container.hooks[0]} runs in it was not looked at"
-    words = container.healthcheck.effective.replace(";", " ").replace("|", " ").split()
+    words = " ".join(container.healthcheck.effective).replace(";", " ").replace("|", " ").split()
     changes = next((word for word in words if word.rpartition("/")[2] in _MORE_THAN_ASKS), "")
     if not changes and any(_is_written(word, *words[at + 1 : at + 2]) for at, word in enumerate(words)):
         changes = ">"
@@ -101,13 +148,7 @@ def situation_of(container: Container, content: Callable[[str], str | None]) -> 
     )
 
 
-def _why_no_image(container: Container) -> str:
-    if container.build is not None:
-        return "what the image built here needs is not known"
-    return f"the image `{container.image_text}` is not known before the project runs"
-
-
-def _usual(container: Container, why_not: str) -> ImageNeeds:
+def _usual(container: Container, why_not: str) -> Needs:
     starts_as_root = (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
     if container.host_network.effective and any(port < 1024 for port in container.served_ports):
@@ -115,7 +156,7 @@ def _usual(container: Container, why_not: str) -> ImageNeeds:
     uid, _, gid = container.user.effective.partition(":")
     owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
-    return ImageNeeds(
+    return Needs(
         holds=False,
         why_not=why_not,
         root=starts_as_root,

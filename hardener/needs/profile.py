@@ -16,7 +16,8 @@ from hardener.finding import Evidence
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
-    from hardener.needs.situation import ImageNeeds, Situation
+    from hardener.needs.needs import Needs
+    from hardener.needs.situation import Situation
 
 #: Where the profiles of this package are; users' profiles have the same format.
 BUILT_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profiles")
@@ -255,7 +256,7 @@ class Profile(NamedTuple):
             return (_NEWEST,) if words <= self.rolling else None
         return version if self.versions.admits(version) else None
 
-    def evaluate(self, image: ImageReference, situation: Situation) -> ImageNeeds:
+    def evaluate(self, image: ImageReference, situation: Situation) -> Needs:
         """What the image needs in one situation: see `hardener.needs.situation.evaluate`."""
         from hardener.needs.situation import evaluate
 

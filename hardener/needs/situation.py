@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
 from hardener.finding import Evidence, Strength
+from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import (
     EVERYWHERE,
     Account,
@@ -21,6 +22,7 @@ from hardener.needs.profile import (
     Filter,
     Healthcheck,
     Heap,
+    Inherited,
     Port,
     Profile,
     Start,
@@ -64,72 +66,16 @@ class Situation(NamedTuple):
     more_environment: bool = False
     mounts: tuple[Mount, ...] = ()
     host_network: bool = False
+    #: What an image that is built from the profile's has copied in; None for the profile's image itself.
+    copied: tuple[Mount, ...] | None = None
+
+    @property
+    def laid_over(self) -> tuple[Mount, ...]:
+        """All that lies where the image's own files would be."""
+        return (*(self.copied or ()), *self.mounts)
 
 
-class NeededCapability(NamedTuple):
-    """A capability to keep when all others are dropped."""
-
-    name: str
-    why: str
-    evidence: Evidence
-
-
-class Tmpfs(NamedTuple):
-    """A tmpfs that a read-only root needs beside it."""
-
-    path: str
-    uid: int
-    gid: int
-    exec: bool
-    why: str
-    evidence: Evidence
-
-
-class Limit(NamedTuple):
-    """A limit that is enough: MiB of memory, cores, or threads."""
-
-    amount: float
-    why: str
-    evidence: Evidence
-
-
-class ImageNeeds(NamedTuple):
-    """What an image needs in one situation. None means: not known."""
-
-    #: Whether the profile says anything about this situation; if not, `why_not`, and nothing else is known.
-    holds: bool
-    why_not: str = ""
-    #: Whether the first process is root.
-    root: bool | None = None
-    #: Who serves in the end; None with `root` when root does.
-    account: Account | None = None
-    #: How it starts, and how that is known.
-    start: Start | None = None
-    capabilities: tuple[NeededCapability, ...] | None = None
-    #: What says that no others are needed.
-    no_more_capabilities: Evidence | None = None
-    tmpfs: tuple[Tmpfs, ...] = ()
-    #: Where data is written: never a tmpfs.
-    data: tuple[str, ...] = ()
-    read_only: Verdict | None = None
-    no_new_privileges: Verdict | None = None
-    memory: Limit | None = None
-    cpu: Limit | None = None
-    pids: Limit | None = None
-    ports: tuple[Port, ...] = ()
-    #: Whether it may be started as `account`.
-    user: Verdict | None = None
-    #: Whether the engine's default profiles are enough.
-    seccomp: Verdict | None = None
-    apparmor: Verdict | None = None
-    unprivileged: Unprivileged | None = None
-    heap: Heap | None = None
-    healthcheck: Healthcheck | None = None
-    #: The questions without an answer, each with the reason.
-    unknown: tuple[str, ...] = ()
-
-
-_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port, Unprivileged, Heap, Healthcheck)
+_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port, Unprivileged, Heap, Healthcheck, Inherited)
 
 
 class _Asked(NamedTuple):
@@ -138,25 +84,29 @@ class _Asked(NamedTuple):
     situation: Situation
 
 
-def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> ImageNeeds:
+def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> Needs:
     """What the image needs in this situation. Pure: the same arguments give the same answer."""
     version = profile.version(image)
     if version is None:
-        return ImageNeeds(False, _about_version(profile, image))
+        return Needs(False, _about_version(profile, image))
     asked = _Asked(image.effective_tag, version, situation)
+    if situation.copied is not None:
+        inherited = _first(profile.inherits, asked)
+        if inherited is None or not inherited.start:
+            return Needs(False, f"what of {profile.names[0]} holds for an image that is built from it")
     start = _first(profile.starts, asked)
     if start is None:
-        return ImageNeeds(False, "how this version starts is not known")
+        return Needs(False, "how this version starts is not known")
     why_not = _why_not(profile, start, situation)
     if why_not:
-        return ImageNeeds(False, why_not)
+        return Needs(False, why_not)
     root = _is_root(situation.user) and start.root
     account = start.account if _is_root(situation.user) else _account(situation.user, start.account)
     places = [(path, place) for path in _all(profile.paths, asked) for place in _places(path, situation)]
     capabilities, no_more = _capabilities(profile, asked, root, start, places)
     read_only = _first(profile.read_only, asked)
     if read_only is not None and read_only.works:
-        read_only = _uncovered(places, situation) or read_only
+        read_only = _uncovered(places, situation) or _hidden(places, situation) or read_only
     answers = {
         "capabilities": capabilities,
         "read_only": read_only,
@@ -165,7 +115,7 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> I
         "cpu": _limit(profile.cpu, asked),
         "pids": _limit(profile.pids, asked),
     }
-    return ImageNeeds(
+    return Needs(
         holds=True,
         root=root,
         account=account,
@@ -180,7 +130,7 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> I
         unprivileged=_first(profile.unprivileged, asked),
         heap=_first(profile.heaps, asked),
         healthcheck=_first(profile.healthchecks, asked),
-        unknown=tuple(f"{name}: {profile.unknown.get(name, 'not looked at')}" for name in answers if answers[name] is None),
+        unknown={name: profile.unknown.get(name, "not looked at") for name in answers if answers[name] is None},
         **answers,  # type: ignore[arg-type]
     )
 
@@ -261,7 +211,7 @@ def _holds(condition: Condition, situation: Situation) -> bool:
     if kind == "option":
         return bool(_option(situation.command or (), argument))
     path, _, expression = argument.partition(" ")
-    for mount in situation.mounts:
+    for mount in situation.laid_over:
         if kind == "mount-at":
             if _plain(mount.target) == _plain(path):
                 return True
@@ -346,6 +296,15 @@ def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> V
     return None
 
 
+def _hidden(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
+    """Why a read-only root does not work: a tmpfs would hide what an image that is built from this one has there."""
+    for path, place in places:
+        for copy in situation.copied or ():
+            if path.kind in _TMPFS_KINDS and not path.volume and place and _within(copy.target, place):
+                return Verdict(path.filter, False, f"a tmpfs at {place} would hide what is copied there", path.evidence)
+    return None
+
+
 def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account: Account | None, root: bool) -> tuple[Tmpfs, ...]:
     uid, gid = (account.uid, account.gid) if account else (0, 0)
 
@@ -387,7 +346,7 @@ def _is_foreign(path: WrittenPath, place: str, situation: Situation, start: Star
     A volume on the image's own data directory takes its owner from there; elsewhere, and where a directory is yet to be
     made, it is root's, which is foreign to an image that steps down.
     """
-    touching = [mount for mount in situation.mounts if _touches(mount.target, place)]
+    touching = [mount for mount in situation.laid_over if _touches(mount.target, place)]
     if any(mount.kind != "volume" for mount in touching):
         return True
     if start.account is None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from hardener.facts.dockerfile import DockerStage, Run, Start
 from hardener.finding import Evidence, Strength
 from hardener.needs.bases import Base, find_base
+from hardener.needs.handover import Handover, Workload, handover
 from hardener.record import NamedTuple
 
 #: The families beside those of `bases.toml`.
@@ -150,8 +151,9 @@ class Written(NamedTuple):
 class StageNeeds:
     """What is known about how a stage runs; each part is found out when it is asked for."""
 
-    def __init__(self, stage: DockerStage) -> None:
+    def __init__(self, stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple) -> None:
         self._stage = stage
+        self._workloads = workloads
 
     @cached_property
     def base(self) -> Base | None:
@@ -186,19 +188,34 @@ class StageNeeds:
         return _needs_root(self._stage) or _in_roots_home(self._stage)
 
     @cached_property
+    def handover(self) -> Handover | None:
+        """What it takes to run its program as another user, by what that does; None where there is no program to look at."""
+        workloads = tuple(self._workloads())
+        return handover(workloads) if workloads else None
+
+    @property
+    def is_read(self) -> bool:
+        """Whether it is known from its program what that does."""
+        return self.handover is not None and not self.handover.unknown
+
+    @cached_property
     def doubts(self) -> tuple[str, ...]:
         """What could not be read or is not known, and speaks against trust in the rest."""
-        return tuple(_doubts(self._stage))
+        return tuple(_doubts(self._stage, self.is_read))
 
     @cached_property
     def writes(self) -> tuple[Written, ...]:
         """The places that it writes, as far as that is known."""
-        return _written(self._stage, self.base if self._keeps_start else None)
+        said = _written(self._stage, self.base if self._keeps_start else None)
+        if self.handover is None or not self.is_read:
+            return said
+        exists = {written.path for written in said if written.exists}
+        return tuple(Written(place.path, place.evidence, place.path in exists) for place in self.handover.places)
 
 
-def needs_of(stage: DockerStage) -> StageNeeds:
-    """What a stage needs, by its base, its instructions, and the scripts that it starts with."""
-    return StageNeeds(stage)
+def needs_of(stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple) -> StageNeeds:
+    """What a stage needs, by its base, its instructions, the scripts that it starts with, and what its program does."""
+    return StageNeeds(stage, workloads)
 
 
 def _keeps_the_bases_start(stage: DockerStage) -> bool:
@@ -326,10 +343,10 @@ def _in_roots_home(stage: DockerStage) -> str:
     return ""
 
 
-def _doubts(stage: DockerStage) -> Iterator[str]:
-    for script in stage.unread_scripts:
+def _doubts(stage: DockerStage, is_read: bool) -> Iterator[str]:
+    for script in stage.unread_scripts if not is_read else ():
         yield f"what `{script}` does when the container starts could not be read"
-    for start in stage.starts:
+    for start in stage.starts if not is_read else ():
         if start.name in _BUILDS_AT_START and stage.workdir and stage.workdir != "/":
             yield f"`{start.name}` may write into {stage.workdir} when it starts"
             break

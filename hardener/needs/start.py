@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from hardener.facts.container import Container
 from hardener.facts.dockerfile import DockerStage
 from hardener.facts.image_files import ImageFiles
 from hardener.needs.bases import Base
 from hardener.needs.source.uses import Program
 from hardener.record import NamedTuple
 from hardener.syntax.dockerfile import Instruction
+
+if TYPE_CHECKING:  # a Dockerfile alone has no container
+    from hardener.facts.container import Container
+
 
 #: How the engine starts the shell form of a command.
 _SHELL = ("/bin/sh", "-c")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hardener.errors import CannotWrite
 from hardener.facts.container import Container, Setting
 from hardener.finding import Change, Evidence, Finding, Fix, Want
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._heap_options import Told, fits, jvm_told, least_limit, node_told, share
 
 _BEFORE_PROGRAMS = frozenset("sh bash ash dash /bin/sh /bin/bash -c -ec -lc exec tini dumb-init --".split())
@@ -54,7 +54,7 @@ def way_out(heap: float, limit: float) -> str:
     return f"raise the limit to {least_limit(heap)} MiB, or lower the heap to {limit * share(limit) / 100:.0f} MiB"
 
 
-def add_option(container: Container, needs: ImageNeeds, variable: str, options: str, limit: float, missing: str = "") -> Fix:
+def add_option(container: Container, needs: Needs, variable: str, options: str, limit: float, missing: str = "") -> Fix:
     """The fix that adds options to a variable.
 
     It is SAFE only where a profile was read that names the variable and a sufficient amount of memory: the heap grows into
@@ -72,7 +72,7 @@ def add_option(container: Container, needs: ImageNeeds, variable: str, options: 
     )
 
 
-def _missing(needs: ImageNeeds, limit: float) -> str:
+def _missing(needs: Needs, limit: float) -> str:
     if not needs.holds:
         return needs.why_not or "nobody has looked at this image"
     if needs.heap is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._heap import add_option, limit_of, misfit, program, way_out, words_of
 from hardener.rules._heap_options import (
     ASKS_ONLY,
@@ -36,7 +36,7 @@ _SCRIPT_VARIABLES = ("JAVA_OPTS", "CATALINA_OPTS")
 _STARTS_CLASSES = frozenset(("-jar", "-cp", "-classpath", "--class-path", "-m", "--module"))
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with a memory limit, and a JVM whose heap does not go with it."""
     limit = limit_of(container)
     if not limit:
@@ -139,7 +139,7 @@ def _not_read(container: Container, told: Told, where: str) -> Finding | None:
     return Finding(JAVA_ID, container.subject, container.variable(where).place, message, advice=advice, key=container.key)
 
 
-def _too_large(container: Container, needs: ImageNeeds, mib: float, variable: str, limit: float) -> Finding:
+def _too_large(container: Container, needs: Needs, mib: float, variable: str, limit: float) -> Finding:
     message = f"has a heap of {mib:.0f} MiB, the image's own, under a limit of {limit:.0f} MiB"
     fix, advice = None, f"{way_out(mib, limit)} through {variable}"
     if variable.endswith(("OPTS", "OPTIONS", "FLAGS", "ARGS")):

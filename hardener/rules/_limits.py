@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Amount, Container, Setting
 from hardener.finding import Finding, Fix, Want
-from hardener.needs.situation import ImageNeeds, Limit
+from hardener.needs.needs import Limit, Needs
 
 _WORDS = {"cpu": "CPU time", "memory": "memory", "pids": "the number of processes"}
 
@@ -16,17 +16,17 @@ def unlimited(
     what: str,
     container: Container,
     setting: Setting[Amount | None],
-    needs: ImageNeeds,
+    needs: Needs,
     limit: Limit | None,
     amount: Amount | None,
 ) -> Iterator[Finding]:
     """The finding for a setting without a limit; `amount` is what `limit` amounts to in this container."""
     if setting.effective is not None or (setting.written and amount is None):
         return
-    unknown = next((text for text in needs.unknown if text.startswith(f"{what}:")), "")
+    unknown = needs.unknown.get(what, "")
     fix, advice = None, ""
     if limit is not None and amount is not None:
-        missing = needs.why_not or unknown or ("somebody wrote that it has none" if setting.written else "")
+        missing = needs.missing(what) or ("somebody wrote that it has none" if setting.written else "")
         fix = Fix(f"limit {what} to {amount.text}", (Want(setting, amount),), evidence=(limit.evidence,), missing=missing)
     else:
         advice = f"measure it under load and set a limit{f' ({unknown})' if unknown else ''}"

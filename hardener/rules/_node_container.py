@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._heap import add_option, limit_of, misfit, program, words_of
 from hardener.rules._heap_options import NODE_ID, fits, node_default, node_follows_limits, node_told, node_version, share
 
@@ -16,7 +16,7 @@ _PROGRAMS = frozenset("node nodejs npm npx yarn pnpm nodemon ts-node pm2-runtime
 _READS_VARIABLE = (8,)
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with a memory limit, and a Node whose heap does not go with it."""
     limit = limit_of(container)
     if not limit:

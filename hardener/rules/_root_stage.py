@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from hardener.facts.dockerfile import DockerStage, Start, User
 from hardener.finding import Change, Evidence, Finding, Fix, Strength
+from hardener.needs.handover import Handover
 from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
 from hardener.syntax.dockerfile import Insert, Instruction, Operation
@@ -156,13 +157,14 @@ def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
         Evidence("USER is root" if last is not None else "no USER is set", stage.at(start), Strength.READ),
         runner.evidence,
         *(written.evidence for written in needs.writes),
+        *(needs.handover.evidence if needs.handover is not None and needs.is_read else ()),
     )
     return Fix(
         summary=f"run as {runner.user}",
         changes=tuple(changes),
         evidence=evidence,
         missing=_missing(needs, shell),
-        migration=f"existing volumes: chown -R {runner.user} {' '.join(volumes)}" if volumes else "",
+        migration=_migration(runner, volumes, needs.handover),
     )
 
 
@@ -170,8 +172,18 @@ def _missing(needs: StageNeeds, shell: bool) -> str:
     parts = list(needs.doubts)
     if needs.writes and not shell:
         parts.append(f"{needs.writes[0].path} stays root's, because the image has no shell to hand it over")
+    handover = needs.handover
+    if handover is not None and not handover.unknown:
+        return "; ".join((*parts, *handover.obstacles))
     # The general doubt says nothing beside one that is about this program.
-    return "; ".join(parts) or f"what {'else ' if needs.writes else ''}the program writes cannot be told from a Dockerfile"
+    doubt = f": {handover.unknown}" if handover is not None else " from a Dockerfile"
+    return "; ".join(parts) or f"what {'else ' if needs.writes else ''}the program writes cannot be told{doubt}"
+
+
+def _migration(runner: Runner, volumes: Sequence[str], handover: Handover | None) -> str:
+    """How existing data changes hands, and back."""
+    places = dict.fromkeys((*volumes, *(handover.data if handover is not None else ())))
+    return f"existing volumes: chown -R {runner.user} {' '.join(places)}" if places else ""
 
 
 def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written]) -> list[Operation]:

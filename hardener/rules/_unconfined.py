@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container, Setting
 from hardener.finding import Finding, Fix, Want
+from hardener.needs.needs import Needs
 from hardener.needs.profile import Verdict
-from hardener.needs.situation import ImageNeeds
 
 
 def unconfined(
-    rule: str, what: str, container: Container, setting: Setting[bool], needs: ImageNeeds, verdict: Verdict | None
+    rule: str, what: str, container: Container, setting: Setting[bool], needs: Needs, verdict: Verdict | None
 ) -> Iterator[Finding]:
     """The finding for a profile of the engine, called `what`, that is switched off."""
     if not setting.effective or container.privileged.effective:  # a privileged container has none in any case

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import ALL, Container, Item, capability, names
 from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "added-capability"
 #: What each lets a process do to others (capabilities(7)), and who usually needs it.
@@ -43,7 +43,7 @@ _REACH = {
 }
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with added capabilities that reach the host, and that its image is not known to need."""
     if container.privileged.effective:
         return
@@ -66,7 +66,7 @@ def _way_out(added: list[str]) -> str:
     return f"remove what it does not use ({'; '.join(hints)})"
 
 
-def _without(container: Container, needs: ImageNeeds, added: list[str]) -> Fix:
+def _without(container: Container, needs: Needs, added: list[str]) -> Fix:
     kept = tuple(item for item in container.cap_add.effective if capability(item.text) not in added)
     present = names(kept)
     wanted = needs.unprivileged.capabilities if needs.unprivileged is not None and needs.unprivileged.works else ()

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "docker-socket-mount"
 #: Folders of the host that hold the sockets.
@@ -29,7 +29,7 @@ _GENERAL = (
 )
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
     if _is_proxy(container):
         return

@@ -15,19 +15,19 @@ from collections.abc import Iterator
 
 from hardener.facts.container import ALL, Container, Item, bounding_set, names
 from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "excess-capabilities"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container that keeps more of the default set than was asked for by name."""
     dropped, added = names(container.cap_drop.effective), names(container.cap_add.effective)
     if container.privileged.effective or ALL in added or ALL in dropped:
         return
     held = bounding_set(dropped, added)
     if needs.capabilities is None:
-        unknown = next((text.partition(": ")[2] for text in needs.unknown if text.startswith("capabilities:")), "not looked at")
+        unknown = needs.unknown.get("capabilities", "not looked at")
         yield _finding(container, needs, len(held), None, advice=f"which it uses is not known: {unknown}")
         return
     kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
@@ -42,12 +42,12 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
             Want(container.cap_add, (*container.cap_add.effective, *(Item(needed.name, needed.why) for needed in kept))),
         ),
         evidence=_distinct(evidence),
-        missing=needs.why_not,
+        missing=needs.missing("capabilities"),
     )
     yield _finding(container, needs, len(held), fix)
 
 
-def _finding(container: Container, needs: ImageNeeds, count: int, fix: Fix | None, advice: str = "") -> Finding:
+def _finding(container: Container, needs: Needs, count: int, fix: Fix | None, advice: str = "") -> Finding:
     if needs.holds and needs.root is False:
         message = f"leaves {count} capabilities within reach of a program that is not root and has none"
     else:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container, Device
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "host-device"
 #: Disks by the beginning of their names below `/dev`; the first are followed by a letter and perhaps a number.
@@ -34,7 +34,7 @@ _DEVICES = {
 }
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with disks, memory or input devices of the host."""
     devices = container.devices.effective
     if not devices:

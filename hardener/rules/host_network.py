@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "host-network"
 
@@ -24,7 +24,7 @@ _OWN = (
 )
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container on the host's network."""
     setting = container.host_network
     if not setting.effective:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "host-pid"
 #: Images that look at the host's processes, by part of their name.
@@ -26,7 +26,7 @@ _WATCHERS = (
 ).split()
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container in the host's process namespace."""
     setting = container.host_pid
     if not setting.effective:

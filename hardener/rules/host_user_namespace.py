@@ -14,12 +14,12 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "host-user-namespace"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container whose root is the host's, whatever the engine maps."""
     setting = container.host_user_namespace
     if not setting.effective:

@@ -29,11 +29,11 @@ from hardener.finding import Finding, Rule, Severity
 if TYPE_CHECKING:  # at run time only those of one kind are there, and few containers have a limit
     from hardener.facts.container import Container
     from hardener.facts.dockerfile import DockerStage
-    from hardener.needs.situation import ImageNeeds
+    from hardener.needs.needs import Needs
     from hardener.needs.stage import StageNeeds
 
 
-def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with a memory limit, and a JVM whose heap does not go with it."""
     if container.memory.effective is not None and _may_be_jvm(container, needs):
         from hardener.rules import _jvm_container
@@ -41,7 +41,7 @@ def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding
         yield from _jvm_container.check(container, needs)
 
 
-def _may_be_jvm(container: Container, needs: ImageNeeds) -> bool:
+def _may_be_jvm(container: Container, needs: Needs) -> bool:
     if needs.heap is not None and needs.heap.runtime == "jvm":
         return True
     if any("java" in word for word in (*(container.entrypoint or ()), *(container.command or ()))):

@@ -24,7 +24,7 @@ from hardener.finding import Finding, Rule, Severity
 if TYPE_CHECKING:  # a run over one kind of file does not import the other's
     from hardener.facts.container import Container
     from hardener.facts.dockerfile import DockerStage
-    from hardener.needs.situation import ImageNeeds
+    from hardener.needs.needs import Needs
     from hardener.needs.stage import StageNeeds
 
 ID = "missing-healthcheck"
@@ -44,10 +44,10 @@ _ASKS = (
 )
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container of a service whose health nobody asks."""
     healthcheck = container.healthcheck
-    if healthcheck.effective == "NONE":
+    if healthcheck.effective[:1] == ("NONE",):
         advice = "write a `test` that works, or take `healthcheck` away so that the image's own is used"
         yield Finding(
             ID, container.subject, healthcheck.place, "has its health check switched off", advice=advice, key=container.key

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from hardener.facts.container import Container
 from hardener.facts.image import DOCKER_HUB, ImageReference
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "mutable-image-tag"
 #: Words of tags that name no version. `stable` and `lts` are channels that somebody chose.
@@ -39,7 +39,7 @@ _OFFICIAL = frozenset(
 )
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container of an image that is pulled without a version."""
     image = container.image
     if image is None or image.digest or container.build is not None or not _is_mutable(image.effective_tag) or _is_local(image):

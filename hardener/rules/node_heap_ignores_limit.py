@@ -25,10 +25,10 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with a memory limit, and a Node whose heap does not go with it."""
     if container.memory.effective is not None and _may_be_node(container, needs):
         from hardener.rules import _node_container  # few containers are
@@ -36,7 +36,7 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
         yield from _node_container.check(container, needs)
 
 
-def _may_be_node(container: Container, needs: ImageNeeds) -> bool:
+def _may_be_node(container: Container, needs: Needs) -> bool:
     words = " ".join((*(container.entrypoint or ()), *(container.command or ())))
     named = container.image is not None and container.image.familiar == "node"
     started = any(word in words for word in ("node", "npm", "npx", "yarn", "next", "pm2"))

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container, PublishedPort
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "port-on-all-interfaces"
 _EVERYWHERE = ("", "0.0.0.0", "::", "[::]")
@@ -81,7 +81,7 @@ _PORTS = {
 _SINGLE = {("traefik", "8080"): _ADMIN, ("minio", "9001"): _ADMIN, ("kong", "8001"): _ADMIN, ("caddy", "2019"): _ADMIN}
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container that publishes on every interface what is not for everybody."""
     ports = container.published_ports
     if not ports or container.host_network.effective:

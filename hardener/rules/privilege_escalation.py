@@ -13,12 +13,12 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Fix, Rule, Severity, Want
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "privilege-escalation"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without no-new-privileges."""
     setting = container.no_new_privileges
     if setting.effective or container.privileged.effective:
@@ -31,7 +31,7 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
             "forbid new privileges",
             (Want(setting, True),),
             evidence=(verdict.evidence,),
-            missing=needs.why_not or verdict.doubt or switched_off,
+            missing=needs.missing("no_new_privileges") or verdict.doubt or switched_off,
         )
     else:
         advice = f"it cannot be forbidden: {verdict.why}" if verdict else "whether it needs to is not known"

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 
 from hardener.facts.container import ALL, Container, Device, Item, names
 from hardener.finding import Finding, Fix, Rule, Severity, Want
+from hardener.needs.needs import Needs
 from hardener.needs.profile import Unprivileged
-from hardener.needs.situation import ImageNeeds
 
 ID = "privileged-container"
 #: What containers of these images are made privileged for, by a word of their name, and what serves instead.
@@ -41,7 +41,7 @@ _GENERAL = (
 )
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container that is privileged."""
     if not container.privileged.effective:
         return

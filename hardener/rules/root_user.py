@@ -27,8 +27,8 @@ from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
 if TYPE_CHECKING:  # at run time only those of one kind are there
     from hardener.facts.container import Container
     from hardener.facts.dockerfile import DockerStage
+    from hardener.needs.needs import Needs
     from hardener.needs.profile import Account
-    from hardener.needs.situation import ImageNeeds
     from hardener.needs.stage import StageNeeds
 
 ID = "root-user"
@@ -36,7 +36,7 @@ _ROOT = ("", "0", "root")
 _UNPRIVILEGED = "set `user:` to numbers that own what it writes, and test it"
 
 
-def check_container(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
     """A service that is started as root."""
     user = container.user.effective
     if user.partition(":")[0] not in _ROOT:
@@ -68,7 +68,7 @@ def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
     yield from _root_stage.check(stage, needs)
 
 
-def _fix(container: Container, needs: ImageNeeds, account: Account, evidence: tuple[Evidence, ...]) -> Fix:
+def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[Evidence, ...]) -> Fix:
     numbers = f"{account.uid}:{account.gid}"
     foreign = [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs")]
     kept = [mount for mount in foreign if mount.source and not mount.read_only and _is_one_of(mount.target, needs.data)]
@@ -90,7 +90,7 @@ def _fix(container: Container, needs: ImageNeeds, account: Account, evidence: tu
     )
 
 
-def _about_own_places(container: Container, needs: ImageNeeds, account: Account) -> str:
+def _about_own_places(container: Container, needs: Needs, account: Account) -> str:
     """What may be in the way although nothing of the host is mounted."""
     for mount in container.mounts:
         if mount.kind == "volume" and not _is_one_of(mount.target, needs.data):

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._secrets import secret
 
 ID = "secret-in-environment"
@@ -38,7 +38,7 @@ _READS_FILES = {
 }
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with secrets in its environment, as a file of the project writes them."""
     found = [(variable, kind) for variable in container.variables if (kind := secret(variable.name, variable.text))]
     if not found:

@@ -20,7 +20,7 @@ from typing import Any
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "sensitive-host-mount"
 #: Ways to write a user's home folder.
@@ -28,7 +28,7 @@ _HOMES = ("${HOME}", "$HOME", "~")
 _FIRST_LETTERS = frozenset("/~$")
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """Each mount of a folder that is the host, or that holds its secrets."""
     for mount in container.mounts:
         if mount.kind != "bind" or mount.source[:1] not in _FIRST_LETTERS:

@@ -15,12 +15,12 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "shared-mount-propagation"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container whose mounts show on the host."""
     shared = [mount for mount in container.mounts if mount.propagation in ("shared", "rshared")]
     if not shared or any(device.source == "/dev/fuse" for device in container.devices.effective):

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 ID = "unbounded-restart"
 #: First or last words of a service's name by which people call what runs once.
@@ -29,7 +29,7 @@ _ONCE = frozenset(
 _SERVES = frozenset("worker server service api web ui app daemon queue".split())
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A job that is started again when it has ended."""
     restart = container.restart
     policy = restart.effective.policy

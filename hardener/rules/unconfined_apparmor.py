@@ -15,13 +15,13 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._unconfined import unconfined
 
 ID = "unconfined-apparmor"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container whose AppArmor profile is switched off."""
     yield from unconfined(ID, "AppArmor", container, container.apparmor_unconfined, needs, needs.apparmor)
 

@@ -12,13 +12,13 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Amount, Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._limits import unlimited
 
 ID = "unlimited-cpu"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a CPU limit."""
     limit = needs.cpu
     if limit is not None and container.reserved_cpus > limit.amount:

@@ -14,14 +14,14 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Amount, Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._limits import unlimited
 
 ID = "unlimited-memory"
 _MIB = 1024 * 1024
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a memory limit."""
     limit = needs.memory
     amount = None

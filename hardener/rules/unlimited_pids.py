@@ -11,13 +11,13 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Amount, Container
 from hardener.finding import Finding, Rule, Severity
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 from hardener.rules._limits import unlimited
 
 ID = "unlimited-pids"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a limit of processes."""
     limit = needs.pids
     amount = Amount(limit.amount, str(int(limit.amount)), limit.why) if limit is not None else None

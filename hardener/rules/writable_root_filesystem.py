@@ -15,13 +15,13 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container, Tmpfs
 from hardener.finding import Finding, Fix, Rule, Severity, Want
-from hardener.needs.situation import ImageNeeds
-from hardener.needs.situation import Tmpfs as NeededTmpfs
+from hardener.needs.needs import Needs
+from hardener.needs.needs import Tmpfs as NeededTmpfs
 
 ID = "writable-root-filesystem"
 
 
-def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
+def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container whose root is not read-only."""
     setting = container.read_only_root
     if setting.effective:
@@ -29,13 +29,14 @@ def check(container: Container, needs: ImageNeeds) -> Iterator[Finding]:
     verdict = needs.read_only
     fix, advice = None, ""
     if verdict is not None and verdict.works:
+        switched_off = "somebody wrote that it is writable" if setting.written else ""
         paths = ", ".join(mount.path for mount in needs.tmpfs)
         new = tuple(Tmpfs(mount.path, _options(mount), mount.why) for mount in needs.tmpfs)
         fix = Fix(
             f"make it read-only, with tmpfs at {paths}" if paths else "make it read-only",
             wants=(Want(setting, True), Want(container.tmpfs, (*container.tmpfs.effective, *new))),
             evidence=tuple(dict.fromkeys((verdict.evidence, *(mount.evidence for mount in needs.tmpfs)))),
-            missing=needs.why_not or verdict.doubt or ("somebody wrote that it is writable" if setting.written else ""),
+            missing=needs.missing("read_only") or verdict.doubt or switched_off,
         )
     else:
         advice = f"not as it stands: {verdict.why}" if verdict else "what it writes is not known"

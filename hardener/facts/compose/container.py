@@ -190,16 +190,20 @@ def _restart(service: Service, home: Place) -> Setting[Restart]:
     return Setting(Restart(policy, count or None), written=held is not None, place=place_of(held) if held else home)
 
 
-def _healthcheck(service: Service, home: Place) -> Setting[str]:
+def _healthcheck(service: Service, home: Place) -> Setting[tuple[str, ...]]:
     held = service.scalar("healthcheck")
     if held is None or not isinstance(held.found.node, Mapping):
-        return Setting("", written=False, place=home)
+        return Setting((), written=False, place=home)
     disabled = service.leaf("healthcheck", "disable")
     test = service.leaf("healthcheck", "test")
     node = test.found.node if test else None
-    words = [service.read(item) or "" for item in node.items] if isinstance(node, Sequence) else [service.read(node) or ""]
-    off = (disabled is not None and truth(service.read(disabled.found.node)) is True) or words[0] == "NONE"
-    return Setting("NONE" if off else " ".join(words), written=True, place=place_of(held))
+    if isinstance(node, Sequence):
+        words = tuple(service.read(item) or "" for item in node.items)
+    else:
+        words = ("CMD-SHELL", service.read(node) or "") if node is not None else ()
+    if disabled is not None and truth(service.read(disabled.found.node)) is True:
+        words = ("NONE",)
+    return Setting(words, written=True, place=place_of(held))
 
 
 def _copied_in(service: Service) -> str:

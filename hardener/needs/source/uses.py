@@ -124,6 +124,8 @@ class Uses(NamedTuple):
     users: tuple[Named, ...] = ()
     #: None where it is not known.
     memory: Memory | None = None
+    #: How many cores it can keep busy; None where it is not known.
+    cores: int | None = None
     doubts: tuple[Doubt, ...] = ()
 
     def open(self, *questions: str) -> str:
@@ -153,5 +155,7 @@ def merged(read: Evidence, many: Iterable[Uses], *, at_once: bool = False) -> Us
     memory = max(amounts, default=None) if len(amounts) == len(many) else None
     if memory is not None and at_once:
         memory = memory._replace(mib=sum(amount.mib for amount in amounts))
+    cores = [uses.cores or 0 for uses in many]
+    busy = (sum(cores) if at_once else max(cores, default=0)) if all(cores) else None
     fields = ("writes", "listens", "capabilities", "escalates", "runs", "users", "doubts")
-    return Uses(read, memory=memory, **{field: every(field) for field in fields})  # type: ignore[arg-type]
+    return Uses(read, memory=memory, cores=busy, **{field: every(field) for field in fields})  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from hardener.errors import HardenError
@@ -182,11 +183,13 @@ class Stage:
 class Dockerfile:
     """A Dockerfile's text and what it consists of. `directives` are the parser directives at its head."""
 
-    __slots__ = ("comments", "directives", "directives_end", "escape", "instructions", "stages", "text")
+    __slots__ = ("arguments", "comments", "directives", "directives_end", "escape", "instructions", "stages", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.escape = "\\"
+        #: What a builder is given for ARG, by name; None for a value that is not known.
+        self.arguments: Mapping[str, str | None] = {}
         self.directives: dict[str, str] = {}
         #: Offset after the line of the last directive: nothing may be put before it.
         self.directives_end = 0

@@ -96,8 +96,9 @@ class _Scope:
 
     def _set_arg(self, word: str) -> None:
         name, equals, text = word.partition("=")
-        if equals:
-            value = self.expand(text)
+        given = self._dockerfile.arguments
+        if equals or name in given:
+            value = given[name] if name in given else self.expand(text)
             self._args[name] = value
             if value is None:
                 # Not merely without a value: a default of `${NAME:-x}` must not count.

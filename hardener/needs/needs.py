@@ -1,0 +1,76 @@
+"""What a container needs to keep working, as the rules read it. Knows neither where it comes from nor any rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hardener.finding import Evidence
+from hardener.needs.profile import Account, Healthcheck, Heap, Port, Start, Unprivileged, Verdict
+from hardener.record import NamedTuple
+
+
+class NeededCapability(NamedTuple):
+    """A capability to keep when all others are dropped."""
+
+    name: str
+    why: str
+    evidence: Evidence
+
+
+class Tmpfs(NamedTuple):
+    """A tmpfs that a read-only root needs beside it."""
+
+    path: str
+    uid: int
+    gid: int
+    exec: bool
+    why: str
+    evidence: Evidence
+
+
+class Limit(NamedTuple):
+    """A limit that is enough: MiB of memory, cores, or threads."""
+
+    amount: float
+    why: str
+    evidence: Evidence
+
+
+class Needs(NamedTuple):
+    """What a container needs, in the situation that it is in. None means: not known."""
+
+    #: Whether something is known for this situation; if not, `why_not`, and the rest is only what is usual.
+    holds: bool
+    why_not: str = ""
+    #: Whether the first process is root.
+    root: bool | None = None
+    #: Who serves in the end; None with `root` when root does.
+    account: Account | None = None
+    #: How it starts, and how that is known.
+    start: Start | None = None
+    capabilities: tuple[NeededCapability, ...] | None = None
+    #: What says that no others are needed.
+    no_more_capabilities: Evidence | None = None
+    tmpfs: tuple[Tmpfs, ...] = ()
+    #: Where data is written: never a tmpfs.
+    data: tuple[str, ...] = ()
+    read_only: Verdict | None = None
+    no_new_privileges: Verdict | None = None
+    memory: Limit | None = None
+    cpu: Limit | None = None
+    pids: Limit | None = None
+    ports: tuple[Port, ...] = ()
+    #: Whether it may be started as `account`.
+    user: Verdict | None = None
+    #: Whether the engine's default profiles are enough.
+    seccomp: Verdict | None = None
+    apparmor: Verdict | None = None
+    unprivileged: Unprivileged | None = None
+    heap: Heap | None = None
+    healthcheck: Healthcheck | None = None
+    #: Why a question has no answer, or only a usual one: "memory" -> "it grows with its data".
+    unknown: Mapping[str, str] = {}
+
+    def missing(self, question: str) -> str:
+        """What is not known about a question, which holds a fix back that rests on its answer; empty when nothing is."""
+        return self.why_not or self.unknown.get(question, "")
