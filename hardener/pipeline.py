@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
 from hardener.discover import COMPOSE, DOCKERFILE, Found
@@ -45,7 +45,7 @@ def run(request: Request) -> Report:
         return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
-    tree = Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
+    tree = _tree(request)
     outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
@@ -70,6 +70,42 @@ def run(request: Request) -> Report:
     )
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
     return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), len(files), **counts)
+
+
+class Judged(NamedTuple):
+    """A container or stage with what it needs."""
+
+    sees: str
+    subject: Any
+    needs: Any
+
+
+def needs(request: Request) -> tuple[list[Judged], list[Trouble]]:
+    """What each container needs, and each stage that no container of these files is built from; and what was not read."""
+    troubles: list[Trouble] = []
+    found: list[Judged] = []
+    files = {file.location or file.name: file for file in request.files}
+    built: set[str] = set()
+    for group in _groups(files, _tree(request), request.profiles, troubles):
+        troubles += group.notes
+        found += [Judged(group.sees, subject, needs) for subject, needs in group.judged()]
+    for judged in found:
+        if judged.sees == "container" and judged.subject.build:
+            built.add(judged.subject.build.dockerfile)
+    names = {file.name for location, file in files.items() if location in built}
+    stages = [j for j in found if j.sees == "stage" and j.subject.runs and j.subject.source.path not in names]
+    order = {file.name: at for at, file in enumerate(request.files)}
+    chosen = [judged for judged in found if judged.sees == "container"] + stages
+    return sorted(chosen, key=lambda j: order.get(_path(j), len(order))), troubles
+
+
+def _path(judged: Judged) -> str:
+    path: str = judged.subject.source.path if judged.sees == "stage" else judged.subject.place.path
+    return path
+
+
+def _tree(request: Request) -> Tree:
+    return Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
 
 
 def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]) -> Iterator[Group]:

@@ -26,6 +26,8 @@ harden --diff --stdin-filename compose.yaml - < compose.yaml
 harden rules                      list the hazards
 harden explain RULE               explain one
 harden profiles [IMAGE]           what is known about images, with its sources
+harden needs [PATHS]              what each container needs, how that is known, and what is not
+harden why FILE:LINE              the evidence for a setting that stands there
 
 [bold]Exit codes[/bold]
 0   nothing to do, or all written
@@ -136,6 +138,31 @@ def _commands(chosen: list[Action]) -> typer.Typer:
 
     profiles.__annotations__ |= {"image": Annotated[str, image_argument], "folders": Annotated[list[str], folder_option]}
     application.command(help="Show what is known about an image, item by item with its source, or list all.")(profiles)
+
+    paths_argument = typer.Argument(metavar="PATHS", help="Files and folders. Default: this folder.")
+    form_option = typer.Option("--format", help="The form of the answer.")
+
+    def needs(paths: list[str] = [], format: str = "text", folders: list[str] = []) -> None:  # noqa: B006
+        from hardener.cli import needs as command
+
+        chosen.append(lambda: command.run(paths or [], format, folders))
+
+    needs.__annotations__ |= {
+        "paths": Annotated[list[str], paths_argument],
+        "format": Annotated[Literal["text", "json"], form_option],
+        "folders": Annotated[list[str], folder_option],
+    }
+    application.command(help="Show what each container needs to keep working, how that is known, and what is not.")(needs)
+
+    place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file or Dockerfile.")
+
+    def why(place: str, folders: list[str] = []) -> None:  # noqa: B006
+        from hardener.cli import why as command
+
+        chosen.append(lambda: command.run(place, folders))
+
+    why.__annotations__ |= {"place": Annotated[str, place_argument], "folders": Annotated[list[str], folder_option]}
+    application.command(help="Show the evidence for a setting that stands in a file.")(why)
     return application
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -129,6 +130,11 @@ class Build(NamedTuple):
     #: The text of a Dockerfile that stands in the project's file itself.
     inline: str = ""
 
+    @property
+    def name(self) -> str:
+        """The Dockerfile as people write it."""
+        return f"built from {os.path.relpath(self.dockerfile)}" if self.dockerfile else "built from a Dockerfile"
+
 
 class Container:
     """What is asked for: a Compose service, later a Kubernetes container or a call that starts one.
@@ -229,7 +235,7 @@ class Container:
     @property
     def name(self) -> str:
         """The image as people write it, or the Dockerfile that makes it."""
-        return self.image_text or (f"built from {self.build.dockerfile}" if self.build else "unknown image")
+        return self.image_text or (self.build.name if self.build else "unknown image")
 
 
 class Privilege(NamedTuple):

@@ -36,6 +36,16 @@ class Limit(NamedTuple):
     evidence: Evidence
 
 
+class Written(NamedTuple):
+    """A place that it writes; "data" and "config" must outlive it, the other kinds need not. An empty path is not known."""
+
+    path: str
+    kind: str
+    exec: bool
+    why: str
+    evidence: Evidence
+
+
 class Needs(NamedTuple):
     """What a container needs, in the situation that it is in. None means: not known."""
 
@@ -46,14 +56,16 @@ class Needs(NamedTuple):
     root: bool | None = None
     #: Who serves in the end; None with `root` when root does.
     account: Account | None = None
-    #: How it starts, and how that is known.
+    #: How it starts, and how that is known, where that is an image's own way.
     start: Start | None = None
+    #: How it is known who runs it.
+    runs_as: Evidence | None = None
     capabilities: tuple[NeededCapability, ...] | None = None
     #: What says that no others are needed.
     no_more_capabilities: Evidence | None = None
     tmpfs: tuple[Tmpfs, ...] = ()
-    #: Where data is written: never a tmpfs.
-    data: tuple[str, ...] = ()
+    #: All that it writes, those of `tmpfs` among them.
+    writes: tuple[Written, ...] = ()
     read_only: Verdict | None = None
     no_new_privileges: Verdict | None = None
     memory: Limit | None = None
@@ -68,8 +80,15 @@ class Needs(NamedTuple):
     unprivileged: Unprivileged | None = None
     heap: Heap | None = None
     healthcheck: Healthcheck | None = None
+    #: Other programs that it runs, and how that is known.
+    runs: tuple[Evidence, ...] = ()
     #: Why a question has no answer, or only a usual one: "memory" -> "it grows with its data".
     unknown: Mapping[str, str] = {}
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Where it writes what must not be lost."""
+        return tuple(dict.fromkeys(written.path for written in self.writes if written.kind == "data"))
 
     def missing(self, question: str) -> str:
         """What is not known about a question, which holds a fix back that rests on its answer; empty when nothing is."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
 from hardener.finding import Evidence, Strength
-from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
+from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import (
     EVERYWHERE,
     Account,
@@ -122,7 +122,8 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         start=start,
         no_more_capabilities=no_more,
         tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
-        data=tuple(place for path, place in places if path.kind == "data"),
+        writes=tuple(Written(place, path.kind, path.exec, path.why, path.evidence) for path, place in places),
+        runs_as=start.evidence,
         ports=tuple(_all(profile.ports, asked)),
         user=_first(profile.user, asked),
         seccomp=_first(profile.seccomp, asked),

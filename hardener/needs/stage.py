@@ -153,7 +153,7 @@ class StageNeeds:
 
     def __init__(self, stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple) -> None:
         self._stage = stage
-        self._workloads = workloads
+        self._find_workloads = workloads
 
     @cached_property
     def base(self) -> Base | None:
@@ -190,8 +190,12 @@ class StageNeeds:
     @cached_property
     def handover(self) -> Handover | None:
         """What it takes to run its program as another user, by what that does; None where there is no program to look at."""
-        workloads = tuple(self._workloads())
-        return handover(workloads) if workloads else None
+        return handover(self.workloads) if self.workloads else None
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """What it runs, by each container that asks for it; none where it does not run."""
+        return tuple(self._find_workloads())
 
     @property
     def is_read(self) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from hardener.facts.container import DEFAULT_CAPABILITIES, Container
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
-from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
+from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import EVERYWHERE, Account, Port, Verdict
 from hardener.needs.situation import NOT_ROOT
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, MEMORY, THREADS, WRITES, Uses, Write
@@ -74,7 +74,9 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         account=runner.account,
         no_more_capabilities=NOT_ROOT if runner.root is False else uses.read,
         tmpfs=tmpfs if "read_only" not in unknown else usual.tmpfs,
-        data=tuple(dict.fromkeys(write.path for write in uses.writes if write.kind not in _FLEETING)),
+        writes=tuple(Written(write.path, write.kind, write.exec, "", write.evidence) for write in uses.writes),
+        runs_as=runner.evidence,
+        runs=tuple(program.evidence for program in uses.runs),
         ports=tuple(Port(EVERYWHERE, listen.number, listen.protocol, "", listen.evidence) for listen in uses.listens),
         unknown=unknown,
         **answers,  # type: ignore[arg-type]
