@@ -16,7 +16,20 @@ from hardener.needs.source.given import CREATES, GIVES, MODES, chown_of
 from hardener.needs.source.options import Options, parse
 from hardener.needs.source.places import location, place, written
 from hardener.needs.source.step_down import STEP_DOWNS, stepped
-from hardener.needs.source.uses import EVERYTHING, USERS, WRITES, Capability, Doubt, Memory, Named, Program, Read, Uses, Write, merged
+from hardener.needs.source.uses import (
+    EVERYTHING,
+    USERS,
+    WRITES,
+    Capability,
+    Doubt,
+    Memory,
+    Named,
+    Program,
+    Read,
+    Uses,
+    Write,
+    merged,
+)
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands.toml")
 _FOLDERS = frozenset(("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/busybox", ""))
@@ -156,7 +169,9 @@ _FIND_RUNS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 def _find(program: Program, read: Read) -> Uses:
     evidence = Evidence("`find` is run", program.at, Strength.READ)
     words = program.words[1:]
-    start = next((at for at, word in enumerate(words) if word.startswith(("-", "(", "!")) and word not in ("-L", "-H", "-P")), len(words))
+    start = next(
+        (at for at, word in enumerate(words) if word.startswith(("-", "(", "!")) and word not in ("-L", "-H", "-P")), len(words)
+    )
     paths = [word for word in words[:start] if not word.startswith("-")] or ["."]
     many = [_plain(program, evidence)]
     if "-delete" in words:
@@ -183,14 +198,18 @@ def _find(program: Program, read: Read) -> Uses:
 
 def _sed(program: Program, read: Read) -> Uses:
     evidence = Evidence("`sed` is run", program.at, Strength.READ)
-    found = parse([word for word in program.words[1:] if not word.startswith("-i")], frozenset(("-e", "-f", "--expression", "--file", "-l")))
+    found = parse(
+        [word for word in program.words[1:] if not word.startswith("-i")], frozenset(("-e", "-f", "--expression", "--file", "-l"))
+    )
     edits = any(word.startswith(("-i", "--in-place")) or re.fullmatch(r"-[nErsuz]*i.*", word) for word in program.words[1:])
     given = found.has("-e", "-f", "--expression", "--file")
     scripts = [*found.values("-e", "--expression"), *(() if given else found.operands[:1])]
     many = [_plain(program, evidence)]
     if edits:
         many.append(written(program, found.operands if given else found.operands[1:], "edits"))
-    if any(re.search(r"(?:^|[;{}\n/0-9$ ])[wW] +\S|/[gpi0-9]*w +\S|/[gpi0-9]*e[gpi]*$", script) for script in scripts) or found.has("-f"):
+    if any(
+        re.search(r"(?:^|[;{}\n/0-9$ ])[wW] +\S|/[gpi0-9]*w +\S|/[gpi0-9]*e[gpi]*$", script) for script in scripts
+    ) or found.has("-f"):
         many.append(Uses(evidence, doubts=(Doubt(frozenset((WRITES,)), f"what the script of `sed` in {place(program)} writes"),)))
     return merged(evidence, many)
 
@@ -200,7 +219,12 @@ def _awk(program: Program, read: Read) -> Uses:
     found = parse(program.words[1:], frozenset(("-F", "-v", "-f", "--file", "-i")), leading=True)
     script = found.operands[0] if found.operands else ""
     own = _plain(program, evidence)
-    if found.has("-f", "--file", "-i") or "system(" in script or re.search(r"(print\b[^;}]*>|\|)\s*[\"a-zA-Z]", script) and "||" not in script:
+    if (
+        found.has("-f", "--file", "-i")
+        or "system(" in script
+        or re.search(r"(print\b[^;}]*>|\|)\s*[\"a-zA-Z]", script)
+        and "||" not in script
+    ):
         own = own._replace(doubts=(Doubt(EVERYTHING, f"what the script of `{program.name}` in {place(program)} runs or writes"),))
     return own
 
@@ -241,7 +265,9 @@ def _dd(program: Program, read: Read) -> Uses:
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
 
 
-_GIT_READS = frozenset("--version version status log diff show rev-parse describe ls-files ls-remote remote branch tag blame".split())
+_GIT_READS = frozenset(
+    "--version version status log diff show rev-parse describe ls-files ls-remote remote branch tag blame".split()
+)
 
 
 def _git(program: Program, read: Read) -> Uses:
@@ -253,7 +279,9 @@ def _git(program: Program, read: Read) -> Uses:
     if verb in _GIT_READS and len(found.operands) < 3:
         return own
     if verb == "clone":
-        operands = parse(found.operands[1:], frozenset("-b --branch --depth -o --origin -c --config --reference --filter -j".split())).operands
+        operands = parse(
+            found.operands[1:], frozenset("-b --branch --depth -o --origin -c --config --reference --filter -j".split())
+        ).operands
         into = operands[1] if len(operands) > 1 else "."
         return merged(evidence, (own, written(program, (into,), "clones into")))
     if verb == "config" and "--global" in found.operands:
@@ -269,7 +297,9 @@ def _git(program: Program, read: Read) -> Uses:
 
 def _dockerize(program: Program, read: Read) -> Uses:
     evidence = Evidence("`dockerize` is run", program.at, Strength.READ)
-    valued = frozenset("-template -wait -timeout -stdout -stderr -env -env-section -delims -wait-retry-interval -wait-http-header -poll5".split())
+    valued = frozenset(
+        "-template -wait -timeout -stdout -stderr -env -env-section -delims -wait-retry-interval -wait-http-header -poll5".split()
+    )
     found = parse([word.replace("--", "-", 1) if word != "--" else word for word in program.words[1:]], valued, leading=True)
     targets = [value.partition(":")[2] for value in found.values("-template") if ":" in value]
     many = [_plain(program, evidence), written(program, targets, "writes")]
@@ -291,7 +321,9 @@ def _mktemp(program: Program, read: Read) -> Uses:
     folder = next(iter(found.values("-p", "--tmpdir")), "") or program.environment.get("TMPDIR") or "/tmp"
     path = found.operands[0] if found.operands and not found.has("-p", "-t", "--tmpdir") else f"{folder}/tmp.X"
     where = location(path, program)
-    return merged(evidence, (_plain(program, evidence), written(program, (os.path.dirname(where) if where else "$",), "writes in")))
+    return merged(
+        evidence, (_plain(program, evidence), written(program, (os.path.dirname(where) if where else "$",), "writes in"))
+    )
 
 
 _SPECIAL: Mapping[str, Callable[[Program, Read], Uses | None]] = {

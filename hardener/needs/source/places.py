@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 
 from hardener.finding import Evidence, Strength
-from hardener.needs.source.uses import WRITES, Doubt, Program, Uses, Write
+from hardener.needs.source.uses import WRITES, Doubt, Memory, Program, Uses, Write
 
 #: Kinds of the folders that are the same in every image (Filesystem Hierarchy Standard 3.0); the longest that fits counts.
 _KINDS = {
@@ -31,6 +31,8 @@ _KINDS = {
 _NO_FILES = ("/dev", "/proc", "/sys")
 #: From here on a path is only known when it runs.
 _COMPUTED = re.compile(r"[$*?`]|\[[^/]*\]|\{[^/]*,")
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 def kind_of(path: str) -> str:
@@ -82,7 +84,18 @@ def written(program: Program, words: Iterable[str], claim: str) -> Uses:
             doubts.append(Doubt(frozenset((WRITES,)), f"which path `{word}` is, that {place(program)} writes"))
         elif is_inside(path, "/dev/shm") or not any(is_inside(path, folder) for folder in _NO_FILES):
             writes.append(Write(path, kind_of(path), False, evidence))
-    return Uses(Evidence(f"{claim} files", program.at, Strength.READ), tuple(writes), doubts=tuple(doubts))
+    evidence = Evidence(f"{claim} files", program.at, Strength.READ)
+    # Who writes takes the memory, not what is written.
+    return Uses(evidence, tuple(writes), memory=Memory(0, claim, evidence), doubts=tuple(doubts))
+
+
+def found(word: str, program: Program) -> str | None:
+    """The path of the file that a word names as a program, along PATH; None when it is not known."""
+    if "/" in word:
+        return location(word, program) if "$" not in word and "*" not in word else None
+    folders = (program.environment.get("PATH") or _PATH).split(":")
+    paths = [posixpath.join(folder, word) for folder in (*folders, program.workdir) if folder.startswith("/")]
+    return next((path for path in paths if program.files.kind(path) == "file"), None)
 
 
 def place(program: Program) -> str:

@@ -16,7 +16,9 @@ STEP_DOWNS = _PLAIN | {"su", "runuser", "setpriv", "chpst", "s6-applyuidgid", "s
 #: They wait for the program as root, and hand signals on to it; with PAM they also write to the audit log.
 _STAYS = frozenset(("su", "runuser", "sudo"))
 _SUDO = frozenset("-u -g -C -D -h -p -R -r -t -T -U --user --group --chdir --host --prompt --chroot --close-from".split())
-_SU = frozenset("-c -s -g -G -w --command --shell --group --supp-group --whitelist-environment --session-command -u --user".split())
+_SU = frozenset(
+    "-c -s -g -G -w --command --shell --group --supp-group --whitelist-environment --session-command -u --user".split()
+)
 _SETPRIV = frozenset(
     "--reuid --regid --ruid --euid --rgid --egid --groups --inh-caps --ambient-caps --bounding-set --securebits --pdeathsig "
     "--selinux-label --apparmor-profile".split()
