@@ -27,6 +27,8 @@ class _Files(Protocol):
 
     def text(self, path: str) -> str | None: ...
 
+    def origin(self, path: str) -> str | None: ...
+
     def walk(self, folder: str) -> Iterator[str]: ...
 
 
@@ -47,6 +49,12 @@ class ContextFiles:
         location = self._location(path)
         source = self._tree(location) if location is not None else None
         return source.text if source else None
+
+    def origin(self, path: str) -> str | None:
+        """The path of a file as the user knows it; None for what cannot be read."""
+        location = self._location(path)
+        source = self._tree(location) if location is not None else None
+        return source.path if source else None
 
     def walk(self, folder: str) -> Iterator[str]:
         location = self._location(folder)
@@ -95,14 +103,19 @@ class ImageFiles:
 
     def text(self, path: str) -> str | None:
         """The text of a file of the image; None where it is not known."""
+        return next((text for files, there in self._places(path) if (text := files.text(there)) is not None), None)
+
+    def origin(self, path: str) -> str | None:
+        """The path in the project of a file of the image, as the user knows it; None where it is not known."""
+        return next((found for files, there in self._places(path) if (found := files.origin(there)) is not None), None)
+
+    def _places(self, path: str) -> Iterator[tuple[_Files, str]]:
+        """Where a file of the image may come from, the last that was laid over first."""
         path = posixpath.normpath(path)
         for copy in reversed(self._copies):
             inside = _inside(path, copy.target)
             if inside is not None and (copy.kind == "folder") == bool(inside):
-                text = copy.files.text(posixpath.join(copy.source, inside) if inside else copy.source)
-                if text is not None:
-                    return text
-        return None
+                yield copy.files, posixpath.join(copy.source, inside) if inside else copy.source
 
     def walk(self, folder: str = "/") -> Iterator[str]:
         """The paths of all files below a folder, `MOST_FILES` at most."""
