@@ -55,6 +55,12 @@ def needs_of_program(image: BuiltImage, container: Container, usual: Needs, tree
     return needs_of_workload(uses, _runner(stage, base, container), _ground(image), container, usual)
 
 
+def is_all_that_starts(stage: DockerStage) -> bool:
+    """Whether a stage's own entrypoint and command are all that is started: its base has no entrypoint that does more."""
+    base = find_base(stage.image) if stage.image else None
+    return stage.last("ENTRYPOINT") is not None or (base is not None and bool(base.entrypoint))
+
+
 def _runner(stage: DockerStage, base: Base | None, container: Container | None) -> Runner:
     """Who runs its program, by the service, the last USER or the base image."""
     asked = container.user.effective if container is not None else ""

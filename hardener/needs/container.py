@@ -71,7 +71,7 @@ def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
 
 def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:
     """The needs of a container whose image the project builds."""
-    from hardener.needs.built import image_of  # with all that it knows of Dockerfiles
+    from hardener.needs.built import image_of, is_all_that_starts  # with all that it knows of Dockerfiles
 
     image = image_of(container, tree)
     if isinstance(image, str):
@@ -81,8 +81,11 @@ def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
     derived = needs_of_derived(image, container, situation_of(container, tree.content), profiles)
     if derived is not None and derived[1].holds:
         return _completed(derived[1], derived[0], container)
-    heap = derived[1].heap if derived is not None else None
-    return _of_program(container, tree)._replace(heap=heap)
+    told = _of_program(container, tree)
+    if derived is None:
+        return told
+    # Where the base image starts something of its own, the profile's reason says more.
+    return (told if told.holds or is_all_that_starts(image.stage) else derived[1])._replace(heap=derived[1].heap)
 
 
 def _of_program(container: Container, tree: Tree) -> Needs:
