@@ -29,6 +29,9 @@ class _Files(Protocol):
 
     def walk(self, folder: str) -> Iterator[str]: ...
 
+    def origin(self, path: str) -> str:
+        """A file's path as the user knows it; empty where it comes from elsewhere."""
+
 
 class ContextFiles:
     """The files of a build context, by their paths in it."""
@@ -53,6 +56,11 @@ class ContextFiles:
         if location is not None:
             for path in self._tree.walk(location, _NOT_OWN):
                 yield os.path.relpath(path, self._folder)
+
+    def origin(self, path: str) -> str:
+        """The path of a file as the user knows it, from the current folder."""
+        location = self._location(path)
+        return os.path.relpath(location) if location is not None else ""
 
     def _location(self, path: str) -> str | None:
         path = posixpath.normpath(path.lstrip("/") or ".")
@@ -120,6 +128,17 @@ class ImageFiles:
                     if len(seen) >= MOST_FILES:
                         break
         yield from sorted(seen)[:MOST_FILES]
+
+    def origin(self, path: str) -> str:
+        """Which file of the project lies at a path, as the user knows it; empty where none is known to."""
+        path = posixpath.normpath(path)
+        for copy in reversed(self._copies):
+            inside = _inside(path, copy.target)
+            if inside is not None and (copy.kind == "folder") == bool(inside):
+                source = posixpath.join(copy.source, inside) if inside else copy.source
+                if copy.files.kind(source):
+                    return copy.files.origin(source)
+        return ""
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""
