@@ -1,0 +1,201 @@
+"""Calls whose arguments tell whether they do anything: modes, sockets, signals, code. Each says whether the table's effect holds.
+
+A check is named in `libraries/python_standard.toml` or `libraries/python.toml`, and gets the collector of effects, the full
+name, the call (None where the function is passed on), its scope, the paths whose method it is, and where it stands.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from hardener.finding import Evidence, Strength
+from hardener.needs.source.python_effects import Effects
+from hardener.needs.source.python_scopes import Scope
+from hardener.needs.source.python_values import HOLE, UNKNOWN, Items, Name, Own, Table, Values, text_of
+from hardener.needs.source.uses import CAPABILITIES, EVERYTHING, WRITES, Capability
+
+_OWN_PROCESSES = ("os.getpid()", "os.getppid()", "os.getpgid()", "os.getpgrp()", "os.fork()")
+
+
+def _first(effects: Effects, node: ast.Call | None, scope: Scope, at: int = 0) -> Values:
+    if node is None or at >= len(node.args) or any(isinstance(one, ast.Starred) for one in node.args[: at + 1]):
+        return (UNKNOWN,)
+    return effects.reader.values(node.args[at], scope)
+
+
+def mode(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A change of a file's mode or times: root may do that to its own files; those that the program writes are."""
+    for value in own if own != (UNKNOWN,) else _first(effects, node, scope):
+        text = text_of(value)
+        known = "" if text.startswith(HOLE) else effects.places.absolute(text)[0].partition(HOLE)[0].rstrip("/")
+        if known:
+            effects.later.append((known, scope, where))
+        else:
+            effects.doubt(frozenset((CAPABILITIES,)), scope, where, "changes the mode of a file that may be another's")
+    return False
+
+
+def inplace(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`fileinput` writes with `inplace` only."""
+    if node is None or any(keyword.arg in ("inplace", None) for keyword in node.keywords) or len(node.args) > 1:
+        effects.doubt(frozenset((WRITES,)), scope, where, "may rewrite files in place")
+    return False
+
+
+def log_table(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A logging configuration that is a dict display is read where that stands; any other is not known."""
+    for value in _first(effects, node, scope):
+        if not isinstance(value, Table):
+            effects.doubt(frozenset((WRITES,)), scope, where, "logs to where a configuration says that is not known")
+    return False
+
+
+def log_file(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A logging configuration in a file: quiet when that is known and names no handler that writes files."""
+    for value in _first(effects, node, scope):
+        text = text_of(value)
+        found = None if HOLE in text else effects.program.files.text(effects.places.absolute(text)[0])
+        if found is None or "FileHandler" in found:
+            effects.doubt(frozenset((WRITES,)), scope, where, "logs to where a configuration says that is not known")
+    return False
+
+
+def is_path_open(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.open("w")` is that of a path: the mode comes first."""
+    if node is None:
+        return False
+    given = next((keyword.value for keyword in node.keywords if keyword.arg == "mode"), node.args[0] if node.args else None)
+    values = effects.reader.values(given, scope) if given is not None else ()
+    if any(isinstance(value, str) and len(value) <= 4 and set("wax+") & set(value) for value in values):
+        return True
+    second = effects.reader.values(node.args[1], scope) if len(node.args) > 1 else ()
+    return any(isinstance(value, str) and 0 < len(value) <= 4 and set("wax+") & set(value) for value in second)
+
+
+def is_path_rename(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.replace(y)` with one argument is that of a path; texts take two, dates none."""
+    return node is not None and len(node.args) == 1 and not node.keywords
+
+
+def is_file_save(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.save(path)` writes a file; `model.save()` does not, nor what is given an object in memory."""
+    if node is None or not node.args:
+        return False
+    return not all(isinstance(value, (bool, Own)) for value in _first(effects, node, scope))
+
+
+def is_address(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.bind((host, port))` is that of a socket."""
+    return any(isinstance(value, Items) and len(value.items) in (2, 4) for value in _first(effects, node, scope))
+
+
+def is_text_call(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.system("...")` of something unknown may be that of `os`."""
+    return node is not None and len(node.args) == 1
+
+
+def device(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`os.mknod` makes devices, which takes a capability."""
+    evidence = Evidence("makes a device", effects.place(scope, where), Strength.READ)
+    effects.capabilities.setdefault("MKNOD", Capability("MKNOD", "makes a device", evidence))
+    return True
+
+
+def nice(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Only a negative step of `os.nice` takes a capability."""
+    if not all(isinstance(value, int) and value >= 0 for value in _first(effects, node, scope)):
+        evidence = Evidence("raises its priority", effects.place(scope, where), Strength.READ)
+        effects.capabilities.setdefault("SYS_NICE", Capability("SYS_NICE", "raises its priority", evidence))
+    return False
+
+
+def signal(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Signals to itself and to what it started; of other processes it may need KILL."""
+    first = node.args[0] if node is not None and node.args else None
+    if isinstance(first, ast.Attribute) and first.attr in ("pid", "ppid"):
+        return False
+    if not all(isinstance(value, Name) and value.name in _OWN_PROCESSES for value in _first(effects, node, scope)):
+        effects.doubt(frozenset((CAPABILITIES,)), scope, where, "signals a process that may be another's")
+    return False
+
+
+def socket(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Families and types by number; those by name count where they are mentioned."""
+    if node is not None:
+        for at, harmless in ((0, (1, 2, 10, -1)), (1, (1, 2, -1))):
+            for value in _first(effects, node, scope, at) if at < len(node.args) else ():
+                if isinstance(value, int) and value not in harmless:
+                    evidence = Evidence("opens raw sockets", effects.place(scope, where), Strength.READ)
+                    effects.capabilities.setdefault("NET_RAW", Capability("NET_RAW", "opens raw sockets", evidence))
+    return False
+
+
+def code(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Code that is made while it runs; a constant is no more than the numbers in it."""
+    values = _first(effects, node, scope)
+    if not all(isinstance(value, str) and HOLE not in value and _is_plain(value) for value in values):
+        effects.doubt(EVERYTHING, scope, where, "runs code that is computed")
+    return False
+
+
+def _is_plain(text: str) -> bool:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return not any(isinstance(node, (ast.Call, ast.Import, ast.ImportFrom, ast.Attribute)) for node in ast.walk(tree))
+
+
+def discovery(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Modules that are found by a walk: those of the project are read, so it is all of them."""
+    effects.discovers = True
+    return False
+
+
+def getattr(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """An attribute by its name: of the modules that matter, it must be known."""
+    from hardener.needs.source.python_libraries import standard
+
+    if node is None or len(node.args) < 2:
+        return False
+    names = effects.reader.values(node.args[1], scope)
+    for value in _first(effects, node, scope):
+        if isinstance(value, Name) and value.name in standard().watched:
+            for attribute in names:
+                full = f"{value.name}.{text_of(attribute)}"
+                if HOLE in full:
+                    effects.doubt(EVERYTHING, scope, where, f"takes something of `{value.name}` that is computed")
+                elif full in effects.calls:
+                    effects.apply(effects.calls[full], full, None, scope, (UNKNOWN,), where)
+    return False
+
+
+def chdir(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Where relative paths go from then on; both places count."""
+    return False
+
+
+def imports(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A module whose name is computed."""
+    for value in _first(effects, node, scope):
+        if not isinstance(value, str):
+            effects.doubt(EVERYTHING, scope, where, "imports a module whose name is computed")
+        elif HOLE not in value:
+            effects.imported.append((value, effects.place(scope, where)))
+        elif not effects.reader.project.find(value.partition(HOLE)[0].rpartition(".")[0], 0, "", further=True):
+            effects.doubt(EVERYTHING, scope, where, "imports a module whose name is computed")
+        else:
+            effects.discovers = True
+    return False
+
+
+def application(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A server is given its application, or the name of its module: `"main:app"`."""
+    for value in _first(effects, node, scope):
+        if isinstance(value, str):
+            if HOLE in value:
+                effects.doubt(EVERYTHING, scope, where, "serves an application whose name is computed")
+            else:
+                effects.imported.append((value.partition(":")[0], effects.place(scope, where)))
+    return True
