@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 from hardener.errors import Unreadable
@@ -47,6 +48,11 @@ class Tree:
         else:
             texts = [self(location)]
         return None if None in texts else "\n".join(source.text for source in texts if source)
+
+    def names(self, folder: str) -> tuple[str, ...]:
+        """The paths of the files below a folder, in it; none for a file, and for a folder with more than are read."""
+        found = tuple(islice(self.walk(folder), _MOST_FILES + 1)) if os.path.isdir(folder) else ()
+        return tuple(os.path.relpath(path, folder) for path in found) if len(found) <= _MOST_FILES else ()
 
     def walk(self, folder: str, without: frozenset[str] = frozenset()) -> Iterator[str]:
         """The files below a folder, sorted within each; links and folders of the names in `without` are left out."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from hardener.facts.container import Container
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence
@@ -58,7 +56,7 @@ def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
     assert container.image is not None
     profile = find_profile(container.image, profiles)
     if profile is not None:
-        needs = profile.evaluate(container.image, situation_of(container, tree.content))
+        needs = profile.evaluate(container.image, situation_of(container, tree))
         if needs.holds:
             return _completed(needs, profile, container)
     else:
@@ -78,7 +76,7 @@ def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
         return Needs(False, image)
     from hardener.needs.derived import needs_of_derived
 
-    derived = needs_of_derived(image, container, situation_of(container, tree.content), profiles)
+    derived = needs_of_derived(image, container, situation_of(container, tree), profiles)
     if derived is not None and derived[1].holds:
         return _completed(derived[1], derived[0], container)
     told = _of_program(container, tree)
@@ -126,7 +124,7 @@ def _is_written(word: str, behind: str = "") -> bool:
     return not target.startswith(("/dev/", "&", '"', "'"))
 
 
-def situation_of(container: Container, content: Callable[[str], str | None]) -> Situation:
+def situation_of(container: Container, tree: Tree) -> Situation:
     """How the container runs its image."""
     return Situation(
         user=container.user.effective,
@@ -141,7 +139,8 @@ def situation_of(container: Container, content: Callable[[str], str | None]) -> 
                     mount.target,
                     mount.kind if mount.kind in ("volume", "tmpfs") else "bind",
                     mount.read_only,
-                    content(mount.location) if mount.location else None,
+                    tree.content(mount.location) if mount.location else None,
+                    tree.names(mount.location) if mount.location else (),
                 )
                 for mount in container.mounts
             ),

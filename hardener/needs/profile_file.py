@@ -50,6 +50,7 @@ CONDITIONS = {
     "option": "NAME: the command has it; a NAME that begins with a dot is the end of a longer one",
     "mount": "PATH: something is mounted there, below or above",
     "mount-at": "PATH: something is mounted exactly there",
+    "file": "PATH: that file is mounted, by itself or in a folder of the project",
     "bind": "PATH: as `mount`, but what comes from a volume does not count",
     "text": "PATH REGEX: what is mounted there contains a match, or cannot be read",
 }

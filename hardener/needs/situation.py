@@ -52,6 +52,8 @@ class Mount(NamedTuple):
     read_only: bool = False
     #: What the file, or the files of the folder, say; None where that is not known.
     text: str | None = None
+    #: For a folder of the project: the paths of its files in it.
+    files: tuple[str, ...] = ()
 
 
 class Situation(NamedTuple):
@@ -215,6 +217,10 @@ def _holds(condition: Condition, situation: Situation) -> bool:
     for mount in situation.laid_over:
         if kind == "mount-at":
             if _plain(mount.target) == _plain(path):
+                return True
+        elif kind == "file":
+            files = mount.files or ("",)
+            if any(_plain(f"{mount.target.rstrip('/')}/{file}") == _plain(path) for file in files):
                 return True
         elif not (path.strip("*") in mount.target.rstrip("/") if "*" in path else _touches(mount.target, path)):
             continue

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from bisect import bisect_right
 from functools import cached_property
 
 from hardener.needs.source.tokens import DIALECTS, NAME, SIGN, TEXT, Token, tokens_of

@@ -251,7 +251,7 @@ def _wrapped(program: Program, found: list[Uses], name: str, manifest: dict[str,
     """What is run, and what the package manager does around it."""
     uses = merged(found[0].read, found) if len(found) != 1 else found[0]
     asked = str((manifest or {}).get("packageManager", ""))
-    if name == "yarn" and not asked.startswith("yarn@") or asked.startswith("yarn@1"):
+    if (name == "yarn" and not asked.startswith("yarn@")) or asked.startswith("yarn@1"):
         # It needs a folder for its cache, and puts wrappers of node and yarn into another: yarnpkg/yarn 1.22.22, lib/cli.js.
         evidence = Evidence("Yarn looks for a folder for its cache, and puts wrappers of node there", program.at, Strength.READ)
         return uses._replace(writes=(*uses.writes, Write("/tmp", "scratch", True, evidence)))

@@ -212,7 +212,7 @@ class Search:
         if any(one.kind in ("import", "member") for one in binding):
             before, after = listing.tokens[index - 1].text, listing.tokens[index + 1].text if index + 1 < len(listing.tokens) else ""
             return before in ("{", ",") and after in (",", "}", ":", "as")
-        return listing.language != "javascript" or listing.is_sign(index - 1, "{", ",") is False and owner_of(listing, index) == []
+        return listing.language != "javascript" or (listing.is_sign(index - 1, "{", ",") is False and owner_of(listing, index) == [])
 
     def _handed_on(self, listing: Listing, index: int, word: str, aliases: _Aliases) -> Iterator[Any]:
         """A module that is handed on as a whole, or from which a member is taken by a computed name."""

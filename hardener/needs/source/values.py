@@ -430,7 +430,7 @@ def _joined(values: Sequence[Value], kind: str) -> Value:
     for value in values:
         if not value.whole and not value.text:
             return Value(text.rstrip("/") + "/" if text else "", False, "" if text else value.why)
-        text = value.text if kind != "join" and value.text.startswith("/") or not text else f"{text.rstrip('/')}/{value.text}"
+        text = value.text if (kind != "join" and value.text.startswith("/")) or not text else f"{text.rstrip('/')}/{value.text}"
         if not value.whole:
             return Value(text, False, value.why)
     return Value(text)
