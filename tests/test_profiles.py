@@ -201,6 +201,8 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("timescale/timescaledb:2.14.2-pg15", Situation(mounts=VOLUME), "DAC_OVERRIDE SETGID SETUID"),
         ("timescale/timescaledb:latest-pg18", Situation(), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("nodered/node-red:4.0.0", Situation(), "NET_RAW"),
+        ("codeberg.org/forgejo/forgejo:15", Situation(), "CHOWN DAC_OVERRIDE KILL SETGID SETUID SYS_CHROOT"),
+        ("netdata/netdata:v2.10.3", Situation(), "DAC_OVERRIDE NET_RAW SETGID SETUID"),
         ("oliver006/redis_exporter:v1.10.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), "DAC_OVERRIDE"),
         ("oliver006/redis_exporter:v1.62.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), ""),
     ],
