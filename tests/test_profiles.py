@@ -182,6 +182,30 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("vaultwarden/server", Situation(mounts=(Mount("/data", "bind"),)), "DAC_OVERRIDE"),
         ("louislam/uptime-kuma:2-rootless", Situation(), "NET_RAW"),
         ("eclipse-mosquitto:2", Situation(mounts=(Mount("/mosquitto/config", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("adguard/adguardhome:v0.107.78", Situation(), "DAC_OVERRIDE NET_BIND_SERVICE NET_RAW"),
+        ("adguard/adguardhome:v0.107.78", Situation(user="1000"), "NET_BIND_SERVICE"),
+        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",)), ""),
+        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",), host_network=True), "NET_BIND_SERVICE"),
+        ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "bind"),)), "DAC_OVERRIDE NET_RAW"),
+        ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "volume"),)), "NET_RAW"),
+        ("ghcr.io/paperless-ngx/paperless-ngx:2.18", Situation(), "CHOWN DAC_OVERRIDE KILL SETGID SETUID"),
+        ("ghcr.io/immich-app/postgres:14-vectorchord0.4.3", Situation(mounts=BIND), "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("hashicorp/vault:1.15", Situation(), "KILL SETFCAP SETGID SETUID"),
+        ("hashicorp/vault:1.15", Situation(environment={"SKIP_SETCAP": "1"}), "KILL SETGID SETUID"),
+        (
+            "hashicorp/vault:1.15",
+            Situation(mounts=(Mount("/vault/file", "bind"),)),
+            "CHOWN DAC_OVERRIDE KILL SETFCAP SETGID SETUID",
+        ),
+        ("cassandra:5", Situation(mounts=(Mount("/etc/cassandra", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("lscr.io/linuxserver/sonarr", Situation(environment={"PUID": "1000"}), "CHOWN DAC_OVERRIDE KILL SETGID SETUID"),
+        ("timescale/timescaledb:2.14.2-pg15", Situation(mounts=VOLUME), "DAC_OVERRIDE SETGID SETUID"),
+        ("timescale/timescaledb:latest-pg18", Situation(), "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("nodered/node-red:4.0.0", Situation(), "NET_RAW"),
+        ("codeberg.org/forgejo/forgejo:15", Situation(), "CHOWN DAC_OVERRIDE KILL SETGID SETUID SYS_CHROOT"),
+        ("netdata/netdata:v2.10.3", Situation(), "DAC_OVERRIDE NET_RAW SETGID SETUID"),
+        ("oliver006/redis_exporter:v1.10.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), "DAC_OVERRIDE"),
+        ("oliver006/redis_exporter:v1.62.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), ""),
     ],
 )
 def test_capabilities(image: str, situation: Situation, capabilities: str) -> None:
@@ -210,6 +234,11 @@ def test_capabilities(image: str, situation: Situation, capabilities: str) -> No
             "/var/cache/nginx 0:0 /var/run 0:0 /tmp 0:0 /etc/nginx/conf.d 0:0",
         ),
         ("httpd:2.4", Situation(), "/usr/local/apache2/logs 0:0"),
+        ("ghcr.io/immich-app/postgres:14", Situation(), "/var/run/postgresql 999:999 /etc/postgresql 0:0 /tmp 999:999"),
+        ("ghcr.io/paperless-ngx/paperless-ngx:2.18", Situation(), "/run 0:0 /tmp 0:0"),
+        ("timescale/timescaledb:2.14.2-pg15", Situation(), "/var/run/postgresql 70:70 /tmp 70:70"),
+        ("ghcr.io/gethomepage/homepage:v1.13.2", Situation(mounts=(Mount("/app/config", "bind"),)), "/app/.next/cache 0:0"),
+        ("prom/pushgateway:v1.11.0", Situation(), ""),
     ],
 )
 def test_read_only_with_tmpfs(image: str, situation: Situation, tmpfs: str) -> None:
@@ -222,6 +251,7 @@ def test_read_only_with_tmpfs(image: str, situation: Situation, tmpfs: str) -> N
 MY_CNF = Mount("/etc/mysql/conf.d/x.cnf", "bind")
 CADDYFILE = Mount("/etc/caddy/Caddyfile", "bind", text="example.com {\n reverse_proxy app:80\n}")
 HAPROXY = Mount("/usr/local/etc/haproxy/haproxy.cfg", "bind", text="frontend a\n bind :80")
+NTFY = Mount("/etc/ntfy/server.yml", "bind", text="cache-file: /var/cache/ntfy/cache.db")
 CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { listen 80; access_log off; }")
 
 
@@ -264,6 +294,23 @@ CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { list
         ("adminer", Situation(environment={"ADMINER_DESIGN": "nette"}), False),
         ("nextcloud:33", Situation(environment={"REDIS_HOST": "redis"}), False),
         ("vaultwarden/server", Situation(environment={"LOG_FILE": "/data/log"}), False),
+        ("prom/pushgateway", Situation(command=("--persistence.file=/data/metrics",)), False),
+        ("victoriametrics/victoria-metrics:v1.102.0", Situation(), False),
+        (
+            "victoriametrics/victoria-metrics:v1.102.0",
+            Situation(command=("--storageDataPath=/s",), mounts=(Mount("/s", "volume"),)),
+            True,
+        ),
+        ("victoriametrics/victoria-metrics:v1.102.0", Situation(command=("-storageDataPath=/s",)), False),
+        ("binwiederhier/ntfy", Situation(command=("serve",), mounts=(NTFY,)), False),
+        ("binwiederhier/ntfy", Situation(command=("serve",), mounts=(NTFY, Mount("/var/cache/ntfy", "volume"))), True),
+        ("binwiederhier/ntfy", Situation(command=("serve",), mounts=(NTFY._replace(text="cache-file: /srv/c.db"),)), False),
+        ("adguard/adguardhome", Situation(mounts=(Mount("/opt/adguardhome/work", "volume"),)), False),
+        ("adguard/adguardhome", Situation(mounts=(Mount("/opt/adguardhome", "volume"),)), True),
+        ("ghcr.io/paperless-ngx/paperless-ngx:2.18", Situation(environment={"USERMAP_UID": "1001"}), False),
+        ("lscr.io/linuxserver/sonarr", Situation(environment={"PUID": "1000"}), False),
+        ("hashicorp/vault:1.15", Situation(), False),
+        ("cassandra:5", Situation(), False),
     ],
 )
 def test_read_only_depends_on_the_situation(image: str, situation: Situation, works: bool) -> None:
@@ -426,7 +473,8 @@ def test_what_a_child_of_a_base_image_inherits() -> None:
         ("mirror.gcr.io/library/redis", "redis.toml"),
         ("example.com/postgres:16", None),
         ("someone/postgres", None),
-        ("bitnami/redis", None),
+        ("someone/redis", None),
+        ("bitnami/redis", "bitnami__redis.toml"),
     ],
 )
 def test_only_the_image_itself_and_true_mirrors_match(image: str, file: str | None) -> None:

@@ -171,7 +171,7 @@ def test_what_is_applied_to_images_by_default_shows_its_evidence(way: str, tmp_p
 
 
 @pytest.mark.parametrize(
-    "image", ["example/app:1", "${IMAGE}", "bitnami/postgresql:16", "postgres:9.6", "localhost:5000/postgres:16"]
+    "image", ["example/app:1", "${IMAGE}", "someone/postgresql:16", "postgres:9.6", "localhost:5000/postgres:16"]
 )
 def test_an_image_that_nobody_knows_gets_nothing_by_default(image: str, tmp_path: Path) -> None:
     files = {"compose.yaml": f"services:\n  app:\n    image: {image}\n".encode()}
