@@ -1,0 +1,476 @@
+"""Profiles against a real engine, on EMULATIONS of the images that they are about, not on the images themselves.
+
+Versions are Debian's, whatever the tag says; accounts, directories and the steps of each entrypoint are those of the
+published image (`tests/emulated`). Each is run under exactly what follows from its profile, and has to do its job when it
+is new, after a restart, and when it is made anew over its data. So that this can fail, the same is done with one need less.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+from emulation import STRANGER, Broken, Container, Engine, Options, missing
+
+from hardener.facts.image import parse_image
+from hardener.needs.profile import find_profile
+from hardener.needs.situation import ImageNeeds, Mount, Situation
+
+#: Seconds for a server that should answer, and for one that should not.
+PATIENCE, IMPATIENCE = 90, 4
+#: Lives that are led at a time: most of a life is waiting.
+AT_A_TIME = 4
+KEPT = "kept-4eb1"
+
+AS_IT_IS, AS_ITS_ACCOUNT, ON_FOREIGN_DATA = "as it is", "as its account", "on foreign data"
+WRITABLE_ROOT = "a writable root"
+
+
+class Emulated(NamedTuple):
+    """An emulation, the image whose profile it is held against, and what shows that it does its job."""
+
+    folder: str
+    image: str
+    #: Shell commands inside: one has it do its work, the other shows the result, in which `answer` is found.
+    work: str
+    ask: str
+    answer: str = KEPT
+    #: Whether the result outlives the container.
+    keeps: bool = True
+    #: Where named volumes are mounted.
+    volumes: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+    #: Configuration files that are mounted from the project, or the folder of one.
+    files: dict[str, str] = {}
+    whole_folder: bool = False
+    #: Whether the first process remains root, and only those that it starts serve.
+    root_parent: bool = False
+    #: Needs of which each, when it is missing, must be felt: a capability, the path of a tmpfs, or that root can be written.
+    felt: tuple[str, ...] = ()
+    #: The same when what is mounted belongs to a stranger; empty where that is not tried.
+    felt_on_foreign_data: tuple[str, ...] = ()
+
+    def needs(self, way: str) -> ImageNeeds:
+        """What follows from the profile for one way of running it."""
+        image = parse_image(self.image)
+        assert image is not None
+        profile = find_profile(image)
+        assert profile is not None
+        kind = "bind" if way == ON_FOREIGN_DATA else "volume"
+        mounts = [Mount(path, kind) for path in self.volumes]
+        mounts += [Mount(self.mounted(path), "bind", True, text) for path, text in self.files.items()]
+        situation = Situation(command=self.command or None, environment=self.environment, mounts=tuple(mounts))
+        needs = profile.evaluate(image, situation)
+        if way == AS_ITS_ACCOUNT and needs.root and needs.user is not None and needs.user.works and needs.account is not None:
+            situation = situation._replace(user=f"{needs.account.uid}:{needs.account.gid}")
+            needs = profile.evaluate(image, situation)
+        return needs
+
+    def mounted(self, path: str) -> str:
+        """What is mounted so that a file is there."""
+        return path.rpartition("/")[0] if self.whole_folder else path
+
+    @property
+    def ways(self) -> list[str]:
+        """The ways of running it that make a difference, and of which the profile says that they work."""
+        needs = self.needs(AS_IT_IS)
+        ways = [AS_IT_IS]
+        ways += [AS_ITS_ACCOUNT] if needs.root and needs.user is not None and needs.user.works else []
+        return ways + ([ON_FOREIGN_DATA] if self.felt_on_foreign_data else [])
+
+
+HAPROXY = """\
+global
+  stats socket /var/lib/haproxy/stats
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 5s
+  timeout server 5s
+frontend http
+  bind :8080
+  http-request return status 200 content-type text/plain string "kept-4eb1"
+"""
+MOSQUITTO = """\
+listener 1883
+allow_anonymous true
+persistence true
+persistence_location /mosquitto/data/
+"""
+SPEAK = "printf '{}\\r\\nquit\\r\\n' | "
+STORE, FETCH = SPEAK.format(f"set key 0 0 {len(KEPT)}\\r\\n{KEPT}"), SPEAK.format("get key")
+TCP = "curl -fsS telnet://127.0.0.1:11211"
+SOCKET = "perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(\"/tmp/socket\") or die; print $s <STDIN>; print <$s>'"
+REDIS = ("SETGID", "SETUID", "DAC_OVERRIDE")
+UPLOAD = "curl -fsS --data-binary @/etc/passwd -H 'Expect:' http://127.0.0.1:{port}/upload >/tmp/answer"
+RABBIT = "curl -fsS -u guest:guest -H 'content-type: application/json' http://127.0.0.1:15672/api"
+MESSAGE = f'{{"properties":{{"delivery_mode":2}},"routing_key":"q","payload":"{KEPT}","payload_encoding":"string"}}'
+REGISTRY = (
+    "location=$(curl -fsS -D - -o /dev/null -X POST http://127.0.0.1:5000/v2/a/blobs/uploads/ | "
+    "sed -n 's/^Location: //p' | tr -d '\\r') && "
+    f"curl -fsS -X PUT -H 'Content-Type: application/octet-stream' --data {KEPT} "
+    f'"$location&digest=sha256:$(printf %s {KEPT} | sha256sum | cut -c-64)"'
+)
+SILENCES = "curl -fsS -H 'Content-Type: application/json' http://127.0.0.1:9093/api/v2/silences"
+SILENCE = (
+    f"{SILENCES} -d "
+    '\'{"matchers":[{"name":"a","value":"b","isRegex":false}],"startsAt":"2020-01-01T00:00:00Z",'
+    '"endsAt":"\'"$(date -u -d tomorrow +%FT%TZ)"\'","createdBy":"me","comment":"' + KEPT + "\"}'"
+)
+
+EMULATIONS = [
+    Emulated(
+        "rabbitmq",
+        "rabbitmq:3.10-management",
+        f"{RABBIT}/queues/%2F/q -X PUT -d '{{\"durable\":true}}' && {RABBIT}/exchanges/%2F/amq.default/publish -d '{MESSAGE}'",
+        f'{RABBIT}/queues/%2F/q/get -d \'{{"count":1,"ackmode":"ack_requeue_true","encoding":"auto"}}\''
+        # As a health check does, as whom the container was started as.
+        " && rabbitmqctl -q list_queues name >&2",
+        volumes=("/var/lib/rabbitmq",),
+        felt=("SETUID",),
+    ),
+    Emulated(
+        "redis",
+        "redis:7",
+        f"redis-cli set key {KEPT}",
+        "redis-cli get key",
+        command=("redis-server", "--appendonly", "yes"),
+        volumes=("/data",),
+        felt=REDIS,
+        felt_on_foreign_data=("CHOWN",),
+    ),
+    Emulated(
+        "valkey",
+        "valkey/valkey:8.0",
+        f"valkey-cli set key {KEPT}",
+        "valkey-cli get key",
+        command=("valkey-server", "--appendonly", "yes"),
+        volumes=("/data",),
+        felt=REDIS,
+        felt_on_foreign_data=("CHOWN",),
+    ),
+    Emulated(
+        "postgres",
+        "postgres:15",
+        f"""psql -h 127.0.0.1 -U postgres -c "DROP TABLE IF EXISTS t" -c "CREATE TABLE t AS SELECT '{KEPT}' AS row" """,
+        "psql -h 127.0.0.1 -U postgres -Atc 'SELECT row FROM t'",
+        environment={"POSTGRES_PASSWORD": "secret", "PGPASSWORD": "secret"},
+        volumes=("/var/lib/postgresql/data",),
+        felt=("SETGID", "SETUID", "DAC_OVERRIDE", "/var/run/postgresql"),
+        felt_on_foreign_data=("CHOWN",),
+    ),
+    Emulated(
+        "mariadb",
+        "mariadb:10.11",
+        f"mariadb -h127.0.0.1 -uroot -psecret -e \"CREATE OR REPLACE DATABASE d; CREATE TABLE d.t AS SELECT '{KEPT}' AS c\"",
+        "mariadb -h127.0.0.1 -uroot -psecret -e 'SELECT c FROM d.t'",
+        environment={"MARIADB_ROOT_PASSWORD": "secret"},
+        volumes=("/var/lib/mysql",),
+        felt=("SETUID", "DAC_OVERRIDE"),
+        felt_on_foreign_data=("CHOWN",),
+    ),
+    Emulated(
+        "nginx",
+        "nginx:1.22",
+        UPLOAD.format(port=80),
+        "curl -fsS http://127.0.0.1/",
+        "Welcome",
+        root_parent=True,
+        felt=("CHOWN", "SETGID", "SETUID", "/var/cache/nginx", "/var/run"),
+    ),
+    Emulated(
+        "nginx",
+        "nginx:1.22",
+        "true",
+        "curl -fsS http://127.0.0.1/",
+        KEPT,
+        environment={"GREETING": KEPT},
+        files={"/etc/nginx/templates/default.conf.template": 'server { listen 80; return 200 "${GREETING}"; }\n'},
+        root_parent=True,
+        felt=("/etc/nginx/conf.d",),
+    ),
+    Emulated(
+        "nginx-unprivileged",
+        "nginxinc/nginx-unprivileged:1.22",
+        UPLOAD.format(port=8080),
+        "curl -fsS http://127.0.0.1:8080/",
+        "Welcome",
+        felt=("/tmp",),
+    ),
+    Emulated(
+        "httpd",
+        "httpd:2.4",
+        "true",
+        "curl -fsS http://127.0.0.1/",
+        "It works!",
+        root_parent=True,
+        felt=("SETGID", "SETUID", "/usr/local/apache2/logs"),
+    ),
+    Emulated("memcached", "memcached:1.6", STORE + TCP, FETCH + TCP, keeps=False),
+    Emulated(
+        "memcached",
+        "memcached:1.6",
+        STORE + SOCKET,
+        FETCH + SOCKET,
+        command=("memcached", "-s", "/tmp/socket"),
+        keeps=False,
+        felt=(WRITABLE_ROOT,),
+    ),
+    Emulated(
+        "mosquitto",
+        "eclipse-mosquitto:2.0",
+        f"mosquitto_pub -h 127.0.0.1 -r -t topic -m {KEPT}",
+        "mosquitto_sub -h 127.0.0.1 -t topic -C 1 -W 3",
+        files={"/mosquitto/config/mosquitto.conf": MOSQUITTO},
+        whole_folder=True,
+        volumes=("/mosquitto/data",),
+        felt=("SETGID", "SETUID"),
+        felt_on_foreign_data=("CHOWN",),
+    ),
+    Emulated(
+        "mosquitto",
+        "eclipse-mosquitto:2.0",
+        f"mosquitto_pub -h 127.0.0.1 -r -t topic -m {KEPT}",
+        "mosquitto_sub -h 127.0.0.1 -t topic -C 1 -W 3",
+        command=("/usr/sbin/mosquitto", "-c", "/mosquitto-no-auth.conf"),
+        keeps=False,
+        felt=("SETUID",),
+    ),
+    Emulated(
+        "haproxy",
+        "haproxy:2.6",
+        "true",
+        "curl -fsS http://127.0.0.1:8080/",
+        files={"/usr/local/etc/haproxy/haproxy.cfg": HAPROXY},
+        felt=("/var/lib/haproxy",),
+    ),
+    Emulated(
+        "php-apache",
+        "php:8.2-apache",
+        f"curl -fsS --data {KEPT} http://127.0.0.1/",
+        "curl -fsS http://127.0.0.1/",
+        volumes=("/var/www/html/uploads",),
+        root_parent=True,
+        felt=("SETGID", "SETUID"),
+    ),
+    Emulated(
+        "registry",
+        "registry:2.8",
+        REGISTRY,
+        f"curl -fsS http://127.0.0.1:5000/v2/a/blobs/sha256:$(printf %s {KEPT} | sha256sum | cut -c-64)",
+        volumes=("/var/lib/registry",),
+        felt_on_foreign_data=("DAC_OVERRIDE",),
+    ),
+    Emulated(
+        "alertmanager",
+        "prom/alertmanager:v0.25.0",
+        SILENCE,
+        SILENCES,
+        volumes=("/alertmanager",),
+    ),
+    Emulated(
+        "alertmanager",
+        "prom/alertmanager:v0.25.0",
+        SILENCE,
+        SILENCES,
+        command=("--config.file=/etc/alertmanager/alertmanager.yml", "--storage.path=/tmp/data"),
+        keeps=False,
+        felt=(WRITABLE_ROOT,),
+    ),
+    Emulated(
+        "caddy",
+        "caddy:2",
+        "true",
+        "curl -fsS http://127.0.0.1/",
+        "Caddy works",
+        volumes=("/data",),
+        felt=("NET_BIND_SERVICE",),
+    ),
+]
+
+
+class Case(NamedTuple):
+    """A life to be led: of which emulation, in which way, and less which need."""
+
+    number: int
+    way: str
+    need: str = ""
+
+    @property
+    def emulated(self) -> Emulated:
+        """The emulation."""
+        return EMULATIONS[self.number]
+
+    @property
+    def param(self) -> ParameterSet:
+        """The case as a parameter, whose id says that it is no published image."""
+        emulated = self.emulated
+        name = " ".join(("emulated", emulated.image, *emulated.command[1:], *emulated.files, self.way))
+        return pytest.param(self, id=f"{name} without {self.need}" if self.need else name)
+
+
+WORKS = [Case(number, way) for number, emulated in enumerate(EMULATIONS) for way in emulated.ways]
+FELT = [Case(number, AS_IT_IS, need) for number, emulated in enumerate(EMULATIONS) for need in emulated.felt]
+FELT += [
+    Case(number, ON_FOREIGN_DATA, need) for number, emulated in enumerate(EMULATIONS) for need in emulated.felt_on_foreign_data
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    if missing():
+        pytest.skip(missing())
+    engine = Engine()
+    try:
+        if reason := engine.make_base():
+            pytest.skip(f"no root file system could be made from Debian's packages: {reason}")
+        yield engine
+    finally:
+        engine.close()
+
+
+def options(needs: ImageNeeds, way: str) -> Options:
+    """What follows from a profile, and nothing else."""
+    assert needs.holds, needs.why_not
+    assert needs.capabilities is not None
+    account = needs.account
+    read_only = needs.read_only is not None and needs.read_only.works
+    amounts = [math.ceil(limit.amount) if limit else None for limit in (needs.memory, needs.pids)]
+    return Options(
+        user=f"{account.uid}:{account.gid}" if way == AS_ITS_ACCOUNT and account else "",
+        cap_add=frozenset(capability.name for capability in needs.capabilities),
+        no_new_privileges=needs.no_new_privileges is not None and needs.no_new_privileges.works,
+        read_only=read_only,
+        tmpfs={mount.path: (mount.uid, mount.gid, mount.exec) for mount in needs.tmpfs},
+        memory=amounts[0],
+        cpus=needs.cpu.amount if needs.cpu else None,
+        pids=amounts[1],
+    )
+
+
+def without(options: Options, need: str) -> Options:
+    """The same, less one need, which must be there."""
+    if need.startswith("/"):
+        assert need in options.tmpfs
+        return options._replace(tmpfs={path: how for path, how in options.tmpfs.items() if path != need})
+    if need == WRITABLE_ROOT:
+        assert not options.read_only, "the profile promises nothing here"
+        return options._replace(read_only=True)
+    assert need in options.cap_add
+    return options._replace(cap_add=options.cap_add - {need})
+
+
+class Life:
+    """The life of one service: containers that come and go over the same volumes."""
+
+    def __init__(self, engine: Engine, emulated: Emulated, way: str, options: Options, project: Path, patience: float) -> None:
+        self._engine = engine
+        self._emulated = emulated
+        self._needs = emulated.needs(way)
+        self._options = options
+        self._patience = patience
+        owner = STRANGER if way == ON_FOREIGN_DATA else None
+        self._volumes = {path: engine.volume(owner) for path in emulated.volumes}
+        # RabbitMQ keeps its data by the name of the host.
+        self._flags = ["--hostname=emulated", *(f"--env={name}={value}" for name, value in emulated.environment.items())]
+        # The engine would give an empty volume the owner that the image's directory has.
+        self._flags += [f"--volume={name}:{path}{':nocopy' if owner else ''}" for path, name in self._volumes.items()]
+        for path, text in emulated.files.items():
+            file = project / path.strip("/")
+            file.parent.mkdir(parents=True)
+            file.write_text(text)
+            self._flags.append(f"--volume={project / emulated.mounted(path).strip('/')}:{emulated.mounted(path)}:ro")
+
+    def lead(self, *, foreign: bool) -> None:
+        """New, restarted, made anew; with `foreign`, over data that a stranger took in between. Raises `Broken`."""
+        container = self._start()
+        try:
+            self._check(container, fresh=True)
+            container.restart()
+            self._check(container)
+            container.stop()
+        finally:
+            container.remove()
+        if foreign:
+            for volume in self._volumes.values():
+                self._engine.give(volume, STRANGER)
+        container = self._start()
+        try:
+            self._check(container)
+        finally:
+            container.remove()
+
+    def _start(self) -> Container:
+        image = self._engine.build(self._emulated.folder)
+        return self._engine.start(image, self._options, self._flags, list(self._emulated.command))
+
+    def _check(self, container: Container, *, fresh: bool = False) -> None:
+        emulated = self._emulated
+        if fresh or not emulated.keeps:
+            container.ask(emulated.work, self._patience)
+        answer = container.ask(emulated.ask, self._patience)
+        if emulated.answer not in answer:
+            raise Broken(f"answers {answer!r}: {container.log()}")
+        processes = container.processes()
+        serving = [process for process in processes if not (emulated.root_parent and process.pid == 1)]
+        account = self._needs.account
+        expected = (account.uid, account.gid) if account else (0, 0)
+        if not serving:
+            raise Broken("nothing serves")
+        for process in serving:
+            if (process.uid, process.gid) != expected:
+                raise Broken(f"serves as {process.uid}:{process.gid} instead of {expected}: {processes}")
+            if account and process.capabilities:
+                raise Broken(f"serves as {process.uid} with capabilities {process.capabilities:x}")
+
+
+Lead = Callable[[Case], None]
+
+
+@pytest.fixture(scope="module")
+def lead(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lead]:
+    """Leads the life of a case, and raises `Broken` as it does; what other tests of this run will ask for is begun before."""
+
+    def life(case: Case) -> None:
+        asked = options(case.emulated.needs(case.way), case.way)
+        patience = PATIENCE
+        if case.need:
+            asked, patience = without(asked, case.need), IMPATIENCE
+        project = tmp_path_factory.mktemp("project")
+        Life(engine, case.emulated, case.way, asked, project, patience).lead(foreign=case.way == ON_FOREIGN_DATA)
+
+    def result(case: Case) -> None:
+        if case not in lives:  # also when several processes share the tests: each begins only its own
+            lives[case] = pool.submit(life, case)
+        lives[case].result()
+
+    lives: dict[Case, Future[None]] = {}
+    pool = ThreadPoolExecutor(AT_A_TIME)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for item in request.session.items:
+            if isinstance(item, pytest.Function) and item.module is request.module:
+                case = item.callspec.params["case"]
+                assert isinstance(case, Case)
+                lives[case] = pool.submit(life, case)
+    yield result
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", [case.param for case in WORKS])
+def test_an_emulation_works_under_what_its_profile_says(lead: Lead, case: Case) -> None:
+    lead(case)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", [case.param for case in FELT])
+def test_an_emulation_feels_it_when_a_need_is_missing(lead: Lead, case: Case) -> None:
+    with pytest.raises(Broken):
+        lead(case)
