@@ -167,6 +167,15 @@ EMULATIONS = [
         felt_on_foreign_data=("CHOWN",),
     ),
     Emulated(
+        "postgres",
+        "postgres:15",
+        f"""psql -h 127.0.0.1 -U postgres -c "CREATE TABLE t AS SELECT '{KEPT}' AS row" """,
+        "psql -h 127.0.0.1 -U postgres -Atc 'SELECT row FROM t'",
+        environment={"POSTGRES_PASSWORD": "secret", "PGPASSWORD": "secret", "POSTGRES_INITDB_WALDIR": "/var/lib/postgresql/wal"},
+        volumes=("/var/lib/postgresql/data", "/var/lib/postgresql/wal"),
+        felt=("CHOWN", "FOWNER"),
+    ),
+    Emulated(
         "mariadb",
         "mariadb:10.11",
         f"mariadb -h127.0.0.1 -uroot -psecret -e \"CREATE OR REPLACE DATABASE d; CREATE TABLE d.t AS SELECT '{KEPT}' AS c\"",
@@ -212,6 +221,16 @@ EMULATIONS = [
         "It works!",
         root_parent=True,
         felt=("SETGID", "SETUID", "/usr/local/apache2/logs"),
+    ),
+    Emulated(
+        "httpd",
+        "httpd:2.4",
+        "true",
+        "curl -fsS http://127.0.0.1/",
+        "It works!",
+        volumes=("/usr/local/apache2/logs",),
+        root_parent=True,
+        felt_on_foreign_data=("DAC_OVERRIDE",),
     ),
     Emulated("memcached", "memcached:1.6", STORE + TCP, FETCH + TCP, keeps=False),
     Emulated(
@@ -312,7 +331,7 @@ class Case(NamedTuple):
     def param(self) -> ParameterSet:
         """The case as a parameter, whose id says that it is no published image."""
         emulated = self.emulated
-        name = " ".join(("emulated", emulated.image, *emulated.command[1:], *emulated.files, self.way))
+        name = " ".join(("emulated", emulated.image, *emulated.command[1:], *emulated.files, *emulated.volumes, self.way))
         return pytest.param(self, id=f"{name} without {self.need}" if self.need else name)
 
 
@@ -378,8 +397,12 @@ class Life:
         self._patience = patience
         owner = STRANGER if way == ON_FOREIGN_DATA else None
         self._volumes = {path: engine.volume(owner) for path in emulated.volumes}
-        # RabbitMQ keeps its data by the name of the host.
-        self._flags = ["--hostname=emulated", *(f"--env={name}={value}" for name, value in emulated.environment.items())]
+        # RabbitMQ keeps its data by the name of the host, and looks that name up.
+        self._flags = [
+            "--network=none",
+            "--hostname=localhost",
+            *(f"--env={name}={value}" for name, value in emulated.environment.items()),
+        ]
         # The engine would give an empty volume the owner that the image's directory has.
         self._flags += [f"--volume={name}:{path}{':nocopy' if owner else ''}" for path, name in self._volumes.items()]
         for path, text in emulated.files.items():
