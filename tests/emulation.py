@@ -1,0 +1,227 @@
+"""Emulations of published images, made from Debian's packages, and how they are run. Knows no profile and no test.
+
+No registry is asked: mmdebstrap makes one root file system with every server in it, from the sources that this machine
+installs its packages from, and a thin image for each folder of `emulated` adds accounts, directories and an entrypoint
+which does, step by step, what the published one does. Versions and paths inside the packages are Debian's.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).parent / "emulated"
+#: Whose data is laid in front of a server that expects its own.
+STRANGER = 4711
+PACKAGES = (
+    "apache2 caddy curl docker-registry gosu haproxy libapache2-mod-php libcap2-bin mariadb-client-core mariadb-server-core "
+    "memcached mosquitto mosquitto-clients nginx-light postgresql prometheus-alertmanager rabbitmq-server redis-server"
+).split()
+#: Text in languages, and the compiler of queries, a third of all that would be unpacked.
+_LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "*/libLLVM*", "*/llvmjit*")
+#: PostgreSQL's package would make a cluster that nobody uses.
+_NO_CLUSTER = (
+    'mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"'
+)
+
+
+class Broken(Exception):
+    """A container does not do its job, or not as whom it should; the text says what was seen."""
+
+
+class Process(NamedTuple):
+    """A process of a container, with its numbers there."""
+
+    pid: int
+    uid: int
+    gid: int
+    capabilities: int
+
+
+class Options(NamedTuple):
+    """What a container is run with, beside its image; the names are those of `docker run`."""
+
+    user: str = ""
+    cap_add: frozenset[str] = frozenset()
+    no_new_privileges: bool = False
+    read_only: bool = False
+    #: Paths, each with its uid, its gid and whether programs may be started from it.
+    tmpfs: Mapping[str, tuple[int, int, bool]] = {}
+    #: MiB, cores, threads; None for no limit.
+    memory: float | None = None
+    cpus: float | None = None
+    pids: float | None = None
+
+    def flags(self) -> list[str]:
+        """The arguments of `docker run`. All capabilities are dropped that are not named."""
+        flags = ["--cap-drop=ALL", *(f"--cap-add={name}" for name in sorted(self.cap_add))]
+        flags += [f"--user={self.user}"] if self.user else []
+        flags += ["--security-opt=no-new-privileges:true"] if self.no_new_privileges else []
+        flags += ["--read-only"] if self.read_only else []
+        for path, (uid, gid, exec) in self.tmpfs.items():
+            flags.append(f"--tmpfs={path}:uid={uid},gid={gid}{',exec' if exec else ''}")
+        flags += [f"--memory={self.memory:.0f}m", f"--memory-swap={self.memory:.0f}m"] if self.memory else []
+        flags += [f"--cpus={min(self.cpus, os.cpu_count() or 1)}"] if self.cpus else []
+        flags += [f"--pids-limit={self.pids:.0f}"] if self.pids else []
+        return flags
+
+
+def docker(*arguments: str, check: bool = True, timeout: float = 300) -> str:
+    """The output of a command of the engine's. With `check` raises `CalledProcessError` where it fails."""
+    environment = os.environ | {"DOCKER_BUILDKIT": "0"}  # the builder that every engine has
+    return subprocess.run(
+        ["docker", *arguments], capture_output=True, text=True, check=check, timeout=timeout, env=environment
+    ).stdout.strip()
+
+
+def missing() -> str:
+    """What this machine lacks for emulations; empty if nothing."""
+    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode:
+        return "no Docker engine answers"
+    return "" if shutil.which("mmdebstrap") else "mmdebstrap is missing (Debian: mmdebstrap)"
+
+
+class Engine:
+    """What one run of the tests makes on the engine; `close` takes it all away."""
+
+    def __init__(self) -> None:
+        self.label = f"harden.emulated={os.getpid()}"
+        self._tag = str(os.getpid())
+        self._images: list[str] = []
+        self._building = threading.Lock()
+
+    def make_base(self) -> str:
+        """Make the root file system that all emulations have in common. Returns why that failed; empty if it did not."""
+        release = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text().splitlines() if "=" in line)
+        suite = release.get("VERSION_CODENAME", "stable") if release.get("ID") == "debian" else "stable"
+        options = ["force-unsafe-io", "force-confold", *(f"path-exclude={path}" for path in _LEFT_OUT)]
+        make = [
+            *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+            *(f"--dpkgopt={option}" for option in options),
+            *(f"--essential-hook={_NO_CLUSTER}", suite, "-"),
+        ]
+        image = self._name("debian")
+        with subprocess.Popen(make, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as system:
+            imported = subprocess.run(["docker", "import", "-", image], stdin=system.stdout, capture_output=True)
+            errors = system.stderr.read().decode(errors="replace") if system.stderr else ""
+        self._images.append(image)
+        if system.returncode or imported.returncode:
+            return (errors or imported.stderr.decode(errors="replace")).strip().rpartition("\n")[2] or "no reason given"
+        self._build("account", image)
+        return ""
+
+    def build(self, folder: str) -> str:
+        """The image of a folder of `emulated`."""
+        image = self._name(folder)
+        with self._building:
+            return image if image in self._images else self._build(folder, self._name("account"))
+
+    def _build(self, folder: str, base: str) -> str:
+        image = self._name(folder)
+        docker("build", "--network=none", f"--build-arg=BASE={base}", f"--tag={image}", str(FOLDER / folder))
+        self._images.append(image)
+        return image
+
+    def _name(self, folder: str) -> str:
+        return f"harden-emulated/{folder}:{self._tag}"
+
+    def volume(self, owner: int | None = None, mode: str = "0755") -> str:
+        """A fresh volume, empty, which the first container that uses it shapes; with an owner it is that one's already."""
+        name = docker("volume", "create", "--label", self.label)
+        if owner is not None:
+            self.give(name, owner)
+            self._at(name, f"chmod {mode} /volume")
+        return name
+
+    def give(self, volume: str, owner: int) -> None:
+        """Make all that is in a volume another user's."""
+        self._at(volume, f"chown -R {owner}:{owner} /volume")
+
+    def _at(self, volume: str, command: str) -> None:
+        run = ("run", "--rm", "--network=none", f"--label={self.label}", f"--volume={volume}:/volume:nocopy")
+        docker(*run, self._name("account"), *shlex.split(command))
+
+    def start(self, image: str, options: Options, flags: list[str], command: list[str]) -> Container:
+        """Start a container, whose program may end at once."""
+        run = ["docker", "run", "--detach", f"--label={self.label}", *options.flags(), *flags, image, *command]
+        result = subprocess.run(run, capture_output=True, text=True)
+        if result.returncode and not result.stdout.strip():
+            raise Broken(f"does not start: {result.stderr.strip()}")
+        return Container(result.stdout.strip())
+
+    def close(self) -> None:
+        """Remove the containers and volumes of this run, and its images."""
+        containers = docker("ps", "--all", "--quiet", f"--filter=label={self.label}").split()
+        if containers:
+            docker("rm", "--force", "--volumes", *containers, check=False)
+        volumes = docker("volume", "ls", "--quiet", f"--filter=label={self.label}").split()
+        if volumes:
+            docker("volume", "rm", "--force", *volumes, check=False)
+        if self._images:
+            docker("image", "rm", "--force", *reversed(self._images), check=False)
+
+
+class Container:
+    """A container that was started."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+
+    def ask(self, command: str, patience: float) -> str:
+        """Run a shell's command in it until that succeeds, and return its output. Raises `Broken` after so many seconds."""
+        end = time.monotonic() + patience
+        while True:
+            result = self._exec(command, patience)
+            if result.returncode == 0:
+                return result.stdout.strip()
+            if docker("inspect", "--format={{.State.Running}}", self.id) != "true":
+                raise Broken(f"it ended: {self.log()}")
+            if time.monotonic() > end:
+                raise Broken(f"no answer to {command!r}, but {result.stdout}{result.stderr}: {self.log()}")
+            time.sleep(0.2)
+
+    def _exec(self, command: str, patience: float = 10) -> subprocess.CompletedProcess[str]:
+        run = ["docker", "exec", self.id, "timeout", str(min(patience, 10)), "sh", "-c", command]
+        return subprocess.run(run, capture_output=True, text=True)
+
+    def processes(self) -> list[Process]:
+        """What runs in it, but for what looks."""
+        text = self._exec("exec grep -sE '^(Pid|PPid|Uid|Gid|CapEff):' /proc/[0-9]*/status").stdout
+        found = []
+        values: dict[str, str] = {}
+        for line in text.splitlines():
+            _, name, value = line.split(":", 2)
+            values[name] = value.split()[0]
+            # `timeout` and what it starts belong to no process of the container's own: their ancestor has no parent here.
+            if name == "CapEff":
+                found.append(
+                    (int(values["PPid"]), Process(int(values["Pid"]), int(values["Uid"]), int(values["Gid"]), int(value, 16)))
+                )
+        own = {1}
+        for parent, process in sorted(found, key=lambda pair: pair[1].pid):
+            own |= {process.pid} if parent in own else set()
+        return [process for _, process in found if process.pid in own]
+
+    def restart(self) -> None:
+        """Stop and start it, as the engine does after a reboot."""
+        docker("restart", "--time=10", self.id)
+
+    def stop(self) -> None:
+        """Stop it."""
+        docker("stop", "--time=10", self.id)
+
+    def remove(self) -> None:
+        """Remove it, with what it has written outside of named volumes."""
+        docker("rm", "--force", "--volumes", self.id, check=False)
+
+    def log(self) -> str:
+        """The end of what it has printed."""
+        result = subprocess.run(["docker", "logs", "--tail=12", self.id], capture_output=True, text=True)
+        return f"{result.stdout}{result.stderr}".strip()

@@ -1,0 +1,211 @@
+"""Profiles against a real engine, on EMULATIONS of the images that they are about, not on the images themselves.
+
+Versions are Debian's, whatever the tag says; accounts, directories and the steps of each entrypoint are those of the
+published image (`tests/emulated`). Each is run under exactly what follows from its profile, and has to do its job when it
+is new, after a restart, and when it is made anew over its data. So that this can fail, the same is done with one need less.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from _pytest.mark.structures import ParameterSet
+from emulated_images import AS_IT_IS, AS_ITS_ACCOUNT, EMULATIONS, ON_FOREIGN_DATA, WRITABLE_ROOT, Emulated
+from emulation import STRANGER, Broken, Container, Engine, Options, missing
+
+from hardener.needs.situation import ImageNeeds
+
+#: Seconds for a server that should answer, and for one that should not.
+PATIENCE, IMPATIENCE = 90, 4
+#: Lives that are led at a time: most of a life is waiting.
+AT_A_TIME = 4
+
+
+class Case(NamedTuple):
+    """A life to be led: of which emulation, in which way, and less which need."""
+
+    number: int
+    way: str
+    need: str = ""
+
+    @property
+    def emulated(self) -> Emulated:
+        """The emulation."""
+        return EMULATIONS[self.number]
+
+    @property
+    def param(self) -> ParameterSet:
+        """The case as a parameter, whose id says that it is no published image."""
+        emulated = self.emulated
+        name = " ".join(("emulated", emulated.image, *emulated.command[1:], *emulated.files, *emulated.volumes, self.way))
+        return pytest.param(self, id=f"{name} without {self.need}" if self.need else name)
+
+
+WORKS = [Case(number, way) for number, emulated in enumerate(EMULATIONS) for way in emulated.ways]
+FELT = [Case(number, AS_IT_IS, need) for number, emulated in enumerate(EMULATIONS) for need in emulated.felt]
+FELT += [
+    Case(number, ON_FOREIGN_DATA, need) for number, emulated in enumerate(EMULATIONS) for need in emulated.felt_on_foreign_data
+]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    if missing():
+        pytest.skip(missing())
+    engine = Engine()
+    try:
+        if reason := engine.make_base():
+            pytest.skip(f"no root file system could be made from Debian's packages: {reason}")
+        yield engine
+    finally:
+        engine.close()
+
+
+def options(needs: ImageNeeds, way: str) -> Options:
+    """What follows from a profile, and nothing else."""
+    assert needs.holds, needs.why_not
+    assert needs.capabilities is not None
+    account = needs.account
+    read_only = needs.read_only is not None and needs.read_only.works
+    amounts = [math.ceil(limit.amount) if limit else None for limit in (needs.memory, needs.pids)]
+    return Options(
+        user=f"{account.uid}:{account.gid}" if way == AS_ITS_ACCOUNT and account else "",
+        cap_add=frozenset(capability.name for capability in needs.capabilities),
+        no_new_privileges=needs.no_new_privileges is not None and needs.no_new_privileges.works,
+        read_only=read_only,
+        tmpfs={mount.path: (mount.uid, mount.gid, mount.exec) for mount in needs.tmpfs},
+        memory=amounts[0],
+        cpus=needs.cpu.amount if needs.cpu else None,
+        pids=amounts[1],
+    )
+
+
+def without(options: Options, need: str) -> Options:
+    """The same, less one need, which must be there."""
+    if need.startswith("/"):
+        assert need in options.tmpfs
+        return options._replace(tmpfs={path: how for path, how in options.tmpfs.items() if path != need})
+    if need == WRITABLE_ROOT:
+        assert not options.read_only, "the profile promises nothing here"
+        return options._replace(read_only=True)
+    assert need in options.cap_add
+    return options._replace(cap_add=options.cap_add - {need})
+
+
+class Life:
+    """The life of one service: containers that come and go over the same volumes."""
+
+    def __init__(self, engine: Engine, emulated: Emulated, way: str, options: Options, project: Path, patience: float) -> None:
+        self._engine = engine
+        self._emulated = emulated
+        self._needs = emulated.needs(way)
+        self._options = options
+        self._patience = patience
+        owner = STRANGER if way == ON_FOREIGN_DATA else None
+        self._volumes = {path: engine.volume(owner) for path in emulated.volumes}
+        # RabbitMQ keeps its data by the name of the host, and looks that name up.
+        self._flags = [
+            f"--network={emulated.network}",
+            "--hostname=localhost",
+            *(f"--env={name}={value}" for name, value in emulated.environment.items()),
+        ]
+        # The engine would give an empty volume the owner that the image's directory has.
+        self._flags += [f"--volume={name}:{path}{':nocopy' if owner else ''}" for path, name in self._volumes.items()]
+        for path, text in emulated.files.items():
+            file = project / path.strip("/")
+            file.parent.mkdir(parents=True)
+            file.write_text(text)
+            self._flags.append(f"--volume={project / emulated.mounted(path).strip('/')}:{emulated.mounted(path)}:ro")
+
+    def lead(self, *, foreign: bool) -> None:
+        """New, restarted, made anew; with `foreign`, over data that a stranger took in between. Raises `Broken`."""
+        container = self._start()
+        try:
+            self._check(container, fresh=True)
+            container.restart()
+            self._check(container)
+            container.stop()
+        finally:
+            container.remove()
+        if foreign:
+            for volume in self._volumes.values():
+                self._engine.give(volume, STRANGER)
+        container = self._start()
+        try:
+            self._check(container)
+        finally:
+            container.remove()
+
+    def _start(self) -> Container:
+        image = self._engine.build(self._emulated.folder)
+        return self._engine.start(image, self._options, self._flags, list(self._emulated.command))
+
+    def _check(self, container: Container, *, fresh: bool = False) -> None:
+        emulated = self._emulated
+        if fresh or not emulated.keeps:
+            container.ask(emulated.work, self._patience)
+        answer = container.ask(emulated.ask, self._patience)
+        if emulated.answer not in answer:
+            raise Broken(f"answers {answer!r}: {container.log()}")
+        processes = container.processes()
+        serving = [process for process in processes if not (emulated.root_parent and process.pid == 1)]
+        account = self._needs.account
+        expected = (account.uid, account.gid) if account else (0, 0)
+        if not serving:
+            raise Broken("nothing serves")
+        for process in serving:
+            if (process.uid, process.gid) != expected:
+                raise Broken(f"serves as {process.uid}:{process.gid} instead of {expected}: {processes}")
+            if account and process.capabilities:
+                raise Broken(f"serves as {process.uid} with capabilities {process.capabilities:x}")
+
+
+Lead = Callable[[Case], None]
+
+
+@pytest.fixture(scope="module")
+def lead(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lead]:
+    """Leads the life of a case, and raises `Broken` as it does; what other tests of this run will ask for is begun before."""
+
+    def life(case: Case) -> None:
+        asked = options(case.emulated.needs(case.way), case.way)
+        patience = PATIENCE
+        if case.need:
+            asked, patience = without(asked, case.need), IMPATIENCE
+        project = tmp_path_factory.mktemp("project")
+        Life(engine, case.emulated, case.way, asked, project, patience).lead(foreign=case.way == ON_FOREIGN_DATA)
+
+    def result(case: Case) -> None:
+        if case not in lives:  # also when several processes share the tests: each begins only its own
+            lives[case] = pool.submit(life, case)
+        lives[case].result()
+
+    lives: dict[Case, Future[None]] = {}
+    pool = ThreadPoolExecutor(AT_A_TIME)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        for item in request.session.items:
+            if isinstance(item, pytest.Function) and item.module is request.module:
+                case = item.callspec.params["case"]
+                assert isinstance(case, Case)
+                lives[case] = pool.submit(life, case)
+    yield result
+    pool.shutdown(cancel_futures=True)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", [case.param for case in WORKS])
+def test_an_emulation_works_under_what_its_profile_says(lead: Lead, case: Case) -> None:
+    lead(case)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("case", [case.param for case in FELT])
+def test_an_emulation_feels_it_when_a_need_is_missing(lead: Lead, case: Case) -> None:
+    with pytest.raises(Broken):
+        lead(case)
