@@ -133,6 +133,9 @@ def _of_library(effects: Effects, library: Library, program: Program) -> None:
     """What a library does of itself."""
     if library.doubt:
         effects.doubts[Doubt(frozenset(library.doubt), f"`{library.package}` {library.why}")] = None
+    if library.scratch:
+        folder = effects.reader.known.temporary()
+        effects.place_written(folder, "scratch", f"`{library.package}` may keep what is large in temporary files")
     for item in library.writes:
         variable = item.get("variable", "")
         path = program.environment.get(variable) if variable in program.environment else item["path"]

@@ -26,6 +26,8 @@ class Library(NamedTuple):
     calls: Mapping[str, Mapping[str, Any]] = {}
     #: Settings, or keys of a configuration, that name a place that is written, with its kind.
     settings: Mapping[str, str] = {}
+    #: Whether it makes temporary files.
+    scratch: bool = False
     #: What it writes by itself: path, kind, and the variable that moves it.
     writes: tuple[Mapping[str, str], ...] = ()
     #: Questions that are open with it, and why.
