@@ -133,6 +133,9 @@ def _of_library(effects: Effects, library: Library, program: Program) -> None:
     """What a library does of itself."""
     if library.doubt:
         effects.doubts[Doubt(frozenset(library.doubt), f"`{library.package}` {library.why}")] = None
+    if library.scratch:
+        folder = effects.reader.known.temporary()
+        effects.place_written(folder, "scratch", f"`{library.package}` may keep what is large in temporary files")
     for item in library.writes:
         variable = item.get("variable", "")
         path = program.environment.get(variable) if variable in program.environment else item["path"]
@@ -147,9 +150,8 @@ def _told(program: Program, project: Project, launch: Launch, effects: Effects) 
     count = len(project.modules)
     packages = sorted({library.package for library in effects.libraries})
     files = f"{count} Python file{'s' if count != 1 else ''}" if count else "its command line"
-    names = f", and {_list(packages)}" if packages else ""
-    one = count == 1 and not packages
-    claim = f"{files}{names} {'use' if not one else 'uses'} nothing else that a container must allow"
+    names = f" with {_list(packages)}" if packages else ""
+    claim = f"{files}{names} {'do' if count > 1 else 'does'} nothing more"
     first = next((path for path in project.modules if path in launch.files), next(iter(project.modules), ""))
     evidence = Evidence(claim, program.files.origin(first) or program.at, Strength.READ)
     doubts = dict(effects.doubts)

@@ -85,6 +85,82 @@ def is_file_save(effects: Effects, name: str, node: ast.Call | None, scope: Scop
     return not all(isinstance(value, (bool, Own)) for value in _first(effects, node, scope))
 
 
+def is_path_method(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.mkdir()` is that of a path, which takes modes and no names: `x.mkdir("y")` and `cache.touch(key)` are not."""
+    if node is None:
+        return False
+    return all(isinstance(one, ast.Constant) and isinstance(one.value, int) for one in node.args)
+
+
+def is_server_run(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.run(port=80)` of something unknown is that of a server."""
+    return node is not None and any(keyword.arg == "port" for keyword in node.keywords)
+
+
+def is_port(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`x.listen(8080)` is that of a server; that of a socket takes how many may wait, which is less."""
+    return any(not isinstance(value, int) or value > 1024 or value in (80, 443) for value in _first(effects, node, scope))
+
+
+def is_forking_start(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`server.start(0)` of Tornado forks for each processor; without a number nothing does."""
+    return node is not None and bool(node.args) and _first(effects, node, scope) != (1,)
+
+
+def is_tree_write(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`tree.write("x.xml")` of lxml writes a file; files are written to with texts that are not known."""
+    options = {keyword.arg for keyword in node.keywords} if node is not None else set()
+    return bool(options & {"encoding", "pretty_print", "xml_declaration", "method", "file"})
+
+
+def is_download(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`client.download_file(bucket, key, path)`, or with two arguments that of a bucket."""
+    if node is not None and len(node.args) == 2 and not node.keywords:
+        effects.written(_first(effects, node, scope, 1), {}, scope, where)
+        return False
+    return True
+
+
+def engine(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """The address of a database: a file for SQLite. What is not known may be one, unless no text names SQLite."""
+    from hardener.needs.source.python_settings import database_path
+
+    for value in _first(effects, node, scope):
+        text = text_of(value)
+        if text.startswith("sqlite"):
+            path = database_path(text)
+            if path:
+                effects.written((path,), {"kind": "data", "folder": True}, scope, where)
+        elif text.startswith(HOLE) and effects.program.more_environment:
+            effects.doubt(frozenset((WRITES,)), scope, where, "opens a database whose address is computed")
+    return False
+
+
+def django_command(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """A command of Django's; of its own, only `collectstatic` writes files."""
+    if any(text_of(value) == "collectstatic" for value in _first(effects, node, scope)):
+        effects.setting_written("STATIC_ROOT", "data", effects.place(scope, where))
+    return False
+
+
+def waitress_listen(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`listen` may stand for host and port."""
+    for keyword in node.keywords if node is not None else ():
+        if keyword.arg == "listen":
+            for text in effects.reader.texts(keyword.value, scope):
+                for one in text.split():
+                    effects.bound(one, effects.place(scope, where))
+            return False
+    return True
+
+
+def grpc_port(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """`server.add_insecure_port("[::]:50051")`."""
+    for value in _first(effects, node, scope):
+        effects.bound(text_of(value), effects.place(scope, where))
+    return False
+
+
 def is_address(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """`x.bind((host, port))` is that of a socket."""
     return any(isinstance(value, Items) and len(value.items) in (2, 4) for value in _first(effects, node, scope))

@@ -6,11 +6,12 @@ Every call and every mention of a function that has an effect counts, wherever i
 from __future__ import annotations
 
 import ast
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hardener.finding import Evidence, Strength
-from hardener.needs.source.python_libraries import Library, is_standard, libraries, library_of, standard
+from hardener.needs.source.python_libraries import Library, is_standard, library_of, standard
 from hardener.needs.source.python_places import Places
 from hardener.needs.source.python_scopes import Module, Scope, Site
 from hardener.needs.source.python_values import HOLE, UNKNOWN, Items, Name, Own, Path, Reader, Value, Values, text_of
@@ -394,9 +395,9 @@ def _is_quiet(name: str) -> bool:
 
 def _calls(imported: frozenset[str]) -> Mapping[str, Mapping[str, Any]]:
     """The calls that count, with those of the libraries that are imported."""
-    found = dict(standard().calls)
+    found: dict[str, Mapping[str, Any]] = {}
     for name in imported:
-        library = library_of(name) if name in libraries() or not is_standard(name) else None
+        library = None if is_standard(name) else library_of(name)
         if library is not None:
             found |= library.calls
-    return found
+    return ChainMap(found, standard().calls)  # type: ignore[arg-type]

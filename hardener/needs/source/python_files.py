@@ -18,7 +18,7 @@ from hardener.needs.source.uses import Program
 MOST_FILES = 400
 MOST_TEXT = 256 * 1024
 #: Folders and files that are tools of a project and not part of what runs, unless that imports them.
-_ASIDE = frozenset("tests test testing docs doc examples example benchmarks node_modules site-packages".split())
+_ASIDE = frozenset("tests test testing docs benchmarks node_modules site-packages".split())
 _ASIDE_FILE = re.compile(r"test_.*|.*_test|tests?|conftest|setup|noxfile|fabfile|tasks_dev")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import posixpath
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -59,8 +60,16 @@ def database(effects: Effects, address: str, scope: Scope, node: ast.AST) -> Non
     whole = effects.reader.texts(node, scope) if isinstance(node, ast.expr) else (address,)
     for text in whole:
         path = database_path(text)
-        if path:
-            effects.written((path,), {"kind": "data", "folder": True}, scope, node)
+        for one in _by_flask(effects, path) if path else ():
+            effects.written((one,), {"kind": "data", "folder": True}, scope, node)
+
+
+def _by_flask(effects: Effects, path: str) -> tuple[str, ...]:
+    """Where a database lies: for Flask-SQLAlchemy in the instance folder, before version 3 beside the module."""
+    if path.startswith(("/", HOLE)) or not any(one.package == "flask-sqlalchemy" for one in effects.libraries):
+        return (path,)
+    root = effects.reader.project.roots[0] if effects.reader.project.roots else effects.program.workdir
+    return tuple(posixpath.join(root, folder, path) for folder in ("", "instance"))
 
 
 def database_path(address: str) -> str:

@@ -71,7 +71,7 @@ OPEN: Values = (UNKNOWN,)
 
 def text_of(value: Value) -> str:
     """A value as part of a text."""
-    return str(value) if isinstance(value, (str, int, float)) else HOLE
+    return str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else HOLE
 
 
 class Reader:
