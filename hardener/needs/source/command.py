@@ -87,10 +87,12 @@ def _of(program: Program, read: Read, facts: Mapping[str, Any]) -> Uses:
         many += _writes(program, facts, found)
     if "config" in facts:
         many.append(written(program, facts["config"].split(), "changes"))
-    if facts.get("home") and facts["no_home"] not in program.words:
+    remote = not facts.get("remote") or any(":" in operand for operand in found.operands)
+    if facts.get("home") and remote and not any(facts["no_home"] in word for word in program.words):
         home = program.environment.get("HOME")
         many.append(written(program, [f"{home or '~'}/{facts['home']}"], "notes hosts in"))
-    capabilities = tuple(Capability(each, facts["why"], evidence) for each in facts.get("capabilities", "").split())
+    needed = facts.get("capabilities", "").split() if "with" not in facts or found.has(*facts["with"].split()) else ()
+    capabilities = tuple(Capability(each, facts["why"], evidence) for each in needed)
     escalates = (Named(name, evidence),) if facts.get("escalates") else ()
     many.append(Uses(evidence, capabilities=capabilities, escalates=escalates, memory=Memory(0, "", evidence)))
     if "unknown" in facts:
@@ -113,7 +115,9 @@ def _writes(program: Program, facts: Mapping[str, Any], found: Options) -> list[
     into = found.values(*facts.get("folders", "").split())
     paths = [*into, *(word for word in found.values(*facts.get("outputs", "").split()) if word != "-")]
     if not into:
-        paths += which.get(facts.get("writes", ""), ())
+        # A number is a file that is open already, a colon stands behind another host.
+        other = ":" if facts.get("remote") else "\0"
+        paths += [word for word in which.get(facts.get("writes", ""), ()) if not word.isdecimal() and other not in word]
     here = facts.get("here", "")
     if (here == "always" or found.has(*here.split())) and not found.has(*facts.get("not_here", "").split()) and not into:
         paths.append(".")
@@ -139,7 +143,10 @@ def _chown(program: Program, read: Read) -> Uses:
     found, account, paths = chown_of(program.words)
     if program.name == "chgrp":
         account = ""
+    paths = tuple(path for path in paths if path)
     evidence = Evidence(f"{GIVES} {' '.join(paths)}", program.at, Strength.READ)
+    if not paths:
+        return _plain(program, evidence)
     names = ["CHOWN"]
     if found.has("-R", "--recursive"):
         # A second start walks folders that are another account's by then.
@@ -164,7 +171,10 @@ def _chmod(program: Program, read: Read) -> Uses:
     mode, paths = (found.operands[0], found.operands[1:]) if found.operands else ("", ())
     if len(words) < len(program.words) - 1:
         mode, paths = "", found.operands
+    paths = tuple(path for path in paths if path)
     evidence = Evidence(f"{MODES} {' '.join(paths)}", program.at, Strength.READ)
+    if not paths:
+        return _plain(program, evidence)
     names = ["FOWNER"]
     if found.has("-R", "--recursive") or _CLOSED.fullmatch(mode):
         # What is closed to others can only be walked by its account, once it is another's.
@@ -190,7 +200,7 @@ def _find(program: Program, read: Read) -> Uses:
     if "-delete" in words:
         many.append(written(program, paths, "deletes in"))
     many.append(written(program, [words[at + 1] for at, word in enumerate(words[:-1]) if word.startswith("-fprint")], "writes"))
-    owns = [word for word in ("-user", "-uid", "-group", "-gid", "-nouser", "-nogroup") if word in words]
+    owns: list[str] = [word for word in ("-user", "-uid", "-group", "-gid", "-nouser", "-nogroup") if word in words]
     for at, word in enumerate(words):
         if word not in _FIND_RUNS:
             continue
@@ -275,6 +285,30 @@ def _dd(program: Program, read: Read) -> Uses:
     evidence = Evidence("`dd` is run", program.at, Strength.READ)
     paths = [word[3:] for word in program.words[1:] if word.startswith("of=")]
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
+
+
+#: Services whose scripts in /etc/init.d start one program and do nothing else that counts, in Debian 12.
+_SERVICES = {"cron": "cron", "ssh": "/usr/sbin/sshd", "nginx": "nginx", "apache2": "apache2ctl"}
+
+
+def _service(program: Program, read: Read) -> Uses | None:
+    """What `service NAME start` does: it starts the program of the service, where that is one of a few."""
+    name, verb = (*program.words[1:], "", "")[:2]
+    if name in _SERVICES and verb in ("start", "restart"):
+        return read(program._replace(words=(_SERVICES[name],)))
+    return _of(program, read, _commands()["service"])
+
+
+def _ssh_keygen(program: Program, read: Read) -> Uses | None:
+    """What `ssh-keygen` does: it writes a key and its public half."""
+    facts = _commands()["ssh-keygen"]
+    uses = _of(program, read, facts)
+    found = parse(program.words[1:], frozenset((*facts["valued"].split(), "-f")))
+    if found.has(*facts["quiet"].split()):
+        return uses
+    keys = found.values("-f")
+    paths = ("/etc/ssh",) if found.has("-A") else (*keys, *(f"{key}.pub" for key in keys)) or ("~/.ssh",)
+    return merged(uses.read, (uses, written(program, paths, "writes")))
 
 
 def _sftp(program: Program, read: Read) -> Uses | None:
@@ -367,6 +401,8 @@ _SPECIAL: Mapping[str, Callable[[Program, Read], Uses | None]] = {
     "dd": _dd,
     "git": _git,
     "sftp": _sftp,
+    "service": _service,
+    "ssh-keygen": _ssh_keygen,
     "dockerize": _dockerize,
     "date": _date,
     "mktemp": _mktemp,
