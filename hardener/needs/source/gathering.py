@@ -144,9 +144,16 @@ class Gathering:
     def _happens(self, listing: Listing, found: Found) -> bool:
         """Whether the argument that says how a file is opened does not say that it is only read."""
         sign = found.sign
-        if sign.flags < 0:
+        if sign.flags < 0 and not sign.unless:
             return True
         arguments = listing.arguments(found.opening) if found.opening >= 0 else []
+        if sign.unless:
+            number = int(sign.write or sign.listen or 0)
+            if number >= len(arguments):
+                return False
+            start, end = arguments[number]
+            said = " ".join(token.text for token in listing.tokens[start:end])
+            return not re.search(sign.unless, said)
         if len(arguments) <= sign.flags:
             return sign.default_writes
         start, end = arguments[sign.flags]
@@ -209,7 +216,7 @@ class Gathering:
         sign, place = found.sign, listing.place(found.index)
         values: Values
         if sign.path:
-            values = (Value(sign.path),)
+            values = (Value(self.reckoner.properties.get(sign.property, sign.path)),)
         else:
             which: int | str = int(sign.write) if sign.write.isdecimal() else sign.write
             values = self._argument(listing, found, which)

@@ -103,6 +103,23 @@ class Listing:
                         break
         return found
 
+    @cached_property
+    def types(self) -> dict[str, set[str]]:
+        """What names are declared as: `File folder`, `folder: File`, `folder = new File()`."""
+        found: dict[str, set[str]] = {}
+        if self.language not in ("java", "kotlin"):
+            return found
+        for index, token in enumerate(self.tokens):
+            if token.kind != NAME:
+                continue
+            if self.name(index + 1) and token.text[:1].isupper():
+                found.setdefault(self.tokens[index + 1].text, set()).add(token.text)
+            elif self.is_sign(index + 1, ":", "="):
+                typed = index + 3 if self.name(index + 2) == "new" else index + 2
+                if self.name(typed)[:1].isupper():
+                    found.setdefault(token.text, set()).add(self.name(typed))
+        return found
+
     def is_sign(self, index: int, *signs: str) -> bool:
         """Whether one of these signs stands at a token."""
         return 0 <= index < len(self.tokens) and self.tokens[index].kind == SIGN and self.tokens[index].text in signs

@@ -54,8 +54,15 @@ class Sign(NamedTuple):
     about: frozenset[str] = frozenset()
     #: What it does, in words that go on after the place: "writes a path that is computed".
     text: str = ""
-    #: What is written where no argument says it.
+    #: What is written where no argument says it, and the property that may say another place.
     path: str = ""
+    property: str = ""
+    #: How many arguments the call has; -1 for any number.
+    count: int = -1
+    #: A pattern of what must not stand in the argument that is written: a stream is no file.
+    unless: str = ""
+    #: The only one of the languages with these signs that has the word.
+    language: str = ""
 
 
 class Signs(NamedTuple):
@@ -159,7 +166,9 @@ class Search:
         if called and self._defines(listing, index, opening):
             return
         for sign in self.signs.by_word[word]:
-            if not self._belongs(listing, index, word, sign):
+            if sign.language and sign.language != listing.language or not self._belongs(listing, index, word, sign):
+                continue
+            if sign.count >= 0 and (not called or len(listing.arguments(opening)) != sign.count):
                 continue
             if sign.form == "key":
                 if listing.is_sign(index + 1, ":", "=", "=>", ":=") and not listing.is_sign(index - 1, "?", "::"):
@@ -180,15 +189,13 @@ class Search:
         if not sign.of:
             return True
         owner = owner_of(listing, index)
-        if owner is None:
-            return False
-        if owner == [""]:
-            return False
         if not owner:
             dotted = self.reckoner.dotted(listing, [listing.tokens[index].text])
             module, _, member = dotted.rpartition(".")
             return module in sign.of and (module != "" or member not in listing.bindings)
-        return self.reckoner.dotted(listing, owner) in sign.of or owner[-1] in sign.of
+        if self.reckoner.dotted(listing, owner) in sign.of or owner[-1] in sign.of:
+            return True
+        return not sign.of.isdisjoint(listing.types.get(owner[-1], ()))
 
     def _defines(self, listing: Listing, index: int, opening: int) -> bool:
         if listing.name(index - 1) in _DEFINES:
@@ -276,9 +283,8 @@ class _Aliases(dict[str, str]):
     seen: set[int]
 
 
-def owner_of(listing: Listing, index: int) -> list[str] | None:
-    """The names before the last one of a dotted name, none for one that stands alone; [""] after anything else, None where it is
-    the module of a `require` that is not a text."""
+def owner_of(listing: Listing, index: int) -> list[str]:
+    """The names before the last one of a dotted name; "name()" for a call, empty text for anything else, none where it is alone."""
     names: list[str] = []
     at = index
     while at > 1 and listing.tokens[at - 1].text in MEMBER:
@@ -296,7 +302,7 @@ def owner_of(listing: Listing, index: int) -> list[str] | None:
                 return [listing.tokens[opening + 1].text.removeprefix("node:"), *names]
             if listing.name(inner) in ("require", "import") and listing.tokens[inner + 2].kind == TEXT:
                 return [listing.tokens[inner + 2].text.removeprefix("node:"), *names]
-            return [""]
+            return [f"{listing.name(opening - 1)}()", *names]
         name = listing.name(before)
         if not name:
             return [""]

@@ -67,6 +67,8 @@ class Reckoner:
         self.elsewhere = elsewhere
         #: What names are given from outside of source text, such as settings that a framework injects.
         self.injected: dict[tuple[str, str], Values] = {}
+        #: Properties that the program is started with.
+        self.properties: dict[str, str] = {}
         self._depth = 0
 
     def value(self, listing: Listing, start: int, end: int) -> Values:
@@ -378,6 +380,18 @@ class Reckoner:
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
             return tuple(Value(value.text, False, value.why) for value in values[0]) if values else _NOTHING
+        if kind == "last":
+            return values[-1] if values else _NOTHING
+        if kind == "or" and len(values) == 2:
+            return values[1] if all(value.unset for value in values[0]) else values[0] if all(v.whole for v in values[0]) else _NOTHING
+        if kind == "temporary":
+            folder = self.properties.get("java.io.tmpdir", "/tmp").rstrip("/") + "/"
+            return (Value(folder, False),) if len(arguments) < 3 else _NOTHING
+        if kind == "property" and values:
+            known = [self.properties.get(name.text) if name.whole else None for name in values[0]]
+            if len(known) == 1 and known[0] is not None:
+                return (Value(known[0]),)
+            return values[1] if len(values) > 1 and None not in [name.whole or None for name in values[0]] else _NOTHING
         if kind == "environment" and values:
             found: list[Value] = []
             for name in values[0]:
