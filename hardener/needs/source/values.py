@@ -93,9 +93,9 @@ class Reckoner:
             text = text[: text.rfind("/") + 1] or "."
         return posixpath.normpath(posixpath.join(self.program.workdir, text)), whole
 
-    def dotted(self, listing: Listing, names: Sequence[str]) -> str:
+    def dotted(self, listing: Listing, names: Sequence[str], at: int = -1) -> str:
         """A dotted name, with the module put in that its first name stands for."""
-        for binding in listing.bindings.get(names[0], ()):
+        for binding in listing.bindings.get(names[0], ()) if at < 0 else listing.bound(names[0], at):
             module, member = self.module_of(listing, binding)
             if module:
                 return ".".join(filter(None, (module, member, *names[1:])))
@@ -224,7 +224,7 @@ class Reckoner:
             at += 2
         if listing.is_sign(at, "<") and listing.is_sign(at + 1, ">"):
             at += 2
-        dotted = self.dotted(listing, names)
+        dotted = self.dotted(listing, names, start)
         called = at < end and listing.is_sign(at, "(")
         arguments = listing.arguments(at) if called else []
         owner, _, last = dotted.rpartition(".")
@@ -253,24 +253,29 @@ class Reckoner:
             close = listing.after(at)
             key = listing.tokens[at + 1]
             if key.kind == TEXT and close == at + 3:
-                return self.property(listing, names[0], [*names[1:], key.text]), close
+                return self.property(listing, names[0], [*names[1:], key.text], start), close
             return _NOTHING, close
-        return self.property(listing, names[0], names[1:]), at
+        return self.property(listing, names[0], names[1:], start), at
 
     def _before(self, listing: Listing, after_call: int) -> int:
         """The token after the receiver of the method call that ends before a token."""
         return listing.closes[after_call - 1] - 2
 
-    def property(self, listing: Listing, name: str, keys: Sequence[str], depth: int = 0) -> Values:
-        """What a name, or a property of it, is bound to."""
+    def property(self, listing: Listing, name: str, keys: Sequence[str], at: int = -1) -> Values:
+        """What a name, or a property of it, is bound to where it stands at a token; -1 for outside of all blocks."""
         keys = list(keys)
-        if name in ("this", "self", "$this", "static") and keys:
+        own = name in ("this", "self", "$this", "static") and bool(keys)
+        if own:
             name = keys.pop(0)
-            if listing.language == "php":
-                name = name if name in listing.bindings else "$" + name
         if (listing.path, name) in self.injected and not keys:
             return self.injected[listing.path, name]
-        bindings = listing.bindings.get(name, [])
+        if own:
+            bindings = listing.fields(name) or listing.fields("$" + name)
+        else:
+            bindings = listing.bound(name, at)
+            if listing.language in ("java", "kotlin") and (not bindings or listing.fields(name)):
+                local = [binding for binding in bindings if binding not in listing.fields(name)]
+                bindings = local or listing.fields(name)
         if not bindings:
             return self._from_elsewhere(listing, name, keys)
         found: list[Value] = []
@@ -320,7 +325,7 @@ class Reckoner:
             if self._depth < _DEEPEST and names[0] != "this":
                 self._depth += 1
                 try:
-                    return self.property(listing, names[0], [*names[1:], *keys])
+                    return self.property(listing, names[0], [*names[1:], *keys], binding.at)
                 finally:
                     self._depth -= 1
         return _NOTHING
@@ -352,7 +357,7 @@ class Reckoner:
             if token.kind not in (NAME, TEXT) or token.text != keys[0]:
                 continue
             if not listing.is_sign(start + 1, ":"):
-                return self.property(listing, keys[0], keys[1:]) if end == start + 1 else _NOTHING
+                return self.property(listing, keys[0], keys[1:], start) if end == start + 1 else _NOTHING
             if len(keys) == 1:
                 return self.value(listing, start + 2, end)
             return self._entry(listing, start + 2, keys[1:]) if listing.is_sign(start + 2, "{") else _NOTHING
