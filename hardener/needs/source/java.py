@@ -9,7 +9,7 @@ from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.java_build import Settings, build_files, catalog_of, gradle, maven, maven_modules
-from hardener.needs.source.libraries import use_libraries
+from hardener.needs.source.libraries import shown, strength_of, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
 from hardener.needs.source.signs import signs_of
 from hardener.needs.source.tokens import TEXT
@@ -184,10 +184,9 @@ class _Reading:
         memory = _memory(options, program)
         if memory is None and not any(MEMORY in doubt.about for doubt in gathering.doubts):
             gathering.doubt((MEMORY,), "the largest heap of the JVM, which no option says")
-        shown = ", ".join(name.partition(":")[2] for name in used[:5]) + (f" and {len(used) - 5} more" if len(used) > 5 else "")
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
-        claim = f"{count} and the libraries {shown} were read" if used else f"{count} on the JVM, which use no library, were read"
-        return gathering.uses(Evidence(claim, source, Strength.READ), memory)
+        claim = f"nothing else that a container must allow is done by {count}{shown(used)}"
+        return gathering.uses(Evidence(claim, source, strength_of(used.values())), memory)
 
     def _inject(self, listing: Listing) -> None:
         """`@Value("${upload.dir:uploads}") String dir`."""

@@ -253,6 +253,10 @@ class Listing:
                 around.append(index)
         return found
 
+    def block(self, index: int) -> int:
+        """The brace that opens the innermost block around a token; -1 outside of all."""
+        return self._block[index] if 0 <= index < len(self._block) else -1
+
     def _scope(self, index: int, function: bool = False) -> int:
         """The block in which a declaration at a token is seen; for `var` and PHP the function."""
         scope = self._block[index]

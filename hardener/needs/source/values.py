@@ -7,6 +7,7 @@ of which only the beginning is known is open too, which is enough to know a fold
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 
@@ -19,6 +20,7 @@ from hardener.record import NamedTuple
 _MOST = 8
 _DEEPEST = 14
 _PREFIXES = frozenset("new await typeof void lazy".split())
+_VERB = re.compile(r"(%[-+# 0]*[\d.*]*[a-zA-Z%])")
 _OR = ("||", "??", "?:", "or")
 
 
@@ -80,6 +82,29 @@ class Reckoner:
             return _fewer(self._value(listing, start, end))
         finally:
             self._depth -= 1
+
+    def option(self, listing: Listing, start: int, end: int, key: str) -> Values:
+        """What a key of the object between two tokens says; none where an object that is all there has it not."""
+        if listing.is_sign(start, "{"):
+            entries = listing.arguments(start)
+            if not any(listing.tokens[at].text == key for at, _ in entries):
+                return _NOTHING if any(listing.is_sign(at, "...") for at, _ in entries) else ()
+            return self._entry(listing, start, [key])
+        names = [listing.name(start)]
+        while listing.is_sign(start + 1, ".") and listing.name(start + 2):
+            names.append(listing.name(start + 2))
+            start += 2
+        if start + 1 < end or not names[0]:
+            return _NOTHING
+        for binding in listing.bound(names[0], start):
+            if binding.kind == "value" and listing.is_sign(binding.at, "{") and len(names) == 1:
+                return self.option(listing, binding.at, listing.after(binding.at), key)
+        found = self.property(listing, names[0], [*names[1:], key], start)
+        return () if found == _NOTHING and key == "dirname" else found
+
+    def joined(self, parts: Sequence[Values]) -> Values:
+        """Paths put together."""
+        return tuple(_joined(chosen, "resolve") for chosen in _products(parts))
 
     def path(self, value: Value) -> tuple[str, bool] | None:
         """The absolute path that a value says, and whether it is all of it: else a folder. None where nothing is known."""
@@ -385,6 +410,10 @@ class Reckoner:
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
             return tuple(Value(value.text, False, value.why) for value in values[0]) if values else _NOTHING
+        if kind == "second":
+            return values[1] if len(values) > 1 else _NOTHING
+        if kind == "format":
+            return _formatted(values)
         if kind == "last":
             return values[-1] if values else _NOTHING
         if kind == "or" and len(values) == 2:
@@ -431,6 +460,20 @@ def _products(parts: Sequence[Values]) -> Iterable[tuple[Value, ...]]:
     for part in parts:
         count *= len(part)
     return product(*parts) if count <= _MOST * 4 else [_NOTHING]
+
+
+def _formatted(values: Sequence[Values]) -> Values:
+    """What `Sprintf("%s/x", a)` says; up to the first verb that is no text or number."""
+    if not values or len(values[0]) != 1 or not values[0][0].whole:
+        return _NOTHING
+    pieces: list[Values] = []
+    rest = iter(values[1:])
+    for number, piece in enumerate(_VERB.split(values[0][0].text)):
+        if number % 2:
+            pieces.append(next(rest, _NOTHING) if piece in ("%s", "%d", "%v") else ((Value("%"),) if piece == "%%" else _NOTHING))
+        else:
+            pieces.append((Value(piece),))
+    return tuple(_sum(chosen) for chosen in _products(pieces))
 
 
 def _sum(values: Sequence[Value]) -> Value:
