@@ -41,7 +41,7 @@ def start_of(stage: DockerStage, base: Base | None, files: ImageFiles, container
     if container is not None and container.entrypoint is not None:
         # With an entrypoint of its own, a service loses the image's command too.
         entrypoint, command, at = container.entrypoint, (), _at(container)
-    elif entrypoint_item is None and (base is None or not base.entrypoint):
+    elif entrypoint_item is None and stage.base_text != "scratch" and (base is None or not base.entrypoint):
         return Start(None, f"the entrypoint of the base image `{stage.base_text or stage.chain[0].base}`")
     if container is not None and container.command is not None:
         command, at = container.command, at if entrypoint else _at(container)

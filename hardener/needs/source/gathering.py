@@ -12,6 +12,7 @@ from hardener.needs.source.signs import Found, Search, Sign, Signs, made
 from hardener.needs.source.tokens import NAME, TEXT
 from hardener.needs.source.uses import (
     CAPABILITIES,
+    ESCALATION,
     EVERYTHING,
     PORTS,
     USERS,
@@ -94,6 +95,7 @@ class Gathering:
 
     def uses(self, read: Evidence, memory: Memory | None) -> Uses:
         """All that was gathered."""
+        self._file_capabilities()
         folders = {path + "/" for path, exec in self.writes}
         writes = (w for w in self.writes.values() if not any(w.path.startswith(folder) for folder in folders) or w.exec)
         own = Uses(
@@ -115,6 +117,13 @@ class Gathering:
             amount = own.memory._replace(mib=own.memory.mib + other.memory.mib) if both and own.memory and other.memory else None
             own = own._replace(memory=amount, **joined)
         return own
+
+    def _file_capabilities(self) -> None:
+        """A program that a RUN gives capabilities cannot be started where these are taken away."""
+        stage = self.program.files.stage
+        for _, item in stage.items if stage is not None else ():
+            if item.keyword == "RUN" and "setcap" in item.arguments:
+                self.doubt((CAPABILITIES, ESCALATION), f"what the capabilities are for that `{stage.at(item) if stage else ''}` sets on a file")
 
     def _use(self, listing: Listing, found: Found) -> None:
         sign, place = found.sign, listing.place(found.index)
@@ -144,9 +153,16 @@ class Gathering:
     def _happens(self, listing: Listing, found: Found) -> bool:
         """Whether the argument that says how a file is opened does not say that it is only read."""
         sign = found.sign
-        if sign.flags < 0:
+        if sign.flags < 0 and not sign.unless:
             return True
         arguments = listing.arguments(found.opening) if found.opening >= 0 else []
+        if sign.unless:
+            number = int(sign.write or sign.listen or 0)
+            if number >= len(arguments):
+                return False
+            start, end = arguments[number]
+            said = " ".join(token.text for token in listing.tokens[start:end])
+            return not re.search(sign.unless, said)
         if len(arguments) <= sign.flags:
             return sign.default_writes
         start, end = arguments[sign.flags]
@@ -167,7 +183,11 @@ class Gathering:
                 before = start - 1
                 start = listing.closes.get(before, before) if listing.is_sign(before, ")", "]") else before
             return self.reckoner.value(listing, start, end)
+        if isinstance(which, str) and "." in which:
+            return self._option(listing, found, which)
         if which == "value":
+            if listing.is_sign(found.index, "("):
+                return self._called_back(listing, found.index)
             end = listing.expression_end(found.index)
             if listing.name(found.index) in ("function", "async") or "=>" in _texts(listing, found.index, end + 1):
                 return self._called_back(listing, found.index)
@@ -175,6 +195,15 @@ class Gathering:
         arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.index)
         number = int(which)
         return self.reckoner.value(listing, *arguments[number]) if number < len(arguments) else (OPEN,)
+
+    def _option(self, listing: Listing, found: Found, which: str) -> Values:
+        """What keys of an object that is an argument say, joined as a path: "0.dirname/filename" of `File({filename: x})`."""
+        number, _, keys = which.partition(".")
+        arguments = listing.arguments(found.opening)
+        if int(number) >= len(arguments):
+            return (OPEN,)
+        parts = [values for key in keys.split("/") if (values := self.reckoner.option(listing, *arguments[int(number)], key))]
+        return self.reckoner.joined(parts) if parts else (OPEN,)
 
     def _bare(self, listing: Listing, index: int) -> list[tuple[int, int]]:
         """The arguments of a call without brackets, as Ruby has them."""
@@ -209,11 +238,13 @@ class Gathering:
         sign, place = found.sign, listing.place(found.index)
         values: Values
         if sign.path:
-            values = (Value(sign.path),)
+            values = (Value(self.reckoner.properties.get(sign.property, sign.path)),)
         else:
             which: int | str = int(sign.write) if sign.write.isdecimal() else sign.write
             values = self._argument(listing, found, which)
         for value in values:
+            if value.whole and not value.text and sign.empty:
+                value = Value(sign.empty)
             if value.whole and (value.text in _MEMORY or not value.text or value.text in ("null", "false", "undefined")):
                 if not value.text:
                     self.doubt((WRITES,), f"`{place}` writes a path that is computed")

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+from hardener.finding import Evidence, Strength
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.signs import Sign, sign_of
 from hardener.needs.source.uses import EVERYTHING
@@ -32,6 +33,12 @@ class Library(NamedTuple):
     signs: tuple[Sign, ...] = ()
     #: Where it writes by itself.
     writes: tuple[Mapping[str, Any], ...] = ()
+    #: Whether its code was read, not only its documentation.
+    read: bool = True
+    #: Whether it loads files of the project by itself.
+    project: bool = False
+    #: What is in doubt where another library loads it.
+    by_others: frozenset[str] = frozenset()
 
 
 class Libraries(NamedTuple):
@@ -78,17 +85,21 @@ def libraries_of(ecosystem: str) -> Libraries:
                 tuple(item.get("loads", "").split()),
                 tuple(map(sign_of, item.get("sign", ()))),
                 tuple(item.get("writes", ())),
+                item.get("read", True),
+                item.get("project", False),
+                frozenset(item.get("by_others", "").split()),
             )
     return Libraries(known, tuple(data.get("absent", "").split()))
 
 
-def use_libraries(gathering: Gathering, ecosystem: str, names: Iterable[str], available: Iterable[str], at: str) -> list[str]:
-    """Add what the libraries do that are loaded, by themselves or by each other; the names of all of them."""
-    from hardener.finding import Evidence, Strength
-
+def use_libraries(
+    gathering: Gathering, ecosystem: str, names: Iterable[str], available: Iterable[str], at: str
+) -> dict[str, Library | None]:
+    """Add what the libraries do that are loaded, by themselves or by each other; all of them, None for one that is not known."""
     table = libraries_of(ecosystem)
     there = set(available)
-    waiting, used = sorted(set(names)), dict[str, Library | None]()
+    named = frozenset(names)
+    waiting, used = sorted(named), dict[str, Library | None]()
     while waiting:
         name = waiting.pop(0)
         if name in used or table.is_absent(name):
@@ -97,6 +108,8 @@ def use_libraries(gathering: Gathering, ecosystem: str, names: Iterable[str], av
         if library is None:
             gathering.doubt(EVERYTHING, f"the library `{name}` is not known")
             continue
+        if library.by_others and name not in named:
+            gathering.doubt(library.by_others, f"where the library `{name}` keeps its files")
         waiting += [other for other in there if any(_fits(other, pattern) for pattern in library.loads)]
         if library.about:
             gathering.doubt(library.about, f"the library `{name}` {library.text}")
@@ -106,7 +119,24 @@ def use_libraries(gathering: Gathering, ecosystem: str, names: Iterable[str], av
             path = path if path.startswith("/") else f"{gathering.program.workdir}/{path}"
             claim = f"{name} {write.get('why', 'writes there')}"
             gathering.write(path, write.get("kind", ""), write.get("exec", False), Evidence(claim, at, Strength.READ))
-    return sorted(used)
+    return used
+
+
+def strength_of(libraries: Iterable[Library | None]) -> Strength:
+    """How strong the evidence is that rests upon these libraries: those that were not read are only documented."""
+    return Strength.READ if all(library is None or library.read for library in libraries) else Strength.DOCUMENTED
+
+
+def shown(libraries: Mapping[str, Library | None], most: int = 5) -> str:
+    """The names of those that are known, for people: " and the library a"; empty for none."""
+    names = sorted(name for name, library in libraries.items() if library is not None)
+    if not names:
+        return ""
+    if len(names) == 1:
+        return f" and the library {names[0]}"
+    more = [f"{len(names) - most} more"] if len(names) > most else []
+    names = [*names[: most if more else len(names)], *more]
+    return f" and the libraries {', '.join(names[:-1])} and {names[-1]}"
 
 
 def _fits(name: str, pattern: str) -> bool:

@@ -39,12 +39,17 @@ _RESULT = re.compile(r"[\w$.?]+|[:,<>|&*\[\]()]|=>|->|\?")
 
 
 class Binding(NamedTuple):
-    """What a name is given: the expression at a token, a member of it, what a module exports under a name, or not known."""
+    """What a name is given: the expression at a token, a member of it, what a module exports under a name, or not known.
+
+    `scope` is the bracket of the block in which it is seen: -1 for the whole file, None for an assignment, which is seen where
+    the declaration that it belongs to is.
+    """
 
     kind: str
     at: int = -1
     member: str = ""
     module: str = ""
+    scope: int | None = -1
 
 
 UNKNOWN = Binding("unknown")
@@ -100,6 +105,23 @@ class Listing:
                         found[index] = waiting[depth][0]
                         del waiting[depth:]
                         break
+        return found
+
+    @cached_property
+    def types(self) -> dict[str, set[str]]:
+        """What names are declared as: `File folder`, `folder: File`, `folder = new File()`."""
+        found: dict[str, set[str]] = {}
+        if self.language not in ("java", "kotlin"):
+            return found
+        for index, token in enumerate(self.tokens):
+            if token.kind != NAME:
+                continue
+            if self.name(index + 1) and token.text[:1].isupper():
+                found.setdefault(self.tokens[index + 1].text, set()).add(token.text)
+            elif self.is_sign(index + 1, ":", "="):
+                typed = index + 3 if self.name(index + 2) == "new" else index + 2
+                if self.name(typed)[:1].isupper():
+                    found.setdefault(token.text, set()).add(self.name(typed))
         return found
 
     def is_sign(self, index: int, *signs: str) -> bool:
@@ -168,27 +190,95 @@ class Listing:
                     self._assigned(index, found)
                 elif token.text in ("+=", ".=", "++", "--", "<<"):
                     if index and tokens[index - 1].kind == NAME:
-                        found.setdefault(tokens[index - 1].text, []).append(UNKNOWN)
+                        found.setdefault(tokens[index - 1].text, []).append(UNKNOWN._replace(at=index, scope=None))
                 elif token.text == "(":
                     self._parameters(index, found)
                 elif token.text in ("=>", "->") and self.name(index - 1) and not self._is_member(index - 1):
                     if token.text == "=>" or self.language in ("java", "kotlin"):
-                        found.setdefault(tokens[index - 1].text, []).append(UNKNOWN)
+                        self._lambda(index, found)
                 elif token.text == "|" and self.language == "ruby":
-                    self._block(index, found)
+                    self._yielded(index, found)
             elif token.kind == NAME and token.text == "import" and self.language == "javascript":
                 self._imported(index, found)
             elif token.kind == NAME and token.text in ("const", "let", "var") and self.name(index + 2) in ("of", "in"):
-                found.setdefault(self.name(index + 1), []).append(UNKNOWN)
+                found.setdefault(self.name(index + 1), []).append(UNKNOWN._replace(scope=self._scope(index)))
         return found
+
+    def bound(self, name: str, at: int) -> list[Binding]:
+        """What a name is bound to where it stands at a token: by the innermost block around it that declares it."""
+        bindings = self.bindings.get(name, [])
+        if len(bindings) < 2 and not (bindings and bindings[0].scope not in (None, -1)):
+            return bindings
+        declared = {binding.scope for binding in bindings if binding.scope is not None}
+        scope = self._innermost(declared, at)
+        return [
+            binding
+            for binding in bindings
+            if (binding.scope if binding.scope is not None else self._innermost(declared, binding.at)) == scope
+        ]
+
+    def fields(self, name: str) -> list[Binding]:
+        """What a field of that name is bound to: in the body of its class, and by `this.name = ...`."""
+        found = [binding for binding in self.bindings.get(name, ()) if binding.scope is not None and self._is_class(binding.scope)]
+        return found + self.bindings.get(f"this.{name}", [])
+
+    def _innermost(self, scopes: set[int], at: int) -> int:
+        around = [scope for scope in scopes if scope >= 0 and self._spans.get(scope, (scope, self.closes.get(scope, -1)))[0] <= at]
+        around = [scope for scope in around if at <= self._spans.get(scope, (scope, self.closes.get(scope, -1)))[1]]
+        return max(around, default=-1)
+
+    def _is_class(self, scope: int) -> bool:
+        at = scope - 1
+        while at >= 0 and scope - at < 24 and not self.is_sign(at, ";", "{", "}"):
+            if self.name(at) in ("class", "interface", "object", "enum", "record", "trait", "struct"):
+                return True
+            at -= 1
+        return False
+
+    @cached_property
+    def _spans(self) -> dict[int, tuple[int, int]]:
+        """The first and last token of scopes that are more than a block: a function with its parameters."""
+        return {}
+
+    @cached_property
+    def _block(self) -> list[int]:
+        """The brace that opens the innermost block around each token; -1 outside of all."""
+        found, around = [], [-1]
+        for index, token in enumerate(self.tokens):
+            if token.kind == SIGN and token.text == "}" and len(around) > 1 and self.closes.get(around[-1]) == index:
+                around.pop()
+            found.append(around[-1])
+            if token.kind == SIGN and token.text == "{" and self.closes.get(index, -1) > index:
+                around.append(index)
+        return found
+
+    def block(self, index: int) -> int:
+        """The brace that opens the innermost block around a token; -1 outside of all."""
+        return self._block[index] if 0 <= index < len(self._block) else -1
+
+    def _scope(self, index: int, function: bool = False) -> int:
+        """The block in which a declaration at a token is seen; for `var` and PHP the function."""
+        scope = self._block[index]
+        while function and scope >= 0 and not self._is_function(scope):
+            scope = self._block[scope]
+        return scope
+
+    def _is_function(self, brace: int) -> bool:
+        if self.is_sign(brace - 1, "=>"):
+            return True
+        before = brace - 1
+        while before > 0 and brace - before < 8 and not self.is_sign(before, ")", ";", "{", "}"):
+            before -= 1
+        opening = self.closes.get(before, -1) if self.is_sign(before, ")") else -1
+        return opening > 0 and self.name(opening - 1) not in (*_CONTROL, "catch")
 
     def _is_member(self, index: int) -> bool:
         return index > 0 and self.tokens[index - 1].kind == SIGN and self.tokens[index - 1].text in MEMBER
 
     def _assigned(self, index: int, found: dict[str, list[Binding]]) -> None:
         tokens = self.tokens
-        value = Binding("value", index + 1)
         before = index - 1
+        value = Binding("value", index + 1, scope=self._declared(before))
         if self.is_sign(before, "}", "]") and self.language == "javascript":
             opening = self.closes.get(before, before)
             for start, end in self.arguments(opening):
@@ -197,6 +287,7 @@ class Listing:
                 if name:
                     known = tokens[opening].text == "{" and not self.is_sign(start + 1, "=") and end - start in (1, 3)
                     member = Binding("member", index + 1, key) if known else UNKNOWN
+                    member = member._replace(scope=self._declared(opening))
                     found.setdefault(name, []).append(member)
             return
         name = self.name(before)
@@ -209,24 +300,63 @@ class Listing:
         if self.is_sign(start, ":") and self.name(start - 1) and self.language in ("javascript", "kotlin"):
             typed = start - 1
             if self.name(typed - 1) in _DECLARES or self.is_sign(typed - 1, ";", "{", "}", "?"):
-                found.setdefault(tokens[typed].text, []).append(value)
+                found.setdefault(tokens[typed].text, []).append(value._replace(scope=self._scope(typed)))
                 return
         if self.is_sign(before - 1, ",") and self.language == "go":
             # `file, err := ...`: more than one result.
             at = before
             while self.name(at) and self.is_sign(at - 1, ","):
-                found.setdefault(tokens[at].text, []).append(UNKNOWN)
+                found.setdefault(tokens[at].text, []).append(UNKNOWN._replace(at=at, scope=value.scope))
                 at -= 2
-            found.setdefault(tokens[at].text, []).append(Binding("first", index + 1))
+            found.setdefault(tokens[at].text, []).append(Binding("first", index + 1, scope=value.scope))
             return
         if self._is_member(before):
             owner = self.name(before - 2)
-            if owner not in ("this", "self", "$this", "static", "exports"):
-                found.setdefault(f".{name}", []).append(value)
-                return
-        elif self._in_parameters(before):
-            found.setdefault(name, []).append(UNKNOWN)
+            if owner in ("this", "self", "$this", "static"):
+                found.setdefault(f"this.{name}", []).append(value._replace(scope=-1))
+            elif owner == "exports":
+                found.setdefault(name, []).append(value._replace(scope=-1))
+            else:
+                found.setdefault(f".{name}", []).append(value._replace(scope=-1))
+            return
+        if self._in_parameters(before):
+            # The default of a parameter; what is given instead is noted with the parameters.
+            return
         found.setdefault(name, []).append(value)
+
+    def _declared(self, index: int) -> int | None:
+        """The scope of a declaration whose name, or pattern, is at a token; None for an assignment."""
+        before = self.name(index - 1)
+        if self.language == "php":
+            return self._scope(index, function=True)
+        if self.language == "go":
+            return self._scope(index) if before in ("var", "const") or self.is_sign(index + 1, ":=", ",") else None
+        if before in ("const", "let", "val") or (before == "var" and self.language != "javascript"):
+            return self._scope(index)
+        if before == "var":
+            return self._scope(index, function=True)
+        if self.language == "javascript":
+            # A further name of the same declaration: `var a = 1, b = 2`; else an assignment, or the field of a class.
+            return self._listed(index)
+        if self.language == "java" and (before or self.is_sign(index - 1, ">", "]")) and before not in ("return", "else"):
+            return self._scope(index)
+        return -1 if self.language == "ruby" else None
+
+    def _listed(self, index: int) -> int | None:
+        at, steps = index - 1, 0
+        if self._block[index] >= 0 and self._is_class(self._block[index]) and not self.is_sign(at, ".", "("):
+            return self._block[index]
+        if not self.is_sign(at, ","):
+            return None
+        while at > 0 and steps < 400:
+            if self.is_sign(at, ")", "]", "}"):
+                at = self.closes.get(at, at)
+            elif self.is_sign(at, ";", "(", "{", "["):
+                return None
+            elif self.name(at) in ("const", "let", "var"):
+                return self._scope(at, function=self.name(at) == "var")
+            at, steps = at - 1, steps + 1
+        return None
 
     def _in_parameters(self, index: int) -> bool:
         """Whether `name = default` stands among the parameters of a function."""
@@ -239,29 +369,44 @@ class Listing:
         before = self.name(opening - 1)
         if before in _CONTROL:
             return
-        if not (before in _FUNCTIONS or self.name(opening - 2) in _FUNCTIONS or self._has_body(close + 1)):
+        body = self._body(close + 1)
+        if not (before in _FUNCTIONS or self.name(opening - 2) in _FUNCTIONS or body >= 0):
             return
+        scope = -1
+        if body >= 0 and self.is_sign(body, "=>", "->") and self.is_sign(body + 1, "{"):
+            body += 1
+        if body >= 0:
+            scope = body
+            last = self.closes.get(body, -1) if self.is_sign(body, "{") else self.expression_end(body + 1)
+            self._spans[scope] = (opening, last)
         for start, end in self.arguments(opening):
             stop = next((at for at in range(start, end) if self.is_sign(at, "=")), end)
             for at in range(start, stop):
                 name = self.name(at)
                 if name:
-                    found.setdefault(name, []).append(UNKNOWN)
+                    found.setdefault(name, []).append(UNKNOWN._replace(scope=scope))
 
-    def _has_body(self, at: int) -> bool:
+    def _body(self, at: int) -> int:
+        """The token that begins the body of the function whose parameters end before a token; -1 where they are none."""
         for step in range(24):
             if at + step >= len(self.tokens):
-                return False
+                return -1
             token = self.tokens[at + step]
             if token.kind == SIGN and token.text in ("{", "=>", "->"):
-                return not (token.text == "->" and self.language in ("php",))
-            if token.kind == TEXT or (step == 0 and token.kind == NAME and token.text != "throws"):
-                return False
+                return -1 if token.text == "->" and self.language == "php" else at + step
+            if token.kind == TEXT or (step == 0 and token.kind == NAME and token.text != "throws" and self.language != "go"):
+                return -1
             if not _RESULT.fullmatch(token.text):
-                return False
-        return False
+                return -1
+        return -1
 
-    def _block(self, index: int, found: dict[str, list[Binding]]) -> None:
+    def _lambda(self, index: int, found: dict[str, list[Binding]]) -> None:
+        scope = index + 1 if self.is_sign(index + 1, "{") else index
+        last = self.closes.get(scope, -1) if self.is_sign(scope, "{") else self.expression_end(index + 1)
+        self._spans[scope] = (index - 1, last)
+        found.setdefault(self.tokens[index - 1].text, []).append(UNKNOWN._replace(scope=scope))
+
+    def _yielded(self, index: int, found: dict[str, list[Binding]]) -> None:
         if not (self.is_sign(index - 1, "{") or self.name(index - 1) == "do"):
             return
         for at in range(index + 1, min(index + 12, len(self.tokens))):

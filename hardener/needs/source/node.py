@@ -10,6 +10,7 @@ from typing import Any
 
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.libraries import Library, shown, strength_of
 from hardener.needs.source.node_project import Project, manifest_of, root_of, scripts_of, sources_of
 from hardener.needs.source.uses import (
     EVERYTHING,
@@ -149,13 +150,12 @@ def application(program: Program, read: Read, script: str, loads: list[str] | No
     return _summary(project, program, project.gather(program.at), f"{origin or program.at}:1" if origin else program.at)
 
 
-def _summary(project: Project, program: Program, libraries: list[str], source: str) -> Uses:
+def _summary(project: Project, program: Program, libraries: dict[str, Library | None], source: str) -> Uses:
     count = len(project.listings)
     files = f"{count} source file" + ("s" if count != 1 else "")
-    shown = ", ".join(libraries[:6]) + (f" and {len(libraries) - 6} more" if len(libraries) > 6 else "")
-    claim = f"{files} and the libraries {shown} were read" if libraries else f"{files} of Node.js, which load no library, were read"
-    memory = Memory(_PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds no more data than a request needs", source))
-    uses = project.gathering.uses(Evidence(claim, source, Strength.READ), memory)
+    claim = f"nothing else that a container must allow is done by {files}{shown(libraries)}"
+    memory = Memory(_PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds what requests need", source, Strength.READ))
+    uses = project.gathering.uses(Evidence(claim, source, strength_of(libraries.values())), memory)
     return uses._replace(memory=None) if uses.open(MEMORY) else uses
 
 

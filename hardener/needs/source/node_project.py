@@ -10,7 +10,7 @@ from typing import Any
 
 from hardener.facts.image_files import ImageFiles
 from hardener.needs.source.gathering import Gathering
-from hardener.needs.source.libraries import use_libraries
+from hardener.needs.source.libraries import Library, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
 from hardener.needs.source.signs import owner_of, signs_of
 from hardener.needs.source.tokens import TEXT
@@ -142,10 +142,12 @@ class Project:
                 self.gathering.doubt(EVERYTHING, f"`{self.files.origin(path) or path}` is not read")
                 return
 
-    def gather(self, at: str) -> list[str]:
-        """Gather what its files and libraries do; the names of the libraries."""
+    def gather(self, at: str) -> dict[str, Library | None]:
+        """Gather what its files and libraries do; the libraries."""
         named = self.texts & self.dependencies
         used = use_libraries(self.gathering, "node", {*self.packages, *named}, self.dependencies, at)
+        if any(library is not None and library.project for library in used.values()) and self.root != "/":
+            self.load_all(self.root)
         done: set[str] = set()
         while len(done) < len(self.listings):
             for path, listing in list(self.listings.items()):
@@ -161,7 +163,7 @@ class Project:
                     self.gathering.doubt(EVERYTHING, f"`{listing.origin}` runs `{path}`, which is not there")
             more = set(self.packages) - set(used)
             if more:
-                used = sorted({*used, *use_libraries(self.gathering, "node", more, self.dependencies, at)})
+                used |= use_libraries(self.gathering, "node", more, self.dependencies, at)
         return used
 
     def resolve(self, listing: Listing | None, name: str) -> str:
@@ -226,6 +228,10 @@ class Project:
                 if isinstance(options.get("baseUrl"), str):
                     found["*"] = [posixpath.join(base, "*")]
                 return found
+        moved = self.manifest.get("_moduleAliases")
+        if isinstance(moved, dict):
+            pairs = ((name, target) for name, target in moved.items() if isinstance(target, str))
+            return {key: [to] for name, target in pairs for key, to in ((name, target), (f"{name}/*", f"{target}/*"))}
         return {"@/*": ["src/*", "*"]} if "next" in self.dependencies else {}
 
     def _module(self, listing: Listing, name: str) -> Listing | None:

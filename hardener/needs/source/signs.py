@@ -54,8 +54,17 @@ class Sign(NamedTuple):
     about: frozenset[str] = frozenset()
     #: What it does, in words that go on after the place: "writes a path that is computed".
     text: str = ""
-    #: What is written where no argument says it.
+    #: What is written where no argument says it, and the property that may say another place.
     path: str = ""
+    property: str = ""
+    #: How many arguments the call has; -1 for any number.
+    count: int = -1
+    #: A pattern of what must not stand in the argument that is written: a stream is no file.
+    unless: str = ""
+    #: The only one of the languages with these signs that has the word.
+    language: str = ""
+    #: What an empty text for the path means.
+    empty: str = ""
 
 
 class Signs(NamedTuple):
@@ -156,14 +165,22 @@ class Search:
         if listing.is_sign(opening, "<") and listing.language in ("java", "javascript", "kotlin"):
             opening = _after_generics(listing, opening)
         called = listing.is_sign(opening, "(")
-        if called and self._defines(listing, index, opening):
-            return
+        defines = called and self._defines(listing, index, opening)
         for sign in self.signs.by_word[word]:
-            if not self._belongs(listing, index, word, sign):
+            if defines and sign.form != "key":
+                continue
+            if sign.language and sign.language != listing.language or not self._belongs(listing, index, word, sign):
+                continue
+            if sign.count >= 0 and (not called or len(listing.arguments(opening)) != sign.count):
                 continue
             if sign.form == "key":
+                if sign.of and not self._is_within(listing, index, sign.of):
+                    continue
                 if listing.is_sign(index + 1, ":", "=", "=>", ":=") and not listing.is_sign(index - 1, "?", "::"):
                     yield Found(sign, index + 2, -1)
+                elif called and listing.language == "javascript" and self._defines(listing, index, opening):
+                    # A method of an object: `destination(request, file, done) {...}`.
+                    yield Found(sign, opening, -1)
             elif sign.form == "mention" and not (listing.is_sign(index + 1, ":") and listing.language == "javascript"):
                 yield Found(sign, index, opening if called else -1)
             elif sign.form == "new":
@@ -177,18 +194,33 @@ class Search:
 
     def _belongs(self, listing: Listing, index: int, word: str, sign: Sign) -> bool:
         """Whether the word at a token belongs to what its sign must belong to."""
-        if not sign.of:
+        if not sign.of or sign.form == "key":
             return True
         owner = owner_of(listing, index)
-        if owner is None:
-            return False
-        if owner == [""]:
-            return False
         if not owner:
             dotted = self.reckoner.dotted(listing, [listing.tokens[index].text])
             module, _, member = dotted.rpartition(".")
             return module in sign.of and (module != "" or member not in listing.bindings)
-        return self.reckoner.dotted(listing, owner) in sign.of or owner[-1] in sign.of
+        if self.reckoner.dotted(listing, owner) in sign.of or owner[-1] in sign.of:
+            return True
+        return not sign.of.isdisjoint(listing.types.get(owner[-1], ()))
+
+    def _is_within(self, listing: Listing, index: int, of: frozenset[str]) -> bool:
+        """Whether a key stands in what is given to one of these: `multer({dest: x})`, `http.Server{Addr: x}`."""
+        brace = listing.block(index)
+        for _ in range(3):
+            if brace < 0:
+                return listing.is_sign(index - 1, ".") and listing.name(index - 2) in of
+            before = brace - 1
+            while listing.is_sign(before, "(", ":"):
+                before -= 1
+            if listing.name(before):
+                owner = owner_of(listing, before)
+                dotted = self.reckoner.dotted(listing, [*owner, listing.name(before)])
+                if dotted in of or listing.name(before) in of or dotted.rpartition("/")[2] in of:
+                    return True
+            brace = listing.block(brace)
+        return False
 
     def _defines(self, listing: Listing, index: int, opening: int) -> bool:
         if listing.name(index - 1) in _DEFINES:
@@ -212,7 +244,9 @@ class Search:
         if any(one.kind in ("import", "member") for one in binding):
             before, after = listing.tokens[index - 1].text, listing.tokens[index + 1].text if index + 1 < len(listing.tokens) else ""
             return before in ("{", ",") and after in (",", "}", ":", "as")
-        return listing.language != "javascript" or (listing.is_sign(index - 1, "{", ",") is False and owner_of(listing, index) == [])
+        if listing.language != "javascript":
+            return not (index and listing.tokens[index - 1].text in MEMBER)
+        return not listing.is_sign(index - 1, "{", ",") and owner_of(listing, index) == []
 
     def _handed_on(self, listing: Listing, index: int, word: str, aliases: _Aliases) -> Iterator[Any]:
         """A module that is handed on as a whole, or from which a member is taken by a computed name."""
@@ -276,9 +310,8 @@ class _Aliases(dict[str, str]):
     seen: set[int]
 
 
-def owner_of(listing: Listing, index: int) -> list[str] | None:
-    """The names before the last one of a dotted name, none for one that stands alone; [""] after anything else, None where it is
-    the module of a `require` that is not a text."""
+def owner_of(listing: Listing, index: int) -> list[str]:
+    """The names before the last one of a dotted name; "name()" for a call, empty text for anything else, none where it is alone."""
     names: list[str] = []
     at = index
     while at > 1 and listing.tokens[at - 1].text in MEMBER:
@@ -296,7 +329,7 @@ def owner_of(listing: Listing, index: int) -> list[str] | None:
                 return [listing.tokens[opening + 1].text.removeprefix("node:"), *names]
             if listing.name(inner) in ("require", "import") and listing.tokens[inner + 2].kind == TEXT:
                 return [listing.tokens[inner + 2].text.removeprefix("node:"), *names]
-            return [""]
+            return [f"{listing.name(opening - 1)}()", *names]
         name = listing.name(before)
         if not name:
             return [""]

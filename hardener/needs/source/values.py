@@ -7,6 +7,7 @@ of which only the beginning is known is open too, which is enough to know a fold
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import product
 
@@ -19,6 +20,7 @@ from hardener.record import NamedTuple
 _MOST = 8
 _DEEPEST = 14
 _PREFIXES = frozenset("new await typeof void lazy".split())
+_VERB = re.compile(r"(%[-+# 0]*[\d.*]*[a-zA-Z%])")
 _OR = ("||", "??", "?:", "or")
 
 
@@ -67,6 +69,8 @@ class Reckoner:
         self.elsewhere = elsewhere
         #: What names are given from outside of source text, such as settings that a framework injects.
         self.injected: dict[tuple[str, str], Values] = {}
+        #: Properties that the program is started with.
+        self.properties: dict[str, str] = {}
         self._depth = 0
 
     def value(self, listing: Listing, start: int, end: int) -> Values:
@@ -78,6 +82,29 @@ class Reckoner:
             return _fewer(self._value(listing, start, end))
         finally:
             self._depth -= 1
+
+    def option(self, listing: Listing, start: int, end: int, key: str) -> Values:
+        """What a key of the object between two tokens says; none where an object that is all there has it not."""
+        if listing.is_sign(start, "{"):
+            entries = listing.arguments(start)
+            if not any(listing.tokens[at].text == key for at, _ in entries):
+                return _NOTHING if any(listing.is_sign(at, "...") for at, _ in entries) else ()
+            return self._entry(listing, start, [key])
+        names = [listing.name(start)]
+        while listing.is_sign(start + 1, ".") and listing.name(start + 2):
+            names.append(listing.name(start + 2))
+            start += 2
+        if start + 1 < end or not names[0]:
+            return _NOTHING
+        for binding in listing.bound(names[0], start):
+            if binding.kind == "value" and listing.is_sign(binding.at, "{") and len(names) == 1:
+                return self.option(listing, binding.at, listing.after(binding.at), key)
+        found = self.property(listing, names[0], [*names[1:], key], start)
+        return () if found == _NOTHING and key == "dirname" else found
+
+    def joined(self, parts: Sequence[Values]) -> Values:
+        """Paths put together."""
+        return tuple(_joined(chosen, "resolve") for chosen in _products(parts))
 
     def path(self, value: Value) -> tuple[str, bool] | None:
         """The absolute path that a value says, and whether it is all of it: else a folder. None where nothing is known."""
@@ -91,9 +118,9 @@ class Reckoner:
             text = text[: text.rfind("/") + 1] or "."
         return posixpath.normpath(posixpath.join(self.program.workdir, text)), whole
 
-    def dotted(self, listing: Listing, names: Sequence[str]) -> str:
+    def dotted(self, listing: Listing, names: Sequence[str], at: int = -1) -> str:
         """A dotted name, with the module put in that its first name stands for."""
-        for binding in listing.bindings.get(names[0], ()):
+        for binding in listing.bindings.get(names[0], ()) if at < 0 else listing.bound(names[0], at):
             module, member = self.module_of(listing, binding)
             if module:
                 return ".".join(filter(None, (module, member, *names[1:])))
@@ -222,7 +249,7 @@ class Reckoner:
             at += 2
         if listing.is_sign(at, "<") and listing.is_sign(at + 1, ">"):
             at += 2
-        dotted = self.dotted(listing, names)
+        dotted = self.dotted(listing, names, start)
         called = at < end and listing.is_sign(at, "(")
         arguments = listing.arguments(at) if called else []
         owner, _, last = dotted.rpartition(".")
@@ -251,24 +278,29 @@ class Reckoner:
             close = listing.after(at)
             key = listing.tokens[at + 1]
             if key.kind == TEXT and close == at + 3:
-                return self.property(listing, names[0], [*names[1:], key.text]), close
+                return self.property(listing, names[0], [*names[1:], key.text], start), close
             return _NOTHING, close
-        return self.property(listing, names[0], names[1:]), at
+        return self.property(listing, names[0], names[1:], start), at
 
     def _before(self, listing: Listing, after_call: int) -> int:
         """The token after the receiver of the method call that ends before a token."""
         return listing.closes[after_call - 1] - 2
 
-    def property(self, listing: Listing, name: str, keys: Sequence[str], depth: int = 0) -> Values:
-        """What a name, or a property of it, is bound to."""
+    def property(self, listing: Listing, name: str, keys: Sequence[str], at: int = -1) -> Values:
+        """What a name, or a property of it, is bound to where it stands at a token; -1 for outside of all blocks."""
         keys = list(keys)
-        if name in ("this", "self", "$this", "static") and keys:
+        own = name in ("this", "self", "$this", "static") and bool(keys)
+        if own:
             name = keys.pop(0)
-            if listing.language == "php":
-                name = name if name in listing.bindings else "$" + name
         if (listing.path, name) in self.injected and not keys:
             return self.injected[listing.path, name]
-        bindings = listing.bindings.get(name, [])
+        if own:
+            bindings = listing.fields(name) or listing.fields("$" + name)
+        else:
+            bindings = listing.bound(name, at)
+            if listing.language in ("java", "kotlin") and (not bindings or listing.fields(name)):
+                local = [binding for binding in bindings if binding not in listing.fields(name)]
+                bindings = local or listing.fields(name)
         if not bindings:
             return self._from_elsewhere(listing, name, keys)
         found: list[Value] = []
@@ -318,7 +350,7 @@ class Reckoner:
             if self._depth < _DEEPEST and names[0] != "this":
                 self._depth += 1
                 try:
-                    return self.property(listing, names[0], [*names[1:], *keys])
+                    return self.property(listing, names[0], [*names[1:], *keys], binding.at)
                 finally:
                     self._depth -= 1
         return _NOTHING
@@ -350,7 +382,7 @@ class Reckoner:
             if token.kind not in (NAME, TEXT) or token.text != keys[0]:
                 continue
             if not listing.is_sign(start + 1, ":"):
-                return self.property(listing, keys[0], keys[1:]) if end == start + 1 else _NOTHING
+                return self.property(listing, keys[0], keys[1:], start) if end == start + 1 else _NOTHING
             if len(keys) == 1:
                 return self.value(listing, start + 2, end)
             return self._entry(listing, start + 2, keys[1:]) if listing.is_sign(start + 2, "{") else _NOTHING
@@ -378,6 +410,22 @@ class Reckoner:
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
             return tuple(Value(value.text, False, value.why) for value in values[0]) if values else _NOTHING
+        if kind == "second":
+            return values[1] if len(values) > 1 else _NOTHING
+        if kind == "format":
+            return _formatted(values)
+        if kind == "last":
+            return values[-1] if values else _NOTHING
+        if kind == "or" and len(values) == 2:
+            return values[1] if all(value.unset for value in values[0]) else values[0] if all(v.whole for v in values[0]) else _NOTHING
+        if kind == "temporary":
+            folder = self.properties.get("java.io.tmpdir", "/tmp").rstrip("/") + "/"
+            return (Value(folder, False),) if len(arguments) < 3 else _NOTHING
+        if kind == "property" and values:
+            known = [self.properties.get(name.text) if name.whole else None for name in values[0]]
+            if len(known) == 1 and known[0] is not None:
+                return (Value(known[0]),)
+            return values[1] if len(values) > 1 and None not in [name.whole or None for name in values[0]] else _NOTHING
         if kind == "environment" and values:
             found: list[Value] = []
             for name in values[0]:
@@ -412,6 +460,20 @@ def _products(parts: Sequence[Values]) -> Iterable[tuple[Value, ...]]:
     for part in parts:
         count *= len(part)
     return product(*parts) if count <= _MOST * 4 else [_NOTHING]
+
+
+def _formatted(values: Sequence[Values]) -> Values:
+    """What `Sprintf("%s/x", a)` says; up to the first verb that is no text or number."""
+    if not values or len(values[0]) != 1 or not values[0][0].whole:
+        return _NOTHING
+    pieces: list[Values] = []
+    rest = iter(values[1:])
+    for number, piece in enumerate(_VERB.split(values[0][0].text)):
+        if number % 2:
+            pieces.append(next(rest, _NOTHING) if piece in ("%s", "%d", "%v") else ((Value("%"),) if piece == "%%" else _NOTHING))
+        else:
+            pieces.append((Value(piece),))
+    return tuple(_sum(chosen) for chosen in _products(pieces))
 
 
 def _sum(values: Sequence[Value]) -> Value:
