@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.document import ComposeFile
@@ -15,6 +15,13 @@ from hardener.needs.container import needs_of
 from hardener.needs.profile import BUILT_IN
 from hardener.report import Trouble
 from hardener.source import Source
+
+if TYPE_CHECKING:  # most projects have no record
+    from hardener.needs.recorded import Recorded
+
+
+#: The name of `hardener.needs.recorded.FILE`, known without that module.
+_RECORDED = "harden.evidence.yaml"
 
 
 class Group(Protocol):
@@ -56,10 +63,13 @@ class ComposeGroup:
     sees = "container"
     counts = "containers"
 
-    def __init__(self, files: Mapping[str, ComposeFile], tree: Tree, profiles: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, files: Mapping[str, ComposeFile], tree: Tree, profiles: tuple[str, ...] = (), *, evidence: bool = True
+    ) -> None:
         self.files = files
         self._tree = tree
         self._profiles = profiles or (BUILT_IN,)
+        self._evidence = evidence
         self.project = ComposeProject(files, tree)
 
     @property
@@ -72,17 +82,39 @@ class ComposeGroup:
 
     @property
     def notes(self) -> Sequence[Trouble]:
-        return self.project.notes
+        return [*self.project.notes, *self._stale()]
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
-        return ((container, needs_of(container, self._tree, self._profiles)) for container in self.project.containers)
+        for container in self.project.containers:
+            yield container, needs_of(container, self._tree, self._profiles, self._records(container.folder))
+
+    def _records(self, folder: str) -> Mapping[str, Recorded]:
+        """What runs showed of the services of a folder."""
+        if not self._evidence or not os.path.isfile(os.path.join(folder, _RECORDED)):
+            return {}
+        from hardener.needs.recorded import recorded
+
+        return recorded(folder, self._tree)
+
+    def _stale(self) -> Iterator[Trouble]:
+        """What was once seen of services that have changed since."""
+        for container in self.project.containers:
+            record = self._records(container.folder).get(container.subject)
+            if record is not None:
+                from hardener.needs.recorded import stale
+
+                why = stale(record, container, self._tree)
+                if why:
+                    path, _, line = record.evidence.source.rpartition(":")
+                    reason = f"what it says of `{container.subject}` is stale and not used: {why}"
+                    yield Trouble(path, int(line), reason, "prove it again with a run")
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         files = {
             location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file
             for location, file in self.files.items()
         }
-        return type(self)(files, self._tree, self._profiles)
+        return type(self)(files, self._tree, self._profiles, evidence=self._evidence)
 
     def weaker(self, after: Self) -> str:
         now = {container.key: container for container in after.project.containers}
@@ -96,7 +128,7 @@ class ComposeGroup:
 
 
 def compose_groups(
-    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]
+    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble], *, evidence: bool = True
 ) -> Iterator[ComposeGroup]:
     """Compose files, grouped with those that they build on; a file that cannot be read is reported and left out."""
     files: dict[str, ComposeFile] = {}
@@ -125,4 +157,18 @@ def compose_groups(
     for location, file in files.items():
         members.setdefault(find(location), {})[location] = file
     for group in members.values():
-        yield ComposeGroup(group, tree, profiles)
+        yield ComposeGroup(group, tree, profiles, evidence=evidence and _can_be_read(group, tree, troubles))
+
+
+def _can_be_read(files: Mapping[str, ComposeFile], tree: Tree, troubles: list[Trouble]) -> bool:
+    """Whether what was recorded of runs is well formed; where it is not, that is said, and nothing of it counts."""
+    for folder in sorted({os.path.dirname(location) for location in files}):
+        if os.path.isfile(os.path.join(folder, _RECORDED)):
+            from hardener.needs.recorded import recorded
+
+            try:
+                recorded(folder, tree)
+            except Unreadable as error:
+                troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+                return False
+    return True

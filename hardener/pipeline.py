@@ -35,6 +35,8 @@ class Request(NamedTuple):
     ignore: frozenset[str] = frozenset()
     #: The folders of image profiles, the first that has one wins; empty for those of this package.
     profiles: tuple[str, ...] = ()
+    #: Whether what `harden.evidence.yaml` says of runs counts.
+    evidence: bool = True
 
 
 def run(request: Request) -> Report:
@@ -52,7 +54,7 @@ def run(request: Request) -> Report:
     notes: list[Trouble] = []
     counts = {"containers": 0, "stages": 0}
     files = {found.location or found.name: found for found in request.files}
-    for group in _groups(files, tree, request.profiles, troubles):
+    for group in _groups(files, tree, request, troubles):
         notes += group.notes
         result = _Run(group, rules(group.sees), threshold)
         result.to_fixed_point()
@@ -86,7 +88,7 @@ def needs(request: Request) -> tuple[list[Judged], list[Trouble]]:
     found: list[Judged] = []
     files = {file.location or file.name: file for file in request.files}
     built: set[str] = set()
-    for group in _groups(files, _tree(request), request.profiles, troubles):
+    for group in _groups(files, _tree(request), request, troubles):
         troubles += group.notes
         found += [Judged(group.sees, subject, needs) for subject, needs in group.judged()]
     for judged in found:
@@ -108,7 +110,7 @@ def _tree(request: Request) -> Tree:
     return Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
 
 
-def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]) -> Iterator[Group]:
+def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble]) -> Iterator[Group]:
     """The groups of files that are planned and proved together.
 
     Dockerfiles come first: what a container needs, such as the owner of a tmpfs, depends on the user that its image gets.
@@ -126,7 +128,7 @@ def _groups(files: dict[str, Found], tree: Tree, profiles: tuple[str, ...], trou
     if compose:
         from hardener.group import compose_groups
 
-        for group in compose_groups(compose, tree, profiles, troubles):
+        for group in compose_groups(compose, tree, request.profiles, troubles, evidence=request.evidence):
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)

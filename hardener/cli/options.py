@@ -39,6 +39,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("profiles", "--profiles", LIST, "Also know images by the profiles in this folder.", RULE_PANEL, "FOLDER", default=()),
+    Option("no_evidence", "--no-evidence", FLAG, "Leave out what harden.evidence.yaml says of runs.", RULE_PANEL),
     Option(
         "fail_on",
         "--fail-on",
@@ -76,6 +77,7 @@ class Invocation(NamedTuple):
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    no_evidence: bool = False
     fail_on: str = "high"
     format: str = "text"
     stdin_filename: str = ""

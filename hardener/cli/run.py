@@ -112,7 +112,7 @@ def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
         found, troubles = [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], list[Trouble]()
     else:
         found, troubles = discover(invocation.paths or (".",))
-    request = Request(tuple(found), invocation.unsafe_fixes, select, ignore)
+    request = Request(tuple(found), invocation.unsafe_fixes, select, ignore, evidence=not invocation.no_evidence)
     if invocation.profiles:
         from hardener.cli.profiles import searched
 

@@ -152,6 +152,7 @@ class Container:
         "devices",
         "entrypoint",
         "environment",
+        "folder",
         "healthcheck",
         "hooks",
         "host_ipc",
@@ -187,6 +188,8 @@ class Container:
     key: str
     subject: str
     place: Place
+    #: The folder that its relative paths start from.
+    folder: str
     image: ImageReference | None
     image_text: str
     build: Build | None

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from hardener.facts.container import Container
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
 from hardener.needs.situation import Mount, Situation
+
+if TYPE_CHECKING:  # most projects have no record
+    from hardener.needs.recorded import Recorded
 
 #: A guess about an image that nobody knows. Its strength is ASSUMED, so that no fix built on it is ever SAFE.
 USUAL = Evidence("what is usual; it is not known of this image", "assumed")
@@ -30,11 +36,24 @@ _MORE_THAN_ASKS = frozenset(
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
-def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,)) -> Needs:
+def needs_of(
+    container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,), records: Mapping[str, Recorded] | None = None
+) -> Needs:
     """What is known about a container's needs. Where nothing is, `why_not` says why and the rest is only usual.
 
-    `tree` gives the files of the project; `profiles` are folders.
+    `tree` gives the files of the project, `profiles` are folders, `records` what runs showed. What was seen of the container
+    as it is now comes before what was read.
     """
+    needs = _read_needs(container, tree, profiles)
+    record = (records or {}).get(container.subject)
+    if record is None or container.privileged.effective:
+        return needs
+    from hardener.needs.recorded import stale, with_record
+
+    return needs if stale(record, container, tree) else with_record(needs, record)
+
+
+def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:
     if container.image is None and container.build is None:
         return _usual(container, f"the image `{container.image_text}` is not known before the project runs")
     needs = _of_image(container, tree, profiles) if container.image is not None else _of_build(container, tree, profiles)

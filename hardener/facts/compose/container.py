@@ -44,6 +44,7 @@ def read_container(
     container.key = key
     container.subject = service.name
     container.place = home
+    container.folder = folder
     container.image_text = "" if service.scalar("build") else service.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
     container.build = _build(service, folder)
