@@ -56,8 +56,8 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         "read_only": read_only,
         "no_new_privileges": _no_new_privileges(uses, ground),
         "memory": _memory(uses),
-        "cpu": Limit(float(uses.cores), "", uses.read) if uses.cores else None,
-        "pids": Limit(_PIDS, "", uses.read),
+        "cpu": Limit(float(uses.cores), "", _absent(uses, "a second core is not kept busy")) if uses.cores else None,
+        "pids": Limit(_PIDS, "", _absent(uses, "processes are not started without end")),
     }
     if read_only is None:
         unknown.setdefault("read_only", "the numbers of the account that it runs as")
@@ -72,7 +72,7 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         holds=True,
         root=runner.root,
         account=runner.account,
-        no_more_capabilities=NOT_ROOT if runner.root is False else uses.read,
+        no_more_capabilities=NOT_ROOT if runner.root is False else _absent(uses, "no other capability is used"),
         tmpfs=tmpfs if "read_only" not in unknown else usual.tmpfs,
         writes=tuple(Written(write.path, write.kind, write.exec, "", write.evidence) for write in uses.writes),
         runs_as=runner.evidence,
@@ -113,7 +113,7 @@ def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Contain
             needed.setdefault("DAC_OVERRIDE", foreign)
         low = next((listen for listen in uses.listens if listen.number < 1024), None)
         if container.host_network.effective and (low or any(port < 1024 for port in container.served_ports)):
-            evidence = low.evidence if low else uses.read
+            evidence = low.evidence if low else _absent(uses, "no port is bound")
             needed.setdefault(
                 "NET_BIND_SERVICE", NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", evidence)
             )
@@ -166,7 +166,8 @@ def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container)
         wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), write.evidence.claim, write.evidence)
     paths = sorted(wanted)
     outermost = [path for path in paths if not any(path != other and _within(path, other) for other in paths)]
-    return Verdict(EVERYWHERE, True, "", uses.read), tuple(wanted[path] for path in outermost)
+    nothing = "nothing else is written" if uses.writes else "no file is written"
+    return Verdict(EVERYWHERE, True, "", _absent(uses, nothing)), tuple(wanted[path] for path in outermost)
 
 
 def _is_writable(path: str, ground: Ground, container: Container) -> bool:
@@ -213,7 +214,12 @@ def _no_new_privileges(uses: Uses, ground: Ground) -> Verdict:
     for program in (*uses.escalates, *(program for program in uses.runs if program.name in ground.file_capabilities)):
         why = f"{program.name} gains privileges when it is run"
         return Verdict(EVERYWHERE, False, why, program.evidence)
-    return Verdict(EVERYWHERE, True, "", uses.read)
+    return Verdict(EVERYWHERE, True, "", _absent(uses, "no set-uid program is called"))
+
+
+def _absent(uses: Uses, what: str) -> Evidence:
+    """The evidence that something is not done: what was read, in which it does not stand."""
+    return uses.read._replace(claim=f"{what} in {uses.read.claim}")
 
 
 def _memory(uses: Uses) -> Limit | None:

@@ -111,7 +111,7 @@ class Doubt(NamedTuple):
 class Uses(NamedTuple):
     """What a program does, as far as what was read of it says."""
 
-    #: What was read, as the evidence for all that is not in here: "12 Python files use nothing that needs ...".
+    #: What was read, as the evidence for all that is not in here; its claim is a noun: "12 Python files with `flask`".
     read: Evidence
     writes: tuple[Write, ...] = ()
     listens: tuple[Listen, ...] = ()
