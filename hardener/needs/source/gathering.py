@@ -162,7 +162,8 @@ class Gathering:
                 return False
             start, end = arguments[number]
             said = " ".join(token.text for token in listing.tokens[start:end])
-            return not re.search(sign.unless, said)
+            if re.search(sign.unless, said) or sign.flags < 0:
+                return not re.search(sign.unless, said)
         if len(arguments) <= sign.flags:
             return sign.default_writes
         start, end = arguments[sign.flags]
@@ -238,7 +239,7 @@ class Gathering:
         sign, place = found.sign, listing.place(found.index)
         values: Values
         if sign.path:
-            values = (Value(self.reckoner.properties.get(sign.property, sign.path)),)
+            values = (Value(self.reckoner.properties.get(sign.property or sign.path, sign.path)),)
         else:
             which: int | str = int(sign.write) if sign.write.isdecimal() else sign.write
             values = self._argument(listing, found, which)
@@ -248,6 +249,10 @@ class Gathering:
             if value.whole and (value.text in _MEMORY or not value.text or value.text in ("null", "false", "undefined")):
                 if not value.text:
                     self.doubt((WRITES,), f"`{place}` writes a path that is computed")
+                continue
+            if value.text.startswith("@"):
+                # A place that only the settings of the interpreter say, and these are not known.
+                self.doubt((WRITES,), f"where `{place}` keeps its {value.text[1:]}")
                 continue
             known = self.reckoner.path(value)
             if known is None:

@@ -410,6 +410,11 @@ class Reckoner:
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
             return tuple(Value(value.text, False, value.why) for value in values[0]) if values else _NOTHING
+        if kind in ("storage", "base", "public"):
+            folder = self.properties.get(f"@{kind}")
+            if folder is None:
+                return _NOTHING
+            return tuple(_joined(chosen, "join") for chosen in _products([(Value(folder),), *values]))
         if kind == "second":
             return values[1] if len(values) > 1 else _NOTHING
         if kind == "format":
@@ -441,7 +446,8 @@ class Reckoner:
             return Value(listing.folder) if listing.folder else OPEN
         if text == "@file":
             return Value(posixpath.join(listing.folder, posixpath.basename(listing.path))) if listing.folder else OPEN
-        return Value(self.program.workdir) if text == "@cwd" else OPEN
+        known = self.properties.get(text)
+        return Value(known) if known is not None else Value(self.program.workdir) if text == "@cwd" else OPEN
 
     def _variable(self, name: str) -> Value:
         text = self.program.variable(name)
