@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -19,6 +20,8 @@ from hardener.source import Source
 
 #: Folders of tools and of other people's code, which no walk enters.
 _NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .venv venv .tox .mypy_cache .idea .vscode".split())
+#: Files beside a program that are no part of it.
+_ASIDE = re.compile(r"(?i).*(?:docker|container)file.*|(?:docker-)?compose.*\.ya?ml|\..*|readme.*|license.*")
 #: A walk ends after this many files, and says so.
 MOST_FILES = 2000
 #: A copied folder with more files than this is not read for what it says.
@@ -169,6 +172,13 @@ class ImageFiles:
                 if found:
                     return found
         return ""
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether the image has files from the project, and none of them is here: of all that is copied, only Dockerfiles are."""
+        if not self._copies:
+            return False
+        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in self.walk())
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""

@@ -50,6 +50,8 @@ def _uses_in(image: BuiltImage, base: Base | None, container: Container | None) 
     start = start_of(image.stage, base, image.files, container)
     if start.program is None:
         return unknown(start.why_not)
+    if image.files.is_absent:
+        return unknown("the files that are copied into it, which are not here")
     uses = uses_of(start.program)
     asks = _healthcheck(image.stage, container)
     if asks:

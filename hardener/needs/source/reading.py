@@ -16,6 +16,8 @@ _MOST = 400
 _SHELLS = frozenset(("sh", "bash", "ash", "dash"))
 #: The readers, in the order in which they are asked: modules of this package with a `reader`.
 _READERS = ("script", "python", "node", "java", "php", "ruby", "go", "server", "command")
+#: Programs that no other reader could know: by the beginning of their name.
+_NAMED = {"python": "python", "gunicorn": "python", "uvicorn": "python", "node": "node", "npm": "node", "java": "java"}
 #: Programs that start the one behind them and do nothing else that counts: the options of theirs that take a value.
 _RUNNERS = {
     "exec": "-a",
@@ -96,16 +98,17 @@ def _read(program: Program, depth: int, known: dict[object, Uses]) -> Uses:
 
 def _first(program: Program, read: Read) -> Uses:
     """What the first reader that knows it says."""
-    for reader in _readers():
+    for reader in _readers(program.name):
         uses = reader(program, read)
         if uses is not None:
             return uses
     return unknown(f"what `{program.name}` does", Evidence(f"{program.name} was not read", program.at))
 
 
-def _readers() -> Iterator[Reader]:
-    """The readers, each imported only when those before it did not know the program."""
-    for name in _READERS:
+def _readers(program: str) -> Iterator[Reader]:
+    """The readers, the one that a program's name tells before the others; each is imported only when it is asked."""
+    named = next((module for head, module in _NAMED.items() if program.startswith(head)), "")
+    for name in (named, *(name for name in _READERS if name != named)) if named else _READERS:
         yield import_module(f"hardener.needs.source.{name}").reader
 
 
