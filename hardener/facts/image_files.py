@@ -14,6 +14,7 @@ from typing import Protocol
 from hardener.facts.dockerfile import DockerStage
 from hardener.facts.tree import Tree
 from hardener.record import NamedTuple
+from hardener.source import Source
 
 #: Folders of tools and of other people's code, which no walk enters.
 _NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .venv venv .tox .mypy_cache .idea .vscode".split())
@@ -26,6 +27,8 @@ class _Files(Protocol):
         """ "file", "folder", or empty for what is not there."""
 
     def text(self, path: str) -> str | None: ...
+
+    def origin(self, path: str) -> str: ...
 
     def walk(self, folder: str) -> Iterator[str]: ...
 
@@ -44,15 +47,22 @@ class ContextFiles:
         return "folder" if os.path.isdir(location) else "file" if os.path.isfile(location) else ""
 
     def text(self, path: str) -> str | None:
-        location = self._location(path)
-        source = self._tree(location) if location is not None else None
+        source = self._source(path)
         return source.text if source else None
+
+    def origin(self, path: str) -> str:
+        source = self._source(path)
+        return source.path if source else ""
 
     def walk(self, folder: str) -> Iterator[str]:
         location = self._location(folder)
         if location is not None:
             for path in self._tree.walk(location, _NOT_OWN):
                 yield os.path.relpath(path, self._folder)
+
+    def _source(self, path: str) -> Source | None:
+        location = self._location(path)
+        return self._tree(location) if location is not None else None
 
     def _location(self, path: str) -> str | None:
         path = posixpath.normpath(path.lstrip("/") or ".")
@@ -95,14 +105,19 @@ class ImageFiles:
 
     def text(self, path: str) -> str | None:
         """The text of a file of the image; None where it is not known."""
+        return next((text for files, inside in self._from(path) if (text := files.text(inside)) is not None), None)
+
+    def origin(self, path: str) -> str:
+        """The path of a file of the image as the user knows it in the project; empty where it does not come from there."""
+        return next((origin for files, inside in self._from(path) if (origin := files.origin(inside))), "")
+
+    def _from(self, path: str) -> Iterator[tuple[_Files, str]]:
+        """Where a file may come from, with its path there; the last copy first."""
         path = posixpath.normpath(path)
         for copy in reversed(self._copies):
             inside = _inside(path, copy.target)
             if inside is not None and (copy.kind == "folder") == bool(inside):
-                text = copy.files.text(posixpath.join(copy.source, inside) if inside else copy.source)
-                if text is not None:
-                    return text
-        return None
+                yield copy.files, posixpath.join(copy.source, inside) if inside else copy.source
 
     def walk(self, folder: str = "/") -> Iterator[str]:
         """The paths of all files below a folder, `MOST_FILES` at most."""

@@ -1,0 +1,372 @@
+"""What the commands of a shell script do, with their variables put in. Knows no command but the shell's own.
+
+There is no control flow: each command counts as run, and a variable as having any of the values that it is ever given.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from itertools import product
+
+from hardener.finding import Evidence, Strength
+from hardener.needs.source import shell_words
+from hardener.needs.source.given import given_by_image, given_by_words, overriding
+from hardener.needs.source.places import found as found_program
+from hardener.needs.source.places import location, place, written
+from hardener.needs.source.script_text import Assigned, Text
+from hardener.needs.source.step_down import STEP_DOWNS
+from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, merged, unknown
+from hardener.record import NamedTuple
+from hardener.syntax import shell
+
+SHELLS = frozenset(("sh", "bash", "ash", "dash", "ksh", "zsh"))
+#: A longer script is not read.
+LONGEST = 256 * 1024
+#: A command that may become more than this many is read with its words as they are written.
+_MOST = 24
+#: How often functions may call one another, and files be read into one shell.
+_DEEPEST = 8
+#: More commands than this are not read, because each may start programs that take their time.
+_MOST_COMMANDS = 2000
+
+_DOES_NOTHING = frozenset(
+    ": true false test [ [[ echo printf exit return shift wait read local export declare typeset readonly unset umask getopts "
+    "let times type hash alias unalias jobs fg bg disown break continue shopt mapfile readarray bind history pwd set ulimit "
+    "suspend logout complete compgen dirs popd".split()
+)
+_LEADING = frozenset(("exec", "builtin", "coproc", "command", "nohup", "time", "!"))
+#: What the engine or the shell itself gives a value.
+_GIVEN_LATER = frozenset(
+    "HOME HOSTNAME PATH USER LOGNAME UID EUID RANDOM SECONDS PPID OLDPWD OPTARG OPTIND REPLY LINENO IFS".split()
+)
+_OWN_FOLDERS = ("/etc", "/usr", "/docker-entrypoint", "/lib", "/bin", "/sbin")
+_SMALL = 64
+
+
+class _Frame(NamedTuple):
+    """A function that runs, empty for the script itself, with all that its arguments may be."""
+
+    function: str
+    positional: tuple[tuple[str, ...] | None, ...]
+    #: The offset of the script's own command that led here.
+    since: int = -1
+    depth: int = 0
+
+
+class _Scope:
+    """What is known of variables at a command; see `shell_words.Scope`."""
+
+    def __init__(self, run: Shell, text: Text, frame: _Frame, busy: frozenset[str] = frozenset()) -> None:
+        self._run = run
+        self._text = text
+        self._frame = frame
+        self._busy = busy
+
+    def positional(self) -> Sequence[tuple[str, ...] | None]:
+        return self._frame.positional
+
+    def values(self, name: str) -> Sequence[str | None]:
+        run = self._run
+        if name.isdecimal():
+            if name == "0":
+                return [run.zero]
+            at = int(name) - 1
+            return [None if words is None else words[at] if at < len(words) else "" for words in self._frame.positional]
+        if name == "PWD":
+            return run.workdirs
+        if name in self._busy or not (name[0].isalpha() or name[0] == "_"):
+            return [None]
+        found: list[str | None] = [None] if run.sets_any else []
+        certain = False
+        for text, item in run.assigned.get(name, ()):
+            found += self._given(text, item)
+            here = self._frame.since if not item.function else len(text.script)
+            certain = certain or (item.certain and text is self._text and item.offset < here and not self._other(item, text))
+        if not certain:
+            later = name in _GIVEN_LATER and name not in run.program.environment
+            found.append(None if later else run.program.variable(name))
+        return list(dict.fromkeys(found))
+
+    def substitution(self, start: int, end: int) -> Sequence[str | None]:
+        if start < 0:
+            return [None]
+        commands = self._text.inner(start, end)
+        words = [shell_words.expand(self._text.raw(w), w.start, self) for command in commands[:1] for w in command.words]
+        if not words or any(len(choices) != 1 or len(choices[0]) != 1 or "$" in choices[0][0] for choices in words):
+            return [None]
+        name, *arguments = (choices[0][0] for choices in words)
+        if len(commands) == 2 and name == "cd" and commands[1].name == "pwd" and len(arguments) == 1:
+            return [posixpath.normpath(posixpath.join(folder, arguments[0])) for folder in self._run.workdirs]
+        if len(commands) != 1 or not arguments and name != "pwd":
+            return [None]
+        if name == "pwd":
+            return self._run.workdirs
+        if name == "dirname" and len(arguments) == 1:
+            return [posixpath.dirname(arguments[0]) or "."]
+        if name == "basename" and len(arguments) < 3:
+            return [posixpath.basename(arguments[0]).removesuffix(arguments[1] if len(arguments) == 2 else "")]
+        if name == "which" or (name == "command" and arguments[0] == "-v"):
+            return [arguments[-1]]
+        if name == "echo" and not arguments[0].startswith("-"):
+            return [" ".join(arguments)]
+        return [None]
+
+    def _other(self, item: Assigned, text: Text) -> bool:
+        """Whether an assignment stands in a function that does not run here."""
+        return item.function != "" and (text is not self._text or item.function != self._frame.function)
+
+    def _given(self, text: Text, item: Assigned) -> Sequence[str | None]:
+        if item.raw is None:
+            return [None]
+        frame = self._frame
+        if self._other(item, text):
+            frame = _Frame(item.function, (None,), len(text.script))
+        elif not item.function:
+            frame = self._run.main._replace(since=item.offset)
+        scope = _Scope(self._run, text, frame, self._busy | {item.name})
+        found: list[str | None] = []
+        for raw, offset in item.raw:
+            if not item.loop:
+                found += shell_words.texts(raw, offset, scope)
+                continue
+            for words in shell_words.expand(raw, offset, scope):
+                for word in words:
+                    found += self._run.matching(word)
+        return found[:_MOST] if len(found) <= _MOST else [None]
+
+
+class Shell:
+    """One shell: the script and all files that are read into it."""
+
+    def __init__(self, program: Program, read: Read, text: Text, zero: str, arguments: tuple[str, ...]) -> None:
+        self.program = program
+        self.zero = zero
+        self.sets_any = False
+        self.workdirs: list[str | None] = [program.workdir]
+        self.assigned: dict[str, list[tuple[Text, Assigned]]] = {}
+        self._read = read
+        self._text = text
+        self._functions: dict[str, Text] = {}
+        self._exported: set[str] = set()
+        self._sourced: dict[str, Text | None] = {}
+        self._called: set[tuple[str, tuple[str, ...]]] = set()
+        self._uses: list[tuple[Uses, bool]] = []
+        self._given = dict(given_by_image(program))
+        self._count = 0
+        self.main = _Frame("", (arguments,))
+        self._learn(text, 0)
+        self.main = self.main._replace(positional=self._positional(arguments))
+
+    def uses(self, name: str) -> Uses:
+        """What all of its commands do."""
+        self._run(self._text, self.main)
+        many = [uses for uses, _ in self._uses]
+        label = self._text.label
+        inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != label and label)
+        claim = f"{name} runs {len(many)} commands" + "".join(f", {claim}" for claim in list(inner)[:3])
+        weakest = min((uses.read.strength for uses in many), default=Strength.READ)
+        read = Evidence(claim, label or self.program.at, min(weakest, Strength.READ))
+        found = merged(read, many)
+        found = overriding(found, [uses for uses, steps_down in self._uses if not steps_down], self._given)
+        if found.users and any(named.name == "kill" for named in found.runs):
+            evidence = next(named.evidence for named in found.runs if named.name == "kill")
+            found = found._replace(capabilities=(*found.capabilities, Capability("KILL", "signals to another user's", evidence)))
+        return found._replace(memory=self._memory(many, read))
+
+    def matching(self, word: str) -> list[str | None]:
+        """The files of the image that a pattern names; the word itself where it is none."""
+        if not any(sign in word for sign in "*?[") or "$" in word:
+            return [None if "$" in word else word]
+        path = location(word, self.program)
+        if path is None:
+            return [None]
+        pattern = posixpath.join(self.program.workdir, word)
+        files = [f for f in self.program.files.walk(path) if fnmatchcase(f, pattern) and f.count("/") == pattern.count("/")]
+        others = [None] if not files or pattern.startswith(_OWN_FOLDERS) else []
+        return [*files, *others]
+
+    def _learn(self, text: Text, depth: int) -> None:
+        """Take in the functions and variables of a text, and of the files that it reads in."""
+        for name, _, _ in text.functions:
+            self._functions[name] = text
+        for item in text.assigned:
+            self.assigned.setdefault(item.name, []).append((text, item))
+        self._exported |= text.exported
+        self.sets_any = self.sets_any or text.sets_any
+        if depth >= _DEEPEST:
+            return
+        for command in text.commands:
+            if command.name in (".", "source") and len(command.words) > 1:
+                scope = _Scope(self, text, self.main._replace(since=command.start))
+                word = command.words[1]
+                for fields in shell_words.expand(text.raw(word), word.start, scope):
+                    for name in fields[:1]:
+                        self._source(name, depth + 1)
+
+    def _source(self, name: str, depth: int) -> None:
+        for file in self.matching(name):
+            if file is None or file in self._sourced:
+                continue
+            path = found_program(file, self.program)
+            script = self.program.files.text(path) if path else None
+            self._sourced[file] = None
+            if path is not None and script is not None and len(script) <= LONGEST:
+                self._sourced[file] = text = Text(script, self.program.files.origin(path) or path)
+                self._learn(text, depth)
+
+    def _positional(self, arguments: tuple[str, ...]) -> tuple[tuple[str, ...] | None, ...]:
+        """All that `"$@"` may be, by the script's `set --` and `shift`."""
+        found: list[tuple[str, ...] | None] = [arguments]
+        for command in self._text.commands:
+            if self._text.function_at(command.start):
+                continue
+            if command.name == "shift":
+                found += [words[at:] for words in found if words for at in range(1, len(words) + 1)]
+            elif command.name == "set" and "--" in command.arguments:
+                scope = _Scope(self, self._text, self.main._replace(positional=tuple(found), since=command.start))
+                at = command.arguments.index("--") + 2
+                choices = [shell_words.expand(self._text.raw(word), word.start, scope) for word in command.words[at:]]
+                found += [tuple(word for fields in fields_of for word in fields) for fields_of in product(*choices)]
+            found = list(dict.fromkeys(found))
+            if len(found) > _MOST:
+                return (None,)
+        return tuple(found)
+
+    def _run(self, text: Text, frame: _Frame) -> None:
+        for command in text.commands:
+            if text.function_at(command.start) == frame.function:
+                here = frame if frame.function else frame._replace(since=command.start)
+                self._command(text, command, here)
+
+    def _command(self, text: Text, command: shell.Command, frame: _Frame) -> None:
+        self._count += 1
+        if self._count > _MOST_COMMANDS:
+            if self._count == _MOST_COMMANDS + 1:
+                self._add(unknown(f"what the script {text.label} does after {_MOST_COMMANDS} commands"))
+            return
+        scope = _Scope(self, text, frame)
+        at = text.at(command.start)
+        program = self.program._replace(at=at, arguments=())
+        for redirect in command.redirects:
+            for fields in shell_words.expand(text.raw(redirect.target), redirect.target.start, scope):
+                for folder in self.workdirs:
+                    self._add(written(program._replace(workdir=folder or "/$PWD"), fields, "writes"))
+        if not command.words:
+            return
+        environment = self._environment(text, command, scope)
+        found: list[tuple[str, ...]] = [()]
+        for word in command.words:
+            choices = shell_words.expand(text.raw(word), word.start, scope)
+            if len(choices) * len(found) > _MOST:
+                choices = ((word.text,),)
+            found = [(*words, *fields) for words in found for fields in choices]
+        found = [words for words in dict.fromkeys(found) if words and words[0]]
+        if len(found) > 1:
+            # What begins with an option is no program: it is what a script puts one before.
+            found = [words for words in found if not words[0].startswith("-")]
+        for words in found:
+            self._simple(text, command, words, frame, program._replace(environment=environment))
+
+    def _simple(self, text: Text, command: shell.Command, words: tuple[str, ...], frame: _Frame, program: Program) -> None:
+        while words and words[0] in _LEADING:
+            if words[0] == "command" and words[1:2] and words[1][:2] in ("-v", "-V"):
+                return
+            words = words[1:]
+            while words and words[0].startswith("-"):
+                words = words[2 if words[0] == "-a" else 1 :]
+        if not words or words[0] in _DOES_NOTHING:
+            return
+        name = words[0]
+        if name in (".", "source"):
+            self._read_in(words, frame, program)
+        elif name == "cd" or name == "pushd":
+            self._change(text, command, words)
+        elif name == "trap" or name == "eval":
+            self._given_text(name, words[1:], frame, program)
+        elif name in self._functions:
+            key = (name, words)
+            if frame.depth < _DEEPEST and key not in self._called:
+                self._called.add(key)
+                since = frame.since
+                self._run(self._functions[name], _Frame(name, (words[1:],), since, frame.depth + 1))
+            elif frame.depth >= _DEEPEST:
+                self._add(unknown(f"what the function `{name}` does in {place(program)}, which is called too deep"))
+        elif "$" in name:
+            self._add(unknown(f"what `{name}` is, that {place(program)} runs"))
+        else:
+            own = next((n for n, word in enumerate(words) if word == self.zero), None) if "/" in self.zero else None
+            steps_down = name.rpartition("/")[2] in STEP_DOWNS
+            if own is not None and (own == 0 or name.rpartition("/")[2] in SHELLS):
+                return
+            if own is not None and steps_down:
+                # The script once more: all that it does is read already.
+                words = (*words[:own], "true")
+            self._given.update(given_by_words(words, program))
+            for folder in self.workdirs:
+                self._add(self._read(program._replace(words=words, workdir=folder or "/$PWD")), steps_down)
+
+    def _read_in(self, words: tuple[str, ...], frame: _Frame, program: Program) -> None:
+        for file in self.matching(words[1]) if len(words) > 1 else []:
+            known = self._sourced.get(file) if file is not None else None
+            if known is not None and file is not None:
+                self._sourced[file] = None
+                positional = (words[2:],) if len(words) > 2 else frame.positional
+                self._run(known, _Frame("", positional, len(known.script), frame.depth + 1))
+            elif (
+                file not in self._sourced
+                or found_program(file or "", program) is None
+                or self.program.files.text(file or "") is None
+            ):
+                if posixpath.basename(words[1]) == "activate" or words[1] in ("/etc/os-release", "/usr/lib/os-release"):
+                    continue
+                self._add(unknown(f"what `{words[1]}` does, which {place(program)} reads in"))
+
+    def _change(self, text: Text, command: shell.Command, words: tuple[str, ...]) -> None:
+        if len(words) < 2 or words[1] == "-":
+            new: list[str | None] = [None] if len(words) < 2 else []
+        else:
+            word = words[-1]
+            new = [None if "$" in word or w is None else posixpath.normpath(posixpath.join(w, word)) for w in self.workdirs]
+        if not (text.is_certain(command.start) and text is self._text):
+            new = [*self.workdirs, *new]
+        new = list(dict.fromkeys(new)) or [None]
+        self.workdirs = new if len(new) <= 4 else [None]
+
+    def _given_text(self, name: str, words: tuple[str, ...], frame: _Frame, program: Program) -> None:
+        script = (words[0] if words else "") if name == "trap" else " ".join(words)
+        if name == "trap" and script == "-":
+            return
+        if name == "eval" and "$" in script:
+            self._add(unknown(f"what {place(program)} makes of `eval`"))
+        elif frame.depth < _DEEPEST:
+            self._run(Text(script, "", program.at), frame._replace(function="", depth=frame.depth + 1))
+
+    def _environment(self, text: Text, command: shell.Command, scope: _Scope) -> Mapping[str, str | None]:
+        found = dict(self.program.environment)
+        if self.sets_any:
+            found = {name: value if name == "PATH" else None for name, value in found.items()}
+        for name in self.assigned:
+            if name in self._exported or name in found:
+                values = scope.values(name)
+                found[name] = values[0] if len(values) == 1 else None
+        for word in command.assignments:
+            name, equals, value = text.raw(word).partition("=")
+            if equals:
+                texts = shell_words.texts(value, word.start + len(name) + 1, scope)
+                found[name] = texts[0] if len(texts) == 1 else None
+        return found
+
+    def _add(self, uses: Uses, steps_down: bool = False) -> None:
+        self._uses.append((uses, steps_down))
+
+    def _memory(self, many: Sequence[Uses], read: Evidence) -> Memory | None:
+        """Enough for the largest of them, for all large ones where some run in the background, and for the shell."""
+        amounts = [uses.memory.mib for uses in many if uses.memory is not None]
+        if len(amounts) < len(many):
+            return None
+        large = [amount for amount in amounts if amount > _SMALL]
+        background = "&" in self._text.script.replace("&&", "").replace(">&", "").replace("&>", "")
+        mib = (sum(large) if background else max(large, default=0)) + _SMALL
+        return Memory(mib, "a shell and what it runs", read)
