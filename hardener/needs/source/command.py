@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import import_module
 from typing import Any
 
 from hardener.finding import Evidence, Strength
@@ -27,12 +28,20 @@ from hardener.needs.source.uses import (
     Program,
     Read,
     Uses,
-    Write,
     merged,
 )
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands.toml")
 _FOLDERS = frozenset(("/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/busybox", ""))
+#: Programs that start others as they are configured to, each read where it is run.
+_DAEMONS = {
+    "cron": ("cron", "cron"),
+    "crond": ("cron", "cron"),
+    "supercronic": ("cron", "supercronic"),
+    "crontab": ("cron", "crontab"),
+    "supervisord": ("supervisor", "supervisord"),
+    "sshd": ("sshd", "sshd"),
+}
 _ROOT = frozenset(("root", "0", ""))
 _MEMORY = 32
 #: A mode that lets others in neither to read nor to search, or that sets a set-id or sticky bit.
@@ -47,6 +56,10 @@ def reader(program: Program, read: Read) -> Uses | None:
         return None
     if name in STEP_DOWNS:
         return stepped(program, read)
+    if name in _DAEMONS:
+        module, function = _DAEMONS[name]
+        daemon: Callable[[Program, Read], Uses] = getattr(import_module(f"hardener.needs.source.{module}"), function)
+        return daemon(program, read)
     special = _SPECIAL.get(name)
     if special is not None:
         return special(program, read)
@@ -119,7 +132,7 @@ def _summary(evidence: Evidence, many: list[Uses]) -> Evidence:
     """The evidence for all of it: that of the program that is run behind the command, too."""
     inner = dict.fromkeys(uses.read for uses in many if uses.read.source not in (evidence.source, ""))
     claim = "; ".join((evidence.claim, *(read.claim for read in inner)))
-    return Evidence(claim, evidence.source, min((read.strength for read in (evidence, *inner))))
+    return Evidence(claim, evidence.source, min(read.strength for read in (evidence, *inner)))
 
 
 def _chown(program: Program, read: Read) -> Uses:
@@ -222,8 +235,7 @@ def _awk(program: Program, read: Read) -> Uses:
     if (
         found.has("-f", "--file", "-i")
         or "system(" in script
-        or re.search(r"(print\b[^;}]*>|\|)\s*[\"a-zA-Z]", script)
-        and "||" not in script
+        or (re.search(r"(print\b[^;}]*>|\|)\s*[\"a-zA-Z]", script) and "||" not in script)
     ):
         own = own._replace(doubts=(Doubt(EVERYTHING, f"what the script of `{program.name}` in {place(program)} runs or writes"),))
     return own
@@ -263,6 +275,21 @@ def _dd(program: Program, read: Read) -> Uses:
     evidence = Evidence("`dd` is run", program.at, Strength.READ)
     paths = [word[3:] for word in program.words[1:] if word.startswith("of=")]
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
+
+
+def _sftp(program: Program, read: Read) -> Uses | None:
+    """What `sftp` does by its commands: those that a script gives it with `<<<`, or in the file of `-b`."""
+    words = program.words
+    at = words.index("<<<") if "<<<" in words else len(words)
+    facts = _commands()["sftp"]
+    uses = _of(program._replace(words=words[:at]), read, facts)
+    batch = next(iter(parse(words[1:at], facts["valued"].split()).values("-b")), "-")
+    path = location(batch, program) if batch != "-" else None
+    text = "\n".join(words[at + 1 :]) if at < len(words) else program.files.text(path) if path else None
+    if text is not None and not re.search(r"^\s*-?@?(?:get|reget|mget|!|lmkdir|$)", text, re.MULTILINE):
+        return uses
+    doubt = Doubt(frozenset((WRITES,)), f"what `sftp` fetches in {place(program)}")
+    return uses._replace(doubts=(*uses.doubts, doubt))
 
 
 _GIT_READS = frozenset(
@@ -339,6 +366,7 @@ _SPECIAL: Mapping[str, Callable[[Program, Read], Uses | None]] = {
     "bsdtar": _tar,
     "dd": _dd,
     "git": _git,
+    "sftp": _sftp,
     "dockerize": _dockerize,
     "date": _date,
     "mktemp": _mktemp,

@@ -39,7 +39,7 @@ def given_by_words(words: Sequence[str], program: Program) -> dict[str, str]:
         account, paths = next(iter(found.values("-o", "--owner")), ""), found.operands
     else:
         return {}
-    return {path: "" if account in _ROOT else account for path in _located(paths, program)}
+    return dict.fromkeys(_located(paths, program), "" if account in _ROOT else account)
 
 
 def given_by_image(program: Program) -> dict[str, str]:

@@ -14,10 +14,25 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.source import shell_words
 from hardener.needs.source.given import given_by_image, given_by_words, overriding
 from hardener.needs.source.places import found as found_program
-from hardener.needs.source.places import location, place, written
+from hardener.needs.source.places import is_inside, location, place, written
 from hardener.needs.source.script_text import Assigned, Text
 from hardener.needs.source.step_down import STEP_DOWNS
-from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, merged, unknown
+from hardener.needs.source.uses import (
+    EVERYTHING,
+    MEMORY,
+    PORTS,
+    THREADS,
+    USERS,
+    WRITES,
+    Capability,
+    Doubt,
+    Memory,
+    Program,
+    Read,
+    Uses,
+    merged,
+    unknown,
+)
 from hardener.record import NamedTuple
 from hardener.syntax import shell
 
@@ -43,6 +58,17 @@ _GIVEN_LATER = frozenset(
 )
 _OWN_FOLDERS = ("/etc", "/usr", "/docker-entrypoint", "/lib", "/bin", "/sbin")
 _SMALL = 64
+#: Daemons, where their configuration is, and what depends on it.
+CONFIGURED = (
+    (("cron", "crond"), ("/etc/crontab", "/etc/cron.d", "/etc/crontabs"), EVERYTHING),
+    (("supervisord",), ("/etc/supervisor", "/etc/supervisord.conf"), EVERYTHING),
+    (("nginx",), ("/etc/nginx",), frozenset((WRITES, PORTS, USERS))),
+    (("apache2", "apache2ctl", "apachectl", "httpd"), ("/etc/apache2",), EVERYTHING),
+    (("php-fpm",), ("/etc/php", "/usr/local/etc/php-fpm.d"), EVERYTHING),
+    (("haproxy",), ("/etc/haproxy", "/usr/local/etc/haproxy"), EVERYTHING),
+    (("redis-server",), ("/etc/redis",), frozenset((WRITES, PORTS, MEMORY, THREADS))),
+    (("sshd",), ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"), EVERYTHING),
+)
 
 
 class _Frame(NamedTuple):
@@ -98,8 +124,8 @@ class _Scope:
             return [None]
         name, *arguments = (choices[0][0] for choices in words)
         if len(commands) == 2 and name == "cd" and commands[1].name == "pwd" and len(arguments) == 1:
-            return [posixpath.normpath(posixpath.join(folder, arguments[0])) for folder in self._run.workdirs]
-        if len(commands) != 1 or not arguments and name != "pwd":
+            return [w and posixpath.normpath(posixpath.join(w, arguments[0])) for w in self._run.workdirs]
+        if len(commands) != 1 or (not arguments and name != "pwd"):
             return [None]
         if name == "pwd":
             return self._run.workdirs
@@ -164,16 +190,29 @@ class Shell:
         self._run(self._text, self.main)
         many = [uses for uses, _ in self._uses]
         label = self._text.label
-        inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != label and label)
-        claim = f"{name} runs {len(many)} commands" + "".join(f", {claim}" for claim in list(inner)[:3])
+        at = label or self.program.at
+        inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != at != uses.read.source)
+        claim = f"{name} runs {len(many)} commands" + "".join(f"; {claim}" for claim in list(inner)[:3])
         weakest = min((uses.read.strength for uses in many), default=Strength.READ)
-        read = Evidence(claim, label or self.program.at, min(weakest, Strength.READ))
+        read = Evidence(claim, at, min(weakest, Strength.READ))
         found = merged(read, many)
+        found = self._reconfigured(found)
         found = overriding(found, [uses for uses, steps_down in self._uses if not steps_down], self._given)
         if found.users and any(named.name == "kill" for named in found.runs):
             evidence = next(named.evidence for named in found.runs if named.name == "kill")
             found = found._replace(capabilities=(*found.capabilities, Capability("KILL", "signals to another user's", evidence)))
         return found._replace(memory=self._memory(many, read))
+
+    def _reconfigured(self, found: Uses) -> Uses:
+        """The same uses, in doubt where a daemon's configuration is written that was read as it is in the image."""
+        names = {named.name for named in found.runs}
+        for daemons, folders, about in CONFIGURED:
+            running = names.intersection(daemons)
+            write = next((w for w in found.writes if any(is_inside(w.path, folder) for folder in folders)), None)
+            if running and write is not None:
+                text = f"what `{min(running)}` does with {write.path}, which `{write.evidence.source}` writes"
+                found = found._replace(doubts=(*found.doubts, Doubt(about, text)))
+        return found
 
     def matching(self, word: str) -> list[str | None]:
         """The files of the image that a pattern names; the word itself where it is none."""
@@ -304,8 +343,19 @@ class Shell:
                 # The script once more: all that it does is read already.
                 words = (*words[:own], "true")
             self._given.update(given_by_words(words, program))
+            if name == "sftp":
+                words = (*words, *self._piped(text, command, frame))
             for folder in self.workdirs:
                 self._add(self._read(program._replace(words=words, workdir=folder or "/$PWD")), steps_down)
+
+    def _piped(self, text: Text, command: shell.Command, frame: _Frame) -> tuple[str, ...]:
+        """The text that an `echo` before it gives a command, as `<<<` would."""
+        before = next((other for other in reversed(text.commands) if other.end <= command.start), None)
+        if before is None or before.name != "echo" or text.script[before.end : command.start].strip() != "|":
+            return ()
+        scope = _Scope(self, text, frame)
+        words = [shell_words.expand(text.raw(word), word.start, scope) for word in before.words[1:]]
+        return ("<<<", " ".join(word for fields in words for word in fields[0])) if all(len(f) == 1 for f in words) else ()
 
     def _read_in(self, words: tuple[str, ...], frame: _Frame, program: Program) -> None:
         for file in self.matching(words[1]) if len(words) > 1 else []:

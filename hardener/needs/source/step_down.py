@@ -15,6 +15,11 @@ _PLAIN = frozenset(("gosu", "su-exec", "setuidgid", "s6-setuidgid", "ysu", "pysu
 STEP_DOWNS = _PLAIN | {"su", "runuser", "setpriv", "chpst", "s6-applyuidgid", "sudo", "doas", "start-stop-daemon"}
 #: They wait for the program as root, and hand signals on to it; with PAM they also write to the audit log.
 _STAYS = frozenset(("su", "runuser", "sudo"))
+_WHY = {
+    "AUDIT_WRITE": "PAM writes to the audit log",
+    "KILL": "hands signals on to another user's program",
+    "SETPCAP": "changes capability sets",
+}
 _SUDO = frozenset("-u -g -C -D -h -p -R -r -t -T -U --user --group --chdir --host --prompt --chroot --close-from".split())
 _SU = frozenset(
     "-c -s -g -G -w --command --shell --group --supp-group --whitelist-environment --session-command -u --user".split()
@@ -57,16 +62,16 @@ def stepped(program: Program, read: Read) -> Uses:
     else:
         changes = ("SETUID", "SETGID", *(("AUDIT_WRITE", "KILL") if name in _STAYS else ()))
         if account not in _ROOT and "$" not in account:
-            inner = [_unprivileged(uses) for uses in inner]
+            inner = [unprivileged(uses) for uses in inner]
     capabilities = tuple(
         Capability(change, _WHY.get(change, f"becomes {account}"), evidence) for change in (*changes, *step.capabilities)
     )
-    doubts = ()
+    doubts: tuple[Doubt, ...] = ()
     users: tuple[Named, ...] = ()
     if account and "$" in account:
         doubts = (Doubt(frozenset((USERS,)), f"which account `{account}` is, that {place(program)} becomes"),)
     elif account is not None and account.partition(":")[0] not in _ROOT:
-        users = (Named(_number(account, program), evidence),)
+        users = (Named(number_of(account, program), evidence),)
     escalates = (Named(name, evidence),) if name in ("sudo", "doas") else ()
     own = Uses(
         evidence,
@@ -82,20 +87,13 @@ def stepped(program: Program, read: Read) -> Uses:
     return merged(Evidence(claim, program.at, min(weakest, Strength.READ)), (own, *inner))
 
 
-_WHY = {
-    "AUDIT_WRITE": "PAM writes to the audit log",
-    "KILL": "hands signals on to another user's program",
-    "SETPCAP": "changes capability sets",
-}
-
-
-def _number(account: str, program: Program) -> str:
+def number_of(account: str, program: Program) -> str:
     """The number of an account where the image's Dockerfile gives one, with a group that is named beside it left out."""
     name, _, group = account.partition(":")
     return account if group or name not in program.accounts else program.accounts[name]
 
 
-def _unprivileged(uses: Uses) -> Uses:
+def unprivileged(uses: Uses) -> Uses:
     """What a program does that has no capability: set-uid programs and file capabilities are all that is left of the question."""
     doubts = []
     for doubt in uses.doubts:
