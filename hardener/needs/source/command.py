@@ -190,7 +190,7 @@ def _find(program: Program, read: Read) -> Uses:
     if "-delete" in words:
         many.append(written(program, paths, "deletes in"))
     many.append(written(program, [words[at + 1] for at, word in enumerate(words[:-1]) if word.startswith("-fprint")], "writes"))
-    owns = [word for word in ("-user", "-uid", "-group", "-gid", "-nouser", "-nogroup") if word in words]
+    owns: list[str] = [word for word in ("-user", "-uid", "-group", "-gid", "-nouser", "-nogroup") if word in words]
     for at, word in enumerate(words):
         if word not in _FIND_RUNS:
             continue
@@ -275,6 +275,30 @@ def _dd(program: Program, read: Read) -> Uses:
     evidence = Evidence("`dd` is run", program.at, Strength.READ)
     paths = [word[3:] for word in program.words[1:] if word.startswith("of=")]
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
+
+
+#: Services whose scripts in /etc/init.d start one program and do nothing else that counts, in Debian 12.
+_SERVICES = {"cron": "cron", "ssh": "/usr/sbin/sshd", "nginx": "nginx", "apache2": "apache2ctl"}
+
+
+def _service(program: Program, read: Read) -> Uses | None:
+    """What `service NAME start` does: it starts the program of the service, where that is one of a few."""
+    name, verb = (*program.words[1:], "", "")[:2]
+    if name in _SERVICES and verb in ("start", "restart"):
+        return read(program._replace(words=(_SERVICES[name],)))
+    return _of(program, read, _commands()["service"])
+
+
+def _ssh_keygen(program: Program, read: Read) -> Uses | None:
+    """What `ssh-keygen` does: it writes a key and its public half."""
+    facts = _commands()["ssh-keygen"]
+    uses = _of(program, read, facts)
+    found = parse(program.words[1:], frozenset((*facts["valued"].split(), "-f")))
+    if found.has(*facts["quiet"].split()):
+        return uses
+    keys = found.values("-f")
+    paths = ("/etc/ssh",) if found.has("-A") else (*keys, *(f"{key}.pub" for key in keys)) or ("~/.ssh",)
+    return merged(uses.read, (uses, written(program, paths, "writes")))
 
 
 def _sftp(program: Program, read: Read) -> Uses | None:
@@ -367,6 +391,8 @@ _SPECIAL: Mapping[str, Callable[[Program, Read], Uses | None]] = {
     "dd": _dd,
     "git": _git,
     "sftp": _sftp,
+    "service": _service,
+    "ssh-keygen": _ssh_keygen,
     "dockerize": _dockerize,
     "date": _date,
     "mktemp": _mktemp,
