@@ -22,6 +22,8 @@ def configured(program: Program, server: Server) -> Configured:
     if words and not words[0].startswith("-"):
         path = location(words.pop(0), program)
         found = text_of(program, path) if path else None
+        if found is None and path is not None and path in server.words("own"):
+            return Configured(at, server.words("foreign"), ((6379, "tcp"),))
         if found is None:
             doubts.append(Doubt(EVERYTHING, f"what {path} says, which `redis-server` reads"))
         else:
@@ -47,9 +49,8 @@ def configured(program: Program, server: Server) -> Configured:
         paths.append(folder)
     if first.get("aclfile"):
         paths.append(first["aclfile"])
-    for key in ("loadmodule", "include"):
-        if key in first:
-            doubts.append(Doubt(EVERYTHING, f"what `{key} {first[key]}` of {at} does"))
+    code = [key for key in ("loadmodule", "include") if key in first]
+    doubts += [Doubt(EVERYTHING, f"what `{key} {first[key]}` of {at} does") for key in code]
     port = first.get("port", "6379")
     ports = [(int(port), "tcp")] if port.isdecimal() and 0 < int(port) < 65536 else []
     return Configured(at, tuple(paths), tuple(ports), "", (), tuple(doubts))
