@@ -87,7 +87,8 @@ def _of(program: Program, read: Read, facts: Mapping[str, Any]) -> Uses:
         many += _writes(program, facts, found)
     if "config" in facts:
         many.append(written(program, facts["config"].split(), "changes"))
-    if facts.get("home") and facts["no_home"] not in program.words:
+    remote = not facts.get("remote") or any(":" in operand for operand in found.operands)
+    if facts.get("home") and remote and not any(facts["no_home"] in word for word in program.words):
         home = program.environment.get("HOME")
         many.append(written(program, [f"{home or '~'}/{facts['home']}"], "notes hosts in"))
     capabilities = tuple(Capability(each, facts["why"], evidence) for each in facts.get("capabilities", "").split())
@@ -113,7 +114,9 @@ def _writes(program: Program, facts: Mapping[str, Any], found: Options) -> list[
     into = found.values(*facts.get("folders", "").split())
     paths = [*into, *(word for word in found.values(*facts.get("outputs", "").split()) if word != "-")]
     if not into:
-        paths += which.get(facts.get("writes", ""), ())
+        # A number is a file that is open already, a colon stands behind another host.
+        other = ":" if facts.get("remote") else "\0"
+        paths += [word for word in which.get(facts.get("writes", ""), ()) if not word.isdecimal() and other not in word]
     here = facts.get("here", "")
     if (here == "always" or found.has(*here.split())) and not found.has(*facts.get("not_here", "").split()) and not into:
         paths.append(".")
@@ -139,7 +142,10 @@ def _chown(program: Program, read: Read) -> Uses:
     found, account, paths = chown_of(program.words)
     if program.name == "chgrp":
         account = ""
+    paths = tuple(path for path in paths if path)
     evidence = Evidence(f"{GIVES} {' '.join(paths)}", program.at, Strength.READ)
+    if not paths:
+        return _plain(program, evidence)
     names = ["CHOWN"]
     if found.has("-R", "--recursive"):
         # A second start walks folders that are another account's by then.
@@ -164,7 +170,10 @@ def _chmod(program: Program, read: Read) -> Uses:
     mode, paths = (found.operands[0], found.operands[1:]) if found.operands else ("", ())
     if len(words) < len(program.words) - 1:
         mode, paths = "", found.operands
+    paths = tuple(path for path in paths if path)
     evidence = Evidence(f"{MODES} {' '.join(paths)}", program.at, Strength.READ)
+    if not paths:
+        return _plain(program, evidence)
     names = ["FOWNER"]
     if found.has("-R", "--recursive") or _CLOSED.fullmatch(mode):
         # What is closed to others can only be walked by its account, once it is another's.

@@ -9,7 +9,7 @@ from hardener.facts.accounts import created
 from hardener.finding import Evidence, Strength
 from hardener.needs.source.options import Options, parse
 from hardener.needs.source.places import is_inside, location
-from hardener.needs.source.uses import Capability, Program, Uses
+from hardener.needs.source.uses import CAPABILITIES, WRITES, Capability, Program, Uses
 
 #: The beginnings of the claims of writes that take no right to write: giving away, changing modes, and what may be there already.
 GIVES, MODES, CREATES = "gives away", "changes the mode of", "creates the folder"
@@ -89,7 +89,7 @@ def _foreign(by_root: Iterable[Uses], given: Mapping[str, str]) -> Iterator[tupl
             nearest = max(owners, key=len, default="")
             if nearest and given[nearest] and not (nearest == write.path and claim.startswith(CREATES)):
                 yield write.evidence, write.path, given[nearest]
-        if any(given.values()) and "writes" in {about for doubt in uses.doubts for about in doubt.about}:
+        if any(given.values()) and any(WRITES in doubt.about and CAPABILITIES not in doubt.about for doubt in uses.doubts):
             account = next(account for account in given.values() if account)
             yield Evidence("writes where it is not known", uses.read.source, Strength.READ), "a computed path", account
 

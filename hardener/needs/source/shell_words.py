@@ -215,9 +215,11 @@ def _trimmed(value: str, sign: str, pattern: str) -> str:
 def _fields(pieces: Sequence[_Piece]) -> Iterator[str]:
     """Joins pieces to words: what is not quoted is split at blanks, `"$@"` at its words."""
     current: str | None = None
+    vanishes = False
     for value, quoted, _ in pieces:
         if isinstance(value, tuple):
             words, before, after = list(value), False, False
+            vanishes = vanishes or not value
         elif quoted:
             current = (current or "") + value
             continue
@@ -231,5 +233,6 @@ def _fields(pieces: Sequence[_Piece]) -> Iterator[str]:
         if after and current is not None:
             yield current
             current = None
-    if current is not None:
+    # `"$@"` without arguments is no word at all.
+    if current is not None and (current or not vanishes):
         yield current
