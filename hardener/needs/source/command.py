@@ -91,7 +91,8 @@ def _of(program: Program, read: Read, facts: Mapping[str, Any]) -> Uses:
     if facts.get("home") and remote and not any(facts["no_home"] in word for word in program.words):
         home = program.environment.get("HOME")
         many.append(written(program, [f"{home or '~'}/{facts['home']}"], "notes hosts in"))
-    capabilities = tuple(Capability(each, facts["why"], evidence) for each in facts.get("capabilities", "").split())
+    needed = facts.get("capabilities", "").split() if "with" not in facts or found.has(*facts["with"].split()) else ()
+    capabilities = tuple(Capability(each, facts["why"], evidence) for each in needed)
     escalates = (Named(name, evidence),) if facts.get("escalates") else ()
     many.append(Uses(evidence, capabilities=capabilities, escalates=escalates, memory=Memory(0, "", evidence)))
     if "unknown" in facts:

@@ -74,7 +74,7 @@ def overriding(found: Uses, by_root: Iterable[Uses], given: Mapping[str, str]) -
         return found
     given = {path.rstrip("/") or "/": account for path, account in given.items()}
     for evidence, path, account in _foreign(by_root, given):
-        why = f"writes {path}, which belongs to {account}"
+        why = f"uses {path}, which belongs to {account}"
         return found._replace(capabilities=(*found.capabilities, Capability("DAC_OVERRIDE", why, evidence)))
     return found
 
@@ -87,7 +87,7 @@ def _foreign(by_root: Iterable[Uses], given: Mapping[str, str]) -> Iterator[tupl
                 continue
             owners = [path for path in given if is_inside(write.path, path)]
             nearest = max(owners, key=len, default="")
-            if nearest and given[nearest] and not (nearest == write.path and claim.startswith(CREATES)):
+            if nearest and given[nearest] and not (nearest == write.path and claim.startswith((CREATES, "reads"))):
                 yield write.evidence, write.path, given[nearest]
         if any(given.values()) and any(WRITES in doubt.about and CAPABILITIES not in doubt.about for doubt in uses.doubts):
             account = next(account for account in given.values() if account)

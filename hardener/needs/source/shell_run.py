@@ -30,6 +30,7 @@ from hardener.needs.source.uses import (
     Program,
     Read,
     Uses,
+    Write,
     merged,
     unknown,
 )
@@ -181,6 +182,8 @@ class Shell:
         self._uses: list[tuple[Uses, bool]] = []
         self._given = dict(given_by_image(program))
         self._count = 0
+        #: Files that commands are given which are not the project's: the program may have made them, for nobody else to read.
+        self._looks: list[Uses] = []
         self.main = _Frame("", (arguments,))
         self._learn(text, 0)
         self.main = self.main._replace(positional=self._positional(arguments))
@@ -197,7 +200,8 @@ class Shell:
         read = Evidence(claim, at, min(weakest, Strength.READ))
         found = merged(read, many)
         found = self._reconfigured(found)
-        found = overriding(found, [uses for uses, steps_down in self._uses if not steps_down], self._given)
+        by_root = [uses for uses, steps_down in self._uses if not steps_down]
+        found = overriding(found, [*by_root, *self._looks], self._given)
         if found.users and any(named.name == "kill" for named in found.runs):
             evidence = next(named.evidence for named in found.runs if named.name == "kill")
             found = found._replace(capabilities=(*found.capabilities, Capability("KILL", "signals to another user's", evidence)))
@@ -343,10 +347,21 @@ class Shell:
                 # The script once more: all that it does is read already.
                 words = (*words[:own], "true")
             self._given.update(given_by_words(words, program))
+            self._look(words, program)
             if name == "sftp":
                 words = (*words, *self._piped(text, command, frame))
             for folder in self.workdirs:
                 self._add(self._read(program._replace(words=words, workdir=folder or "/$PWD")), steps_down)
+
+    def _look(self, words: tuple[str, ...], program: Program) -> None:
+        name = words[0].rpartition("/")[2]
+        if name in STEP_DOWNS or name in ("chown", "chgrp", "chmod", "mkdir"):
+            return
+        for word in words[1:]:
+            path = location(word, program) if "/" in word and not word.startswith("-") else None
+            if path is not None and not program.files.kind(path):
+                evidence = Evidence(f"reads {path}", program.at, Strength.READ)
+                self._looks.append(Uses(evidence, (Write(path, "data", False, evidence),)))
 
     def _piped(self, text: Text, command: shell.Command, frame: _Frame) -> tuple[str, ...]:
         """The text that an `echo` before it gives a command, as `<<<` would."""
