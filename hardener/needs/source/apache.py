@@ -12,7 +12,7 @@ import re
 from hardener.needs.source.server import Configured, Server, matching, text_of
 from hardener.needs.source.uses import ESCALATION, EVERYTHING, MEMORY, THREADS, WRITES, Doubt, Program
 
-_LINE = re.compile(r"[ \t]*<?([A-Za-z]\w*)[ \t]+([^\n>]*)")
+_LINE = re.compile(r"^[ \t]*<?([A-Za-z]\w*)[ \t]+([^\n>]*)", re.MULTILINE)
 _WORD = re.compile(r'"((?:\\.|[^"\\])*)"|(\S+)')
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 _WRITTEN = frozenset(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import import_module
 
-from hardener.finding import Evidence
-from hardener.needs.source.uses import Program, Reader, Uses, unknown
+from hardener.finding import Evidence, Strength
+from hardener.needs.source.uses import Memory, Program, Read, Reader, Uses, unknown
 from hardener.syntax import shell
 
 #: How many programs may start one another before it counts as a circle.
 _DEEPEST = 12
+#: How many programs may be read for one.
+_MOST = 400
 _SHELLS = frozenset(("sh", "bash", "ash", "dash"))
 #: The readers, in the order in which they are asked: modules of this package with a `reader`.
 _READERS = ("script", "python", "node", "java", "php", "ruby", "go", "server", "command")
@@ -34,7 +36,7 @@ _RUNNERS = {
 
 def uses_of(program: Program) -> Uses:
     """What a program does, by the first reader that knows it; everything is in doubt where none does."""
-    return _read(program, 0)
+    return _read(program, 0, {})
 
 
 def unwrapped(program: Program) -> Program:
@@ -75,14 +77,27 @@ def script_of(program: Program) -> str | None:
     return None
 
 
-def _read(program: Program, depth: int) -> Uses:
+def _read(program: Program, depth: int, known: dict[object, Uses]) -> Uses:
     program = unwrapped(program)
     if not program.words:
         return unknown("what it starts is not known")
     if depth > _DEEPEST:
         return unknown(f"`{program.name}` starts others without end")
+    if len(known) > _MOST:
+        return unknown(f"what the programs do beyond the {_MOST} that were read")
+    key = (program.words, program.workdir, frozenset(program.environment.items()))
+    if key not in known:
+        # What starts itself again adds nothing to what it does.
+        again = Evidence(f"{program.name} is read already", program.at, Strength.READ)
+        known[key] = Uses(again, memory=Memory(0, program.name, again))
+        known[key] = _first(program, lambda other: _read(other, depth + 1, known))
+    return known[key]
+
+
+def _first(program: Program, read: Read) -> Uses:
+    """What the first reader that knows it says."""
     for reader in _readers():
-        uses = reader(program, lambda other: _read(other, depth + 1))
+        uses = reader(program, read)
         if uses is not None:
             return uses
     return unknown(f"what `{program.name}` does", Evidence(f"{program.name} was not read", program.at))

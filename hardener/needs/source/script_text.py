@@ -52,6 +52,7 @@ class Text:
         #: Whether variables are set whose names are not known.
         self.sets_any = False
         self.assigned = tuple(self._assignments())
+        self._inner: dict[tuple[int, int], list[shell.Command]] = {}
 
     def at(self, offset: int) -> str:
         """Where an offset stands, as the source of evidence."""
@@ -63,8 +64,12 @@ class Text:
 
     def inner(self, start: int, end: int) -> list[shell.Command]:
         """The commands of a substitution that is written between two offsets, without those within their own words."""
+        if (start, end) in self._inner:
+            return self._inner[start, end]
         inside = [command for command in self.commands if start < command.start and command.end < end]
-        return [c for c in inside if not any(o.start < c.start and c.end < o.end for o in inside)]
+        found = [c for c in inside if not any(o.start < c.start and c.end < o.end for o in inside)]
+        self._inner[start, end] = found
+        return found
 
     def raw(self, word: shell.Word) -> str:
         """A word as it is written."""

@@ -101,6 +101,8 @@ class _Scope:
                 return [run.zero]
             at = int(name) - 1
             return [None if words is None else words[at] if at < len(words) else "" for words in self._frame.positional]
+        if name == "BASH_SOURCE":
+            return [run.zero if self._text is run.text else None]
         if name == "PWD":
             return run.workdirs
         if name in self._busy or not (name[0].isalpha() or name[0] == "_"):
@@ -174,7 +176,7 @@ class Shell:
         self.workdirs: list[str | None] = [program.workdir]
         self.assigned: dict[str, list[tuple[Text, Assigned]]] = {}
         self._read = read
-        self._text = text
+        self.text = text
         self._functions: dict[str, Text] = {}
         self._exported: set[str] = set()
         self._sourced: dict[str, Text | None] = {}
@@ -182,6 +184,7 @@ class Shell:
         self._uses: list[tuple[Uses, bool]] = []
         self._given = dict(given_by_image(program))
         self._count = 0
+        self._environments: dict[int, dict[str, str | None]] = {}
         #: Files that commands are given which are not the project's: the program may have made them, for nobody else to read.
         self._looks: list[Uses] = []
         self.main = _Frame("", (arguments,))
@@ -190,9 +193,9 @@ class Shell:
 
     def uses(self, name: str) -> Uses:
         """What all of its commands do."""
-        self._run(self._text, self.main)
+        self._run(self.text, self.main)
         many = [uses for uses, _ in self._uses]
-        label = self._text.label
+        label = self.text.label
         at = label or self.program.at
         inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != at != uses.read.source)
         claim = f"{name} runs {len(many)} commands" + "".join(f"; {claim}" for claim in list(inner)[:3])
@@ -262,15 +265,15 @@ class Shell:
     def _positional(self, arguments: tuple[str, ...]) -> tuple[tuple[str, ...] | None, ...]:
         """All that `"$@"` may be, by the script's `set --` and `shift`."""
         found: list[tuple[str, ...] | None] = [arguments]
-        for command in self._text.commands:
-            if self._text.function_at(command.start):
+        for command in self.text.commands:
+            if self.text.function_at(command.start):
                 continue
             if command.name == "shift":
                 found += [words[at:] for words in found if words for at in range(1, len(words) + 1)]
             elif command.name == "set" and "--" in command.arguments:
-                scope = _Scope(self, self._text, self.main._replace(positional=tuple(found), since=command.start))
+                scope = _Scope(self, self.text, self.main._replace(positional=tuple(found), since=command.start))
                 at = command.arguments.index("--") + 2
-                choices = [shell_words.expand(self._text.raw(word), word.start, scope) for word in command.words[at:]]
+                choices = [shell_words.expand(self.text.raw(word), word.start, scope) for word in command.words[at:]]
                 found += [tuple(word for fields in fields_of for word in fields) for fields_of in product(*choices)]
             found = list(dict.fromkeys(found))
             if len(found) > _MOST:
@@ -298,7 +301,7 @@ class Shell:
                     self._add(written(program._replace(workdir=folder or "/$PWD"), fields, "writes"))
         if not command.words:
             return
-        environment = self._environment(text, command, scope)
+        environment = self._environment(text, command, scope, frame.since)
         found: list[tuple[str, ...]] = [()]
         for word in command.words:
             choices = shell_words.expand(text.raw(word), word.start, scope)
@@ -394,7 +397,7 @@ class Shell:
         else:
             word = words[-1]
             new = [None if "$" in word or w is None else posixpath.normpath(posixpath.join(w, word)) for w in self.workdirs]
-        if not (text.is_certain(command.start) and text is self._text):
+        if not (text.is_certain(command.start) and text is self.text):
             new = [*self.workdirs, *new]
         new = list(dict.fromkeys(new)) or [None]
         self.workdirs = new if len(new) <= 4 else [None]
@@ -408,14 +411,27 @@ class Shell:
         elif frame.depth < _DEEPEST:
             self._run(Text(script, "", program.at), frame._replace(function="", depth=frame.depth + 1))
 
-    def _environment(self, text: Text, command: shell.Command, scope: _Scope) -> Mapping[str, str | None]:
-        found = dict(self.program.environment)
-        if self.sets_any:
-            found = {name: value if name == "PATH" else None for name, value in found.items()}
-        for name in self.assigned:
-            if name in self._exported or name in found:
-                values = scope.values(name)
-                found[name] = values[0] if len(values) == 1 else None
+    def _exports(self, since: int) -> Mapping[str, str | None]:
+        """The variables that programs get at an offset of the script."""
+        # They only change where an assignment is made for certain.
+        key = sum(item.certain and item.offset < since for item in self.text.assigned)
+        if key not in self._environments:
+            found = dict(self.program.environment)
+            if self.sets_any:
+                found = {name: value if name == "PATH" else None for name, value in found.items()}
+            scope = _Scope(self, self.text, self.main._replace(since=since))
+            for name in self.assigned:
+                if name in self._exported or name in found:
+                    values = scope.values(name)
+                    found[name] = values[0] if len(values) == 1 else None
+            self._environments[key] = found
+        return self._environments[key]
+
+    def _environment(self, text: Text, command: shell.Command, scope: _Scope, since: int) -> Mapping[str, str | None]:
+        exports = self._exports(since)
+        if not command.assignments:
+            return exports
+        found = dict(exports)
         for word in command.assignments:
             name, equals, value = text.raw(word).partition("=")
             if equals:
@@ -432,6 +448,6 @@ class Shell:
         if len(amounts) < len(many):
             return None
         large = [amount for amount in amounts if amount > _SMALL]
-        background = "&" in self._text.script.replace("&&", "").replace(">&", "").replace("&>", "")
+        background = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
         mib = (sum(large) if background else max(large, default=0)) + _SMALL
         return Memory(mib, "a shell and what it runs", read)

@@ -178,7 +178,7 @@ def _arguments(words: tuple[str, ...] | None, name: str, operation: str) -> Valu
 
 def _operated(value: str | None, operation: str, scope: Scope) -> Sequence[str | None]:
     """What `${NAME...}` makes of one value of the variable."""
-    if not operation:
+    if not operation or operation == "[0]":
         return [value]
     colon = operation.startswith(":")
     sign, word = operation[colon : colon + 1], operation[colon + 1 :]
