@@ -14,18 +14,12 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.source import shell_words
 from hardener.needs.source.given import given_by_image, given_by_words, overriding
 from hardener.needs.source.places import found as found_program
-from hardener.needs.source.places import is_inside, location, place, written
+from hardener.needs.source.places import location, place, written
+from hardener.needs.source.reconfigured import reconfigured
 from hardener.needs.source.script_text import Assigned, Text
 from hardener.needs.source.step_down import STEP_DOWNS
 from hardener.needs.source.uses import (
-    EVERYTHING,
-    MEMORY,
-    PORTS,
-    THREADS,
-    USERS,
-    WRITES,
     Capability,
-    Doubt,
     Memory,
     Program,
     Read,
@@ -59,17 +53,6 @@ _GIVEN_LATER = frozenset(
 )
 _OWN_FOLDERS = ("/etc", "/usr", "/docker-entrypoint", "/lib", "/bin", "/sbin")
 _SMALL = 64
-#: Daemons, where their configuration is, and what depends on it.
-CONFIGURED = (
-    (("cron", "crond"), ("/etc/crontab", "/etc/cron.d", "/etc/crontabs"), EVERYTHING),
-    (("supervisord",), ("/etc/supervisor", "/etc/supervisord.conf"), EVERYTHING),
-    (("nginx",), ("/etc/nginx",), frozenset((WRITES, PORTS, USERS))),
-    (("apache2", "apache2ctl", "apachectl", "httpd"), ("/etc/apache2",), EVERYTHING),
-    (("php-fpm",), ("/etc/php", "/usr/local/etc/php-fpm.d"), EVERYTHING),
-    (("haproxy",), ("/etc/haproxy", "/usr/local/etc/haproxy"), EVERYTHING),
-    (("redis-server",), ("/etc/redis",), frozenset((WRITES, PORTS, MEMORY, THREADS))),
-    (("sshd",), ("/etc/ssh/sshd_config", "/etc/ssh/sshd_config.d"), EVERYTHING),
-)
 
 
 class _Frame(NamedTuple):
@@ -202,24 +185,13 @@ class Shell:
         weakest = min((uses.read.strength for uses in many), default=Strength.READ)
         read = Evidence(claim, at, min(weakest, Strength.READ))
         found = merged(read, many)
-        found = self._reconfigured(found)
+        found = reconfigured(found)
         by_root = [uses for uses, steps_down in self._uses if not steps_down]
         found = overriding(found, [*by_root, *self._looks], self._given)
         if found.users and any(named.name == "kill" for named in found.runs):
             evidence = next(named.evidence for named in found.runs if named.name == "kill")
             found = found._replace(capabilities=(*found.capabilities, Capability("KILL", "signals to another user's", evidence)))
         return found._replace(memory=self._memory(many, read))
-
-    def _reconfigured(self, found: Uses) -> Uses:
-        """The same uses, in doubt where a daemon's configuration is written that was read as it is in the image."""
-        names = {named.name for named in found.runs}
-        for daemons, folders, about in CONFIGURED:
-            running = names.intersection(daemons)
-            write = next((w for w in found.writes if any(is_inside(w.path, folder) for folder in folders)), None)
-            if running and write is not None:
-                text = f"what `{min(running)}` does with {write.path}, which `{write.evidence.source}` writes"
-                found = found._replace(doubts=(*found.doubts, Doubt(about, text)))
-        return found
 
     def matching(self, word: str) -> list[str | None]:
         """The files of the image that a pattern names; the word itself where it is none."""
