@@ -67,6 +67,11 @@ def reader(program: Program, read: Read) -> Uses | None:
     return None if facts is None else _of(program, read, facts)
 
 
+def is_known(name: str) -> bool:
+    """Whether the table says what a command does."""
+    return name in _commands()
+
+
 @lru_cache(maxsize=1)
 def _commands() -> Mapping[str, Mapping[str, Any]]:
     import tomllib
