@@ -48,6 +48,7 @@ def doubted(found: Uses) -> str:
         ("mkdir -p ${D:-/data}/x", {"/data/x"}),
         (': "${D:=/data}"\nmkdir -p "$D"', {"/data"}),
         ("if test -d /x; then D=/x; else D=/y; fi\ntouch $D/a", {"/x/a", "/y/a", "/a"}),
+        ("D=/data\nunset D\ntouch ${D:-/other}/x", {"/data/x", "/other/x"}),
         ("for d in a b; do mkdir /data/$d; done", {"/data/a", "/data/b"}),
         ('touch "/data/$(date +%s).log"', {"/data"}),
         ('f() { touch "$1"; }\nf /data/a\nf /data/b', {"/data/a", "/data/b"}),
@@ -132,7 +133,9 @@ def test_what_is_in_doubt(script: str, about: set[str], text: str, tmp_path: Pat
         ("chown app /data; chown root /data; touch /data/x", {"CHOWN"}, {"app"}),
         ("gosu app true & pid=$!; kill $pid", {"SETUID", "SETGID", "KILL"}, {"app"}),
         ("setcap cap_net_raw+ep /x", {"SETFCAP"}, set()),
-        ("ip link show", {"NET_ADMIN", "NET_RAW"}, set()),
+        ("ip -4 addr show eth0; ip route", set(), set()),
+        ("ip link set eth0 up", {"NET_ADMIN"}, set()),
+        ("iptables -A INPUT -j DROP", {"NET_ADMIN", "NET_RAW"}, set()),
         ("groupmod -g 5 app", {"CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "AUDIT_WRITE", "SETUID", "SETGID"}, set()),
         ("cp -a /src /data/x", {"CHOWN", "FOWNER"}, set()),
         ("cp -r /src /data/x", set(), set()),
@@ -246,3 +249,61 @@ def test_words_become_what_a_shell_makes_of_them(word: str, arguments: tuple[str
 ), max_size=25))  # fmt: skip
 def test_odd_scripts_end_in_an_answer(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     assert of(tmp_path_factory.mktemp("odd"), " ".join(parts)).read
+
+
+def test_an_init_signals_the_program_of_another_account(tmp_path: Path) -> None:
+    dockerfile = 'FROM debian:12\nCOPY start.sh /\nENTRYPOINT ["tini", "--", "/start.sh"]\n'
+    found = uses(tmp_path, dockerfile, {"start.sh": "#!/bin/sh\nexec gosu app true\n"})
+    assert capabilities(found) == {"SETUID", "SETGID", "KILL"}
+    assert capabilities(uses(tmp_path, dockerfile, {"start.sh": "#!/bin/sh\nexec true\n"})) == set()
+
+
+BACKUP = """FROM debian:12
+RUN apt-get install -y cron && rm -rf /etc/cron.*/*
+COPY jobs /etc/cron.d/backup
+COPY backup.sh /usr/local/bin/
+CMD /usr/local/bin/backup.sh && exec cron -f
+"""
+
+
+def test_a_backup_by_cron(tmp_path: Path) -> None:
+    backup = "#!/bin/sh\nset -e\nnumber=$(ls /backups | wc -l)\ntar -czf /backups/$number.tgz -C /data .\n"
+    found = uses(tmp_path, BACKUP, {"jobs": "* * * * * root /usr/local/bin/backup.sh\n", "backup.sh": backup})
+    # A run of this stack on an engine wrote these, and needed SETGID.
+    assert {"/backups", "/run/crond.pid", "/run/crond.reboot"} <= paths(found)
+    assert {"SETGID"} <= capabilities(found) <= {"SETGID", "SETUID", "AUDIT_WRITE"}
+    assert not found.doubts
+
+
+SFTP = """FROM debian:12
+RUN apt-get install -y openssh-server && useradd -m -u 1001 foo && chown root:root /home/foo
+COPY sshd_config /etc/ssh/
+COPY entrypoint /
+ENTRYPOINT ["/entrypoint"]
+"""
+
+
+def test_an_sftp_server(tmp_path: Path) -> None:
+    entrypoint = (
+        "#!/bin/sh\nset -e\n[ -f /etc/ssh/key ] || ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/key\n"
+        "mkdir -p /home/foo/upload\nchown foo:foo /home/foo/upload\nexec /usr/sbin/sshd -D -e\n"
+    )
+    config = "HostKey /etc/ssh/key\nPermitRootLogin no\nUsePAM yes\nForceCommand internal-sftp\nChrootDirectory %h\n"
+    found = uses(tmp_path, SFTP, {"entrypoint": entrypoint, "sshd_config": config})
+    # A run of this stack on an engine wrote these, and needed these.
+    assert {"/etc/ssh/key", "/etc/ssh/key.pub", "/run/motd.dynamic", "/run/sshd.pid"} <= paths(found)
+    assert {"CHOWN", "SETGID", "SETUID", "SYS_CHROOT"} <= capabilities(found)
+    assert "DAC_OVERRIDE" not in capabilities(found)
+    assert {"1001:1001", "sshd"} == {named.name for named in found.users}
+    assert not found.doubts
+
+
+def test_an_sftp_client(tmp_path: Path) -> None:
+    push = (
+        "export SSH_ASKPASS=/askpass.sh\nwhile :; do\n  date +%s > /tmp/stamp\n"
+        '  echo "put /tmp/stamp x" | sftp -q -o UserKnownHostsFile=/dev/null foo@sftp 2>/tmp/err || cat /tmp/err\n  sleep 2\ndone'
+    )
+    found = of(tmp_path, push)
+    assert paths(found) == {"/tmp/stamp", "/tmp/err"}
+    assert not found.doubts
+    assert of(tmp_path, push.replace("put", "get")).open(WRITES)

@@ -100,6 +100,9 @@ class Text:
                 self.exported.update(found.name for text in (self.script,) for found in _names(text))
             if name in _FILLING:
                 yield from self._filled(command, function)
+            if name == "unset":
+                for unset in command.arguments:
+                    yield Assigned(unset, (("", command.start),), command.start, function, False)
             if name == "eval":
                 self.sets_any = True
         for match in _LOOP.finditer(self.script):
