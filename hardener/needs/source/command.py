@@ -67,6 +67,11 @@ def reader(program: Program, read: Read) -> Uses | None:
     return None if facts is None else _of(program, read, facts)
 
 
+def is_known(name: str) -> bool:
+    """Whether the table says what a command does."""
+    return name in _commands()
+
+
 @lru_cache(maxsize=1)
 def _commands() -> Mapping[str, Mapping[str, Any]]:
     import tomllib
@@ -287,6 +292,18 @@ def _dd(program: Program, read: Read) -> Uses:
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
 
 
+_IP_READS = frozenset(("show", "list", "ls", "lst", "get", "monitor", "help"))
+
+
+def _ip(program: Program, read: Read) -> Uses:
+    """What `ip` does: `ip addr`, `ip -4 route show` and their kin only read."""
+    evidence = Evidence("`ip` is run", program.at, Strength.READ)
+    verbs = parse(program.words[1:], frozenset(("-f", "-n", "-netns", "-rc", "-l"))).operands
+    if len(verbs) < 2 or verbs[1] in _IP_READS:
+        return _plain(program, evidence)
+    return _plain(program, evidence)._replace(capabilities=(Capability("NET_ADMIN", "changes the network", evidence),))
+
+
 #: Services whose scripts in /etc/init.d start one program and do nothing else that counts, in Debian 12.
 _SERVICES = {"cron": "cron", "ssh": "/usr/sbin/sshd", "nginx": "nginx", "apache2": "apache2ctl"}
 
@@ -401,6 +418,7 @@ _SPECIAL: Mapping[str, Callable[[Program, Read], Uses | None]] = {
     "dd": _dd,
     "git": _git,
     "sftp": _sftp,
+    "ip": _ip,
     "service": _service,
     "ssh-keygen": _ssh_keygen,
     "dockerize": _dockerize,

@@ -138,10 +138,12 @@ def _jobs(program: Program) -> Iterator[_Job]:
 def _built(program: Program) -> Iterator[tuple[_Job | None, str]]:
     """Jobs that the Dockerfile's RUN instructions write or install, or why they are not known."""
     stage = program.files.stage
-    for script in stage.scripts() if stage is not None else ():
+    if stage is None:
+        return
+    runs = [(stage.at(item), script) for _, item in stage.items if item.keyword == "RUN" for script in stage.scripts_of(item)]
+    for at, script in runs:
         if "cron" not in script.text:
             continue
-        at = stage.at(script.item) if stage is not None else ""
         installs = [command for command in script.commands if command.name == "crontab" and "-l" not in command.arguments]
         targets = [r.target.text for command in script.commands for r in command.redirects if r.target.text.startswith(FOLDERS)]
         targets += [

@@ -16,8 +16,10 @@ from hardener.needs.source.server import Configured, Server, text_of
 from hardener.needs.source.uses import ESCALATION, PORTS, WRITES, Doubt, Program
 from hardener.record import NamedTuple
 
+# Within a word, a quote is a letter.
 _TOKEN = re.compile(
-    r"""\s+|\#[^\n]*|(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<sign>[{};])|(?P<word>(?:\\.|\$\{[^}]*\}|[^\s{};"'])+)""",
+    r"""\s+|\#[^\n]*|(?P<quoted>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')|(?P<sign>[{};])"""
+    r"""|(?P<word>(?:\\.|\$\{[^}]*\}|[^\s{};"'])(?:\\.|\$\{[^}]*\}|[^\s{};])*)""",
     re.DOTALL,
 )
 _DEEPEST = 64

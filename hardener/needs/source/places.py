@@ -62,6 +62,9 @@ def location(word: str, program: Program) -> str | None:
         if not home:
             return None
         word = home + word[1:]
+    if word.startswith(("$", "`")):
+        # It may begin anywhere.
+        return None
     path = posixpath.join(program.workdir, word)
     computed = _COMPUTED.search(path)
     if computed:

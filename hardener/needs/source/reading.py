@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from hardener.finding import Evidence, Strength
-from hardener.needs.source.uses import Memory, Program, Read, Reader, Uses, unknown
+from hardener.needs.source.uses import Capability, Memory, Program, Read, Reader, Uses, unknown
 from hardener.syntax import shell
 
 #: How many programs may start one another before it counts as a circle.
 _DEEPEST = 12
+_INITS = frozenset(("tini", "tini-static", "dumb-init", "catatonit"))
 #: How many programs may be read for one.
 _MOST = 400
 _SHELLS = frozenset(("sh", "bash", "ash", "dash"))
@@ -80,6 +81,7 @@ def script_of(program: Program) -> str | None:
 
 
 def _read(program: Program, depth: int, known: dict[object, Uses]) -> Uses:
+    init = program.name in _INITS
     program = unwrapped(program)
     if not program.words:
         return unknown("what it starts is not known")
@@ -93,7 +95,15 @@ def _read(program: Program, depth: int, known: dict[object, Uses]) -> Uses:
         again = Evidence(f"{program.name} is read already", program.at, Strength.READ)
         known[key] = Uses(again, memory=Memory(0, program.name, again))
         known[key] = _first(program, lambda other: _read(other, depth + 1, known))
-    return known[key]
+    return _signalled(known[key], program) if init else known[key]
+
+
+def _signalled(uses: Uses, program: Program) -> Uses:
+    """The uses of a program whose init, which stays root, hands signals on to it."""
+    if all(capability.name != "SETUID" for capability in uses.capabilities):
+        return uses
+    evidence = Evidence("its init hands signals on to another account's program", program.at, Strength.READ)
+    return uses._replace(capabilities=(*uses.capabilities, Capability("KILL", evidence.claim, evidence)))
 
 
 def _first(program: Program, read: Read) -> Uses:

@@ -20,7 +20,7 @@ CONFIGURED = (
 
 def reconfigured(found: Uses) -> Uses:
     """The same uses, in doubt where a daemon's configuration is written that was read as it is in the image."""
-    names = {named.name for named in found.runs}
+    names = {"php-fpm" if named.name.startswith("php-fpm") else named.name for named in found.runs}
     for daemons, folders, about in CONFIGURED:
         running = names.intersection(daemons)
         write = next((w for w in found.writes if any(is_inside(w.path, folder) for folder in folders)), None)

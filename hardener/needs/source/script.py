@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hardener.needs.source.command import is_known
 from hardener.needs.source.places import found, place
 from hardener.needs.source.script_text import Text
 from hardener.needs.source.shell_run import LONGEST, SHELLS, Shell
@@ -29,7 +30,7 @@ def reader(program: Program, read: Read) -> Uses | None:
     path = found(program.words[0], program)
     script = program.files.text(path) if path else None
     if path is None or script is None:
-        looks = program.name.endswith((".sh", ".bash")) and "$" not in program.name
+        looks = program.name.endswith((".sh", ".bash")) and "$" not in program.name and not is_known(program.name)
         return unknown(f"what the script `{program.words[0]}` does, which could not be read") if looks else None
     if script.startswith("#!"):
         words = [word for word in script.partition("\n")[0][2:].split() if not word.startswith("-")]

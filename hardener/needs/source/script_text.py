@@ -100,6 +100,9 @@ class Text:
                 self.exported.update(found.name for text in (self.script,) for found in _names(text))
             if name in _FILLING:
                 yield from self._filled(command, function)
+            if name == "unset":
+                for unset in command.arguments:
+                    yield Assigned(unset, (("", command.start),), command.start, function, False)
             if name == "eval":
                 self.sets_any = True
         for match in _LOOP.finditer(self.script):
@@ -108,7 +111,8 @@ class Text:
                 words_of = shell.commands(f"_ {match[2]}") if match[2] is not None else shell.commands('_ "$@"')
                 start = match.start(2) - 2 if match[2] is not None else -1_000_000
                 raw = tuple((_cut(match[2], word), start + word.start) for found in words_of[:1] for word in found.words[1:])
-                yield Assigned(match[1], raw, match.start(), self.function_at(match.start()), False, loop=True)
+                # Where its variable is used, the loop runs.
+                yield Assigned(match[1], raw, match.start(), self.function_at(match.start()), True, loop=True)
         for match in _DEFAULT.finditer(self.script):
             yield Assigned(match[1], ((match[2], match.start(2)),), match.start(), self.function_at(match.start()), False)
 

@@ -280,7 +280,7 @@ class Shell:
             if len(choices) * len(found) > _MOST:
                 choices = ((word.text,),)
             found = [(*words, *fields) for words in found for fields in choices]
-        found = [words for words in dict.fromkeys(found) if words and words[0]]
+        found = [words for words in dict.fromkeys(map(_started, found)) if words and words[0]]
         if len(found) > 1:
             # What begins with an option is no program: it is what a script puts one before.
             found = [words for words in found if not words[0].startswith("-")]
@@ -288,13 +288,7 @@ class Shell:
             self._simple(text, command, words, frame, program._replace(environment=environment))
 
     def _simple(self, text: Text, command: shell.Command, words: tuple[str, ...], frame: _Frame, program: Program) -> None:
-        while words and words[0] in _LEADING:
-            if words[0] == "command" and words[1:2] and words[1][:2] in ("-v", "-V"):
-                return
-            words = words[1:]
-            while words and words[0].startswith("-"):
-                words = words[2 if words[0] == "-a" else 1 :]
-        if not words or words[0] in _DOES_NOTHING:
+        if words[0] in _DOES_NOTHING:
             return
         name = words[0]
         if name in (".", "source"):
@@ -423,3 +417,12 @@ class Shell:
         background = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
         mib = (sum(large) if background else max(large, default=0)) + _SMALL
         return Memory(mib, "a shell and what it runs", read)
+
+
+def _started(words: tuple[str, ...]) -> tuple[str, ...]:
+    """A command without `exec` and its kin; nothing for a `command -v` that only asks."""
+    while words and words[0] in _LEADING:
+        if words[0] == "command" and words[1:2] and words[1][:2] in ("-v", "-V"):
+            return ()
+        words = words[3:] if words[:2] == ("exec", "-a") else words[1:]
+    return words
