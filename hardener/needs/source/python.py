@@ -86,9 +86,8 @@ def _first_files(project: Project, launch: Launch) -> tuple[list[str], list[str]
             return [], [], "what the code behind `-c` does"
         files += project.imported(project.modules[path])
     for name in launch.modules:
-        own = list(project.files_of(name, 0, ""))
-        if own:
-            files += own
+        if project.find(name, 0, "", further=True) is not None:
+            files += project.files_of(name, 0, "")
         elif name.endswith(".__main__"):
             continue
         elif is_standard(name) or library_of(name) is not None:
@@ -138,6 +137,8 @@ def _of_library(effects: Effects, library: Library, program: Program) -> None:
         effects.place_written(folder, "scratch", f"`{library.package}` may keep what is large in temporary files")
     for item in library.writes:
         variable = item.get("variable", "")
+        if not item["path"] and variable not in program.environment:
+            continue
         path = program.environment.get(variable) if variable in program.environment else item["path"]
         path = effects.reader.known.home(path) if path is not None else None
         if path is None or "\0" in path:
@@ -155,6 +156,7 @@ def _told(program: Program, project: Project, launch: Launch, effects: Effects) 
     first = next((path for path in project.modules if path in launch.files), next(iter(project.modules), ""))
     evidence = Evidence(claim, program.files.origin(first) or program.at, Strength.READ)
     doubts = dict(effects.doubts)
+    doubts |= dict.fromkeys(launch.doubts)
     for text in project.unread:
         doubts[Doubt(EVERYTHING, text)] = None
     memory = None

@@ -47,7 +47,7 @@ class Project:
         work = posixpath.normpath(self.program.workdir)
         around = [work]
         for root in self.roots:
-            while root.startswith(work.rstrip("/") + "/"):
+            while root != work and root.startswith(work.rstrip("/") + "/"):
                 root = posixpath.dirname(root)
                 around.append(root)
         self.more_roots = tuple(

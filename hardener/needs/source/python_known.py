@@ -60,6 +60,8 @@ class Known:
     def attribute(self, base: str, name: str) -> Values:
         """An attribute of something of a library."""
         full = f"{base}.{name}"
+        if base in ("tempfile.TemporaryDirectory()", "tempfile.NamedTemporaryFile()") and name == "name":
+            return (posixpath.join(self.temporary(), HOLE),)
         if full == "sys.argv":
             return (self._arguments(),)
         if full == "django.conf.settings" or (name.isupper() and base == "django.conf.settings"):
@@ -162,6 +164,14 @@ class Known:
             )
         if name in ("werkzeug.utils.secure_filename", "uuid.uuid4", "time.strftime", "input"):
             return (HOLE,)
+        if name.startswith("tempfile.") and name != "tempfile.SpooledTemporaryFile":
+            elsewhere = len(node.args) > 2 or any(one.arg in ("dir", None) for one in node.keywords)
+            place = HOLE if elsewhere else posixpath.join(self.temporary(), HOLE)
+            if name in ("tempfile.mkdtemp", "tempfile.mktemp"):
+                return (place,)
+            if name == "tempfile.mkstemp":
+                return (Items(((UNKNOWN,), (place,))),)
+            return (UNKNOWN if elsewhere and "Directory" in name else Name(f"{name}()"),)
         if name == "super":
             owner = scope.owner
             bases = self.reader.bases(Own("class", owner.node, owner.parent)) if owner is not None else ()
@@ -217,6 +227,12 @@ class Known:
             if name in self.program.environment:
                 return self.program.environment[name] or HOLE
         return "/tmp"
+
+    def entered(self, value: Value) -> Value:
+        """What `with value as` gives."""
+        if isinstance(value, Name) and value.name == "tempfile.TemporaryDirectory()":
+            return posixpath.join(self.temporary(), HOLE)
+        return value
 
     def percent(self, left: str, right: Value) -> str:
         """`left % right`."""

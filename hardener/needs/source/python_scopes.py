@@ -166,7 +166,8 @@ class _Reader:
     def _ClassDef(self, node: ast.ClassDef, scope: Scope) -> None:
         scope.bind(node.name, "class", node)
         self._all(node.decorator_list, scope)
-        self._all(node.bases, scope)
+        # To derive from a class is no use of it; to make an object of the derived one is.
+        self._all((base for base in node.bases if not isinstance(base, (ast.Name, ast.Attribute))), scope)
         self._all((keyword.value for keyword in node.keywords), scope)
         inner = Scope("class", node, scope, self.module)
         self.module.scopes[node] = inner
@@ -287,7 +288,9 @@ class _Reader:
                 self.module.grown[node.func.value.id] = "any" if node.func.attr == "insert" else "end"
         elif not isinstance(node.func, ast.Name):
             self._visit(node.func, scope)
-        self._all(node.args, scope)
+        # To ask what a module has is no use of it.
+        asks = isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr", "isinstance", "type")
+        self._all(node.args[1:] if asks and node.args and isinstance(node.args[0], ast.Name) else node.args, scope)
         self._all((keyword.value for keyword in node.keywords), scope)
 
     def _visit_receiver(self, node: ast.expr, scope: Scope) -> None:

@@ -17,6 +17,7 @@ from hardener.needs.source.python_scopes import Binding, Module, Scope
 from hardener.record import NamedTuple
 
 HOLE = "\0"
+_CONVERSIONS = frozenset("Path PurePath str abspath realpath normpath expanduser resolve absolute rstrip strip".split())
 _MOST = 16
 _DEEPEST = 40
 _LONGEST_NAME = 120
@@ -212,16 +213,26 @@ class Reader:
     def of_bindings(self, bindings: list[Binding]) -> Values:
         """What a name may be that is bound in these ways."""
         key = ("bound", id(bindings))
-        if len(bindings) > _MOST or key in self._busy or self._depth > _DEEPEST:
+        if len(bindings) > _MOST or self._depth > _DEEPEST:
             self._cuts += 1
             return OPEN
+        again = key in self._busy
+        found: list[Value] = []
         self._busy.add(key)
         self._depth += 1
-        found: list[Value] = []
         for binding in bindings:
-            found += self._bound(binding)
+            if again and (binding.node, binding.scope) in self._busy:
+                # `p = Path(p)` adds nothing to what `p` is, any other circle may.
+                self._cuts += 1
+                found += () if _is_conversion(binding.node) else OPEN
+            elif again and binding.kind not in ("value", "item", "entered"):
+                self._cuts += 1
+                found += OPEN
+            else:
+                found += self._bound(binding)
         self._depth -= 1
-        self._busy.discard(key)
+        if not again:
+            self._busy.discard(key)
         return tuple(found)
 
     def _bound(self, binding: Binding) -> Values:
@@ -229,7 +240,7 @@ class Reader:
         if kind == "value":
             return self.values(node, scope)
         if kind == "entered":
-            return self.values(node, scope)
+            return tuple(self.known.entered(value) for value in self.values(node, scope))
         if kind == "item":
             return tuple(self._items(self.values(node, scope)))
         if kind in ("def", "class"):
@@ -406,6 +417,14 @@ class Reader:
 
 def _grown(value: Value, how: str) -> Value:
     return Items(value.items if how == "end" else (), True) if isinstance(value, Items) else value
+
+
+def _is_conversion(node: Any) -> bool:
+    """Whether an expression gives what it is given, in another form: `Path(x)`, `os.path.abspath(x)`, `x.resolve()`."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    return name in _CONVERSIONS
 
 
 def _few(values: Any) -> Values:
