@@ -110,7 +110,10 @@ ThreadingHTTPServer(("", 8080), Last).serve_forever()
 def test_a_small_service_leaves_nothing_open(text: str, port: int, tmp_path: Path) -> None:
     uses = read(tmp_path, text, environment={"STORE": "redis", "DATABASE_URL": "postgresql://app@db/app"})
     assert not uses.doubts
-    assert not (uses.writes or uses.capabilities or uses.runs or uses.users)
+    assert not uses.writes
+    assert not uses.capabilities
+    assert not uses.runs
+    assert not uses.users
     assert ports(uses) == {port}
     assert uses.memory is not None
     assert uses.memory.mib == 512
@@ -157,12 +160,21 @@ WRITES_OF = [
     ),
     ("os.makedirs('/run/it'); open('/run/it/it.pid', 'w')", {"/run/it": "run", "/run/it/it.pid": "run"}),
     ("'a-b'.replace('-', '_'); [1].remove(1); {}.get('x'); datetime.datetime.now().replace(hour=1)", {}),
-    ("def save(path, text):\n    with open(path, 'w') as f: f.write(text)\nsave('/data/one', '')\nsave('/data/two', '')", {"/data/one": "data", "/data/two": "data"}),
-    ("class Store:\n    def __init__(self, folder='/data/store'):\n        self.folder = folder\n    def keep(self, key):\n"
-     "        open(os.path.join(self.folder, key), 'w')\nStore()", {"/data/store": "data"}),
+    (
+        "def save(path, text):\n    with open(path, 'w') as f: f.write(text)\nsave('/data/one', '')\nsave('/data/two', '')",
+        {"/data/one": "data", "/data/two": "data"},
+    ),
+    (
+        "class Store:\n    def __init__(self, folder='/data/store'):\n        self.folder = folder\n    def keep(self, key):\n"
+        "        open(os.path.join(self.folder, key), 'w')\nStore()",
+        {"/data/store": "data"},
+    ),
     ("os.chdir('/data')\nopen('x', 'w')", {"/app/x": "data", "/data/x": "data"}),
-]  # fmt: skip
-IMPORTS = "import os, sys, datetime, pathlib, shutil, tempfile, sqlite3, gzip, zipfile, logging, logging.handlers, logging.config, socket, subprocess, time\nname = sys.argv[1] if len(sys.argv) > 1 else input()\n"
+]
+IMPORTS = (
+    "import os, sys, datetime, pathlib, shutil, tempfile, sqlite3, gzip, zipfile, socket, subprocess, time\n"
+    "import logging, logging.handlers, logging.config\nname = sys.argv[1] if len(sys.argv) > 1 else input()\n"
+)
 
 
 @pytest.mark.parametrize(("code", "expected"), WRITES_OF, ids=[code[:40] for code, _ in WRITES_OF])
@@ -299,22 +311,95 @@ STARTS: list[tuple[str, dict[str, str], set[int], dict[str, str], set[str], int 
     ('["python", "-c", "open(\'a\', \'w\')"]', {}, set(), {"/app/a": "data"}, set(), 512),
     ('["./serve"]', {"serve": "#!/usr/bin/env python3\n" + COUNTER}, {5000}, {}, set(), 512),
     ('["gunicorn", "app:app"]', {"app.py": FLASK}, {8000}, {"/tmp": "scratch"}, set(), 512),
-    ('["gunicorn", "-w", "3", "-b", ":80", "--pid", "/run/g.pid", "app:app"]', {"app.py": FLASK}, {80}, {"/tmp": "scratch", "/run/g.pid": "run"}, set(), 1024),
-    ('["gunicorn", "--user=www-data", "--worker-tmp-dir", "/dev/shm", "--chdir", "src", "app:app"]', {"src/app.py": FLASK}, {8000}, {"/dev/shm": "scratch", "/tmp": "scratch"}, {"CHOWN", "SETUID", "SETGID"}, 512),
-    ('["gunicorn", "app:app"]', {"app.py": FLASK, "gunicorn.conf.py": "bind = ['0.0.0.0:81', 'unix:/run/g.sock']\nworkers = 2\naccesslog = '/var/log/g.log'"}, {81}, {"/tmp": "scratch", "/run/g.sock": "run", "/var/log/g.log": "log"}, set(), 768),
-    ('["gunicorn", "-k", "uvicorn.workers.UvicornWorker", "-c", "conf.py", "app:app"]', {"app.py": FLASK, "conf.py": "import os\nbind = f\"0.0.0.0:{os.getenv('PORT', '9000')}\"\n"}, {9000}, {"/tmp": "scratch"}, set(), 512),
-    ('["uvicorn", "web.main:app", "--host", "0.0.0.0", "--port", "80", "--workers", "2"]', {"web/main.py": "from .more import x\n", "web/more.py": "from fastapi import FastAPI\nx = FastAPI()"}, {80}, {"/tmp": "scratch"}, set(), 768),
+    (
+        '["gunicorn", "-w", "3", "-b", ":80", "--pid", "/run/g.pid", "app:app"]',
+        {"app.py": FLASK},
+        {80},
+        {"/tmp": "scratch", "/run/g.pid": "run"},
+        set(),
+        1024,
+    ),
+    (
+        '["gunicorn", "--user=www-data", "--worker-tmp-dir", "/dev/shm", "--chdir", "src", "app:app"]',
+        {"src/app.py": FLASK},
+        {8000},
+        {"/dev/shm": "scratch", "/tmp": "scratch"},
+        {"CHOWN", "SETUID", "SETGID"},
+        512,
+    ),
+    (
+        '["gunicorn", "app:app"]',
+        {
+            "app.py": FLASK,
+            "gunicorn.conf.py": "bind = ['0.0.0.0:81', 'unix:/run/g.sock']\nworkers = 2\naccesslog = '/var/log/g.log'",
+        },
+        {81},
+        {"/tmp": "scratch", "/run/g.sock": "run", "/var/log/g.log": "log"},
+        set(),
+        768,
+    ),
+    (
+        '["gunicorn", "-k", "uvicorn.workers.UvicornWorker", "-c", "conf.py", "app:app"]',
+        {"app.py": FLASK, "conf.py": "import os\nbind = f\"0.0.0.0:{os.getenv('PORT', '9000')}\"\n"},
+        {9000},
+        {"/tmp": "scratch"},
+        set(),
+        512,
+    ),
+    (
+        '["uvicorn", "web.main:app", "--host", "0.0.0.0", "--port", "80", "--workers", "2"]',
+        {"web/main.py": "from .more import x\n", "web/more.py": "from fastapi import FastAPI\nx = FastAPI()"},
+        {80},
+        {"/tmp": "scratch"},
+        set(),
+        768,
+    ),
     ('["flask", "run", "--host=0.0.0.0"]', {"app.py": FLASK}, {5000}, {"/tmp": "scratch"}, set(), 512),
     ('["flask", "--app", "hello", "run", "-p", "81"]', {"hello.py": FLASK}, {81}, {"/tmp": "scratch"}, set(), 512),
-    ('["python", "-m", "flask", "run"]', {"web/__init__.py": FLASK, ".flaskenv": "FLASK_APP=web\nFLASK_RUN_PORT=82\n"}, {82}, {"/tmp": "scratch"}, set(), 512),
-    ('["fastapi", "run", "main.py", "--port", "83"]', {"main.py": "from fastapi import FastAPI\napp = FastAPI()"}, {83}, {"/tmp": "scratch"}, set(), 512),
+    (
+        '["python", "-m", "flask", "run"]',
+        {"web/__init__.py": FLASK, ".flaskenv": "FLASK_APP=web\nFLASK_RUN_PORT=82\n"},
+        {82},
+        {"/tmp": "scratch"},
+        set(),
+        512,
+    ),
+    (
+        '["fastapi", "run", "main.py", "--port", "83"]',
+        {"main.py": "from fastapi import FastAPI\napp = FastAPI()"},
+        {83},
+        {"/tmp": "scratch"},
+        set(),
+        512,
+    ),
     ('["hypercorn", "app:app", "-b", "0.0.0.0:84"]', {"app.py": FLASK}, {84}, {"/tmp": "scratch"}, set(), 512),
     ('["waitress-serve", "--listen=*:85", "app:app"]', {"app.py": FLASK}, {85}, {"/tmp": "scratch"}, set(), 512),
-    ('["celery", "-A", "tasks", "worker", "-c", "2"]', {"tasks.py": "from celery import Celery\napp = Celery()"}, set(), {"/tmp": "scratch"}, set(), 1024),
-    ('["celery", "-A", "tasks", "beat"]', {"tasks.py": "from celery import Celery\napp = Celery()"}, set(), {"/app": "data", "/app/celerybeat.pid": "run", "/tmp": "scratch"}, set(), 512),
-    ('["celery", "-A", "tasks", "worker"]', {"tasks.py": "from celery import Celery\napp = Celery()"}, set(), {"/tmp": "scratch"}, set(), None),
+    (
+        '["celery", "-A", "tasks", "worker", "-c", "2"]',
+        {"tasks.py": "from celery import Celery\napp = Celery()"},
+        set(),
+        {"/tmp": "scratch"},
+        set(),
+        1024,
+    ),
+    (
+        '["celery", "-A", "tasks", "beat"]',
+        {"tasks.py": "from celery import Celery\napp = Celery()"},
+        set(),
+        {"/app": "data", "/app/celerybeat.pid": "run", "/tmp": "scratch"},
+        set(),
+        512,
+    ),
+    (
+        '["celery", "-A", "tasks", "worker"]',
+        {"tasks.py": "from celery import Celery\napp = Celery()"},
+        set(),
+        {"/tmp": "scratch"},
+        set(),
+        None,
+    ),
     ('["python", "-m", "http.server", "86"]', {}, {86}, {}, set(), 512),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("case", STARTS, ids=[f"{at}-{one[0][:40]}" for at, one in enumerate(STARTS)])
@@ -356,6 +441,13 @@ def test_what_a_command_line_hides_is_a_doubt(command: str, files: dict[str, str
 def test_programs_of_others_are_left_to_them(command: str, tmp_path: Path) -> None:
     files = {"app.py": "", "run.sh": "#!/bin/sh\n"}
     assert reader(program_of(tmp_path, DOCKERFILE.format(command), files), lambda other: unknown("")) is None
+
+
+def test_what_only_a_main_module_does_counts_only_where_it_is_one(tmp_path: Path) -> None:
+    text = FLASK + "if __name__ == '__main__':\n    app.run(port=81)\n"
+    assert ports(read(tmp_path, text)) == {81}
+    assert ports(read(tmp_path, text, '["python", "-m", "app"]')) == {81}
+    assert ports(read(tmp_path, text, '["gunicorn", "app:app"]')) == {8000}
 
 
 def test_a_console_script_of_the_project_is_followed(tmp_path: Path) -> None:
@@ -436,6 +528,15 @@ def test_django_finds_modules_that_nothing_imports(tmp_path: Path) -> None:
     assert not uses.open(CAPABILITIES)
 
 
+def test_commands_of_django_count_where_they_are_run(tmp_path: Path) -> None:
+    files = DJANGO | {"shop/management/commands/become.py": "import os\nos.setuid(1000)\n"}
+    server = read(tmp_path, files, '["python", "manage.py", "runserver"]')
+    assert not server.capabilities
+    assert [one.name for one in read(tmp_path, files, '["python", "manage.py", "become"]').capabilities] == ["SETUID"]
+    files["shop/views.py"] = "from django.core.management import call_command\ncall_command('become')\n"
+    assert [one.name for one in read(tmp_path, files, '["python", "manage.py", "runserver"]').capabilities] == ["SETUID"]
+
+
 UPLOADS = """
 import os
 from flask import Flask, request
@@ -511,9 +612,12 @@ def test_the_tables_are_whole() -> None:
         assert "why" in spec or not {"capability", "doubt"} & set(spec), name
 
 
-WORDS = "import os open exec ( ) [ ] : , . = \n self def class f'{x}' 'w' \"/data\" lambda * ** for in if else @ \\ \t await x = x".split(
-    " "
-)
+WORDS = [
+    *"import os open exec ( ) [ ] : , . = self def class f'{x}' 'w' '/data' lambda * ** for in if else @ await x".split(),
+    "\n",
+    "\n    ",
+    "\\",
+]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

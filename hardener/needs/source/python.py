@@ -40,6 +40,8 @@ def _uses(program: Program, launch: Launch, read: Read) -> Uses:
         program = program._replace(workdir=launch.workdir)
     project = Project(program, launch.roots)
     files, libraries, missing = _first_files(project, launch)
+    if launch.main:
+        project.mains = frozenset(files)
     if missing:
         return unknown(missing, Evidence("its source was not read", program.at))
     project.follow(files)
@@ -50,8 +52,9 @@ def _uses(program: Program, launch: Launch, read: Read) -> Uses:
         for name, place in effects.imported:
             if not any(project.files_of(name, 0, "")):
                 modules[name] = place
+        commands = None if effects.commands else frozenset(program.words)
         if effects.discovers or launch.everything:
-            more += [path for root in project.roots[:1] for path in project.below(_top(program, root))]
+            more += [path for root in project.roots[:1] for path in project.below(_top(program, root), commands)]
         if all(path in project.modules for path in more):
             break
         before = len(project.modules)
@@ -81,7 +84,7 @@ def _first_files(project: Project, launch: Launch) -> tuple[list[str], list[str]
 
         path = posixpath.join(project.program.workdir, "-c")
         try:
-            project.modules[path] = parse(path, launch.code)
+            project.modules[path] = parse(path, launch.code, main=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return [], [], "what the code behind `-c` does"
         files += project.imported(project.modules[path])

@@ -142,6 +142,7 @@ def engine(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own
 
 def django_command(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """A command of Django's; of its own, only `collectstatic` writes files."""
+    effects.commands = True
     if any(text_of(value) == "collectstatic" for value in _first(effects, node, scope)):
         effects.setting_written("STATIC_ROOT", "data", effects.place(scope, where))
     return False

@@ -68,7 +68,7 @@ class Imports:
 
     def doubts(self, origin: Callable[[str], str]) -> Iterator[Doubt]:
         """What is open because a library is not known."""
-        for name in self._unknown:
+        for name in {name.partition(".")[0]: name for name in reversed(self._unknown)}.values():
             path, line = self._found[name]
             place = f"`{origin(path) or path}:{line}`" if line else f"`{path}`"
             yield Doubt(EVERYTHING, f"the library `{name.partition('.')[0]}`, which {place} imports")

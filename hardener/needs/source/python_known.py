@@ -96,7 +96,7 @@ class Known:
             return (value if value is not None else UNKNOWN,)
         if name in self.more_variables:
             return (self.more_variables[name],)
-        if self.program.more_environment or any(name in module.keys for module in self.reader.project.modules.values()):
+        if self.program.more_environment or any(name in one.variables for one in self.reader.project.modules.values()):
             return tuple(dict.fromkeys((UNKNOWN, *default)))
         return default
 
