@@ -169,6 +169,12 @@ WRITES_OF = [
         "        open(os.path.join(self.folder, key), 'w')\nStore()",
         {"/data/store": "data"},
     ),
+    (
+        "class A:\n    to = '/data/a'\n    def go(self):\n        open(self.to, 'w')\nclass B(A):\n    to = '/data/b'",
+        {"/data/a": "data", "/data/b": "data"},
+    ),
+    ("class A:\n    to = '/data/a'\na = A()\na.to = '/data/b'\nopen(a.to, 'w')", {"/data/a": "data", "/data/b": "data"}),
+    ("class A:\n    @property\n    def to(self):\n        return '/data/a'\nopen(A().to, 'w')", {"/data/a": "data"}),
     ("os.chdir('/data')\nopen('x', 'w')", {"/app/x": "data", "/data/x": "data"}),
 ]
 IMPORTS = (
@@ -207,6 +213,11 @@ DOUBTS = [
     ("try:\n    import scapy\nexcept ImportError:\n    scapy = None", EVERYTHING),
     ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import scapy", set()),
     ("os.system(name)", EVERYTHING),
+    ("os.__dict__['system']('x')", EVERYTHING),
+    ("sys.modules['os'].system(name)", EVERYTHING),
+    ("shutil.os.system(name)", EVERYTHING),
+    ("import os as o\nclass A:\n    fs = o\n", EVERYTHING),
+    ("class A:\n    to = '/data/a'\na = A()\na.to = name\nopen(a.to, 'w')", {WRITES}),
     ("subprocess.run([name, '-x'])", EVERYTHING),
     ("os.kill(int(name), 15)", {CAPABILITIES}),
     ("os.kill(os.getpid(), 15)", set()),
@@ -472,6 +483,16 @@ def test_only_what_is_imported_is_read(tmp_path: Path) -> None:
     assert "5 Python files" in uses.read.claim
 
 
+def test_folders_that_are_added_to_the_path_are_looked_into(tmp_path: Path) -> None:
+    files = {
+        "run/app.py": "import os, sys\nsys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'parts'))\nimport part\n",
+        "parts/part.py": "import os\nos.setuid(1000)\n",
+    }
+    uses = read(tmp_path, files, '["python", "run/app.py"]')
+    assert [one.name for one in uses.capabilities] == ["SETUID"]
+    assert not uses.doubts
+
+
 def test_a_folder_does_not_hide_a_library_of_the_same_name(tmp_path: Path) -> None:
     uses = read(tmp_path, {"app.py": "import redis\nredis.Redis()", "redis/tool.py": "import scapy"})
     assert not uses.doubts
@@ -612,12 +633,8 @@ def test_the_tables_are_whole() -> None:
         assert "why" in spec or not {"capability", "doubt"} & set(spec), name
 
 
-WORDS = [
-    *"import os open exec ( ) [ ] : , . = self def class f'{x}' 'w' '/data' lambda * ** for in if else @ await x".split(),
-    "\n",
-    "\n    ",
-    "\\",
-]
+WORDS = "import os open exec ( ) [ ] : , . = self def class f'{x}' 'w' '/data' lambda * ** for in if else @ await x".split()
+WORDS += ["\n", "\n    ", "\\"]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -49,6 +49,9 @@ def _uses(program: Program, launch: Launch, read: Read) -> Uses:
     for _ in range(_MOST_PASSES):
         effects = _judge(project, launch, read, modules)
         more = [path for name, _ in effects.imported for path in project.files_of(name, 0, "")]
+        if not set(effects.search) <= set(project.more_roots):
+            project.add_path(effects.search)
+            more += [path for module in tuple(project.modules.values()) for path in project.imported(module)]
         for name, place in effects.imported:
             if not any(project.files_of(name, 0, "")):
                 modules[name] = place

@@ -267,6 +267,15 @@ def chdir(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own:
     return False
 
 
+def search_path(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Folders that modules are looked for in; one that is not known hides what is imported from there, which is then doubted."""
+    for value in _first(effects, node, scope, 1 if name.endswith("insert") else 0):
+        text = text_of(value)
+        if HOLE not in text:
+            effects.search += effects.places.absolute(text)
+    return False
+
+
 def imports(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """A module whose name is computed."""
     for value in _first(effects, node, scope):

@@ -58,6 +58,8 @@ class Effects:
         self.imported: list[tuple[str, str]] = []
         #: Whether modules are found by a walk, so that all of the project may run.
         self.discovers = False
+        #: Folders that are added to Python's search path.
+        self.search: list[str] = []
         #: Whether commands of Django's are called, by names that are not looked at.
         self.commands = False
         #: Processes beside the first.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hardener.needs.source.python_libraries import standard
+from hardener.needs.source.python_libraries import is_standard, standard
 from hardener.needs.source.python_values import HOLE, UNKNOWN, Items, Name, Own, Path, Table, Value, Values, text_of
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Known:
             return (self._arguments(),)
         if full == "django.conf.settings" or (name.isupper() and base == "django.conf.settings"):
             return self.reader.configured(name) if name.isupper() else (Name(full),)
+        if name in standard().watched and "." not in base and is_standard(base):
+            # `shutil.os` is `os`.
+            return (Name(name),)
+        if full == "os.path.os":
+            return (Name("os"),)
         if full == "sqlite3.dbapi2":
             return (Name("sqlite3"),)
         return (_CONSTANTS.get(full, Name(full)),)
@@ -82,6 +87,8 @@ class Known:
         if isinstance(value, Name):
             if value.name in ("os.environ", "os.environb"):
                 return self.variable(key, (UNKNOWN,))
+            if value.name == "sys.modules":
+                return (Name(key) if isinstance(key, str) and HOLE not in key else UNKNOWN,)
             if isinstance(key, str) and key.isupper() and not value.name.startswith("os."):
                 return ()
             return (Name(f"{value.name}[]"),)

@@ -80,10 +80,12 @@ class Reader:
 
     def __init__(self, project: Project) -> None:
         from hardener.needs.source.python_known import Known
+        from hardener.needs.source.python_members import Members
 
         self.project = project
         self.program = project.program
         self.known = Known(self)
+        self.members = Members(self)
         self._busy: set[tuple[Any, ...]] = set()
         self._done: dict[tuple[Any, ...], Values] = {}
         self._depth = self._cuts = self._steps = 0
@@ -283,7 +285,7 @@ class Reader:
         """What a name is in a module of the project."""
         module = self.project.modules.get(path)
         if module is not None and name in module.scope.names:
-            return self.of_bindings(module.scope.names[name])
+            return self.of_bindings(module.scope.names[name]) + self.members.stored(name)
         if module is not None and not star and module.scope.stars:
             found = self.named(name, module.scope)
             if found != (Name(name),):
@@ -310,28 +312,9 @@ class Reader:
             if value.kind == "module":
                 return self.of_module(value.node, name)
             if value.kind in ("class", "object"):
-                return self._member(value, name)
+                return self.members.values(value, name)
         if value is UNKNOWN and name.isupper():
             return self.configured(name)
-        return OPEN
-
-    def _member(self, own: Own, name: str, depth: int = 0) -> Values:
-        module: Module = own.scope.module
-        inner = module.scopes.get(own.node)
-        bindings: list[Binding] = list(inner.names.get(name, ())) if inner is not None else []
-        bindings += module.own.get((own.node, name), ())
-        settings = self.known.setting(own, name, bool(bindings))
-        if settings:
-            return settings
-        if bindings:
-            return self.of_bindings(bindings)
-        for base in self.bases(own):
-            if isinstance(base, Own) and depth < 8:
-                found = self._member(base._replace(kind=own.kind), name, depth + 1)
-                if found and found != OPEN:
-                    return found
-            elif isinstance(base, Name):
-                return self.known.attribute(f"{base.name}()" if own.kind == "object" else base.name, name)
         return OPEN
 
     def bases(self, own: Own) -> Values:
