@@ -30,10 +30,14 @@ from hardener.needs.source.uses import Program, unknown
 
 #: Functions of the C library that need a privilege, start programs or write files.
 _WATCHED = frozenset(
-    "chown fchown lchown fchownat chmod fchmod fchmodat setuid setgid seteuid setegid setreuid setregid setresuid setresgid setgroups"
-    " initgroups chroot mknod mknodat mount umount kill execve execv execvp execl execlp posix_spawn posix_spawnp system popen fork"
-    " vfork mkdir mkdirat open open64 openat fopen fopen64 creat mkstemp mkstemp64 rename unlink symlink mlock mlockall ioctl prctl"
-    " capset setrlimit nice setpriority sched_setscheduler ptrace clock_settime settimeofday sethostname unshare setns".split()
+    (
+        "chown fchown lchown fchownat chmod fchmod fchmodat setuid setgid seteuid setegid setreuid setregid "
+        "setresuid setresgid setgroups initgroups chroot mknod mknodat mount umount kill execve execv execvp "
+        "execl execlp posix_spawn posix_spawnp system popen fork vfork mkdir mkdirat open open64 openat "
+        "fopen fopen64 creat mkstemp mkstemp64 rename unlink symlink mlock mlockall ioctl prctl capset "
+        "setrlimit nice setpriority sched_setscheduler ptrace clock_settime settimeofday sethostname unshare "
+        "setns"
+    ).split()
 )
 
 
@@ -98,9 +102,8 @@ def report(distribution: Distribution, site: str, everything: bool) -> None:
     """Print what was found in one package."""
     files = list(files_of(distribution, site))
     effects, imports, unread = read(distribution, site, files)
-    print(
-        f"\n{distribution.metadata['Name']} {distribution.version}: {', '.join(tops(files))}; {len(effects.reader.project.modules)} files"
-    )
+    count = len(effects.reader.project.modules)
+    print(f"\n{distribution.metadata['Name']} {distribution.version}: {', '.join(tops(files))}; {count} files")
     found = [f"capability {one.name} {one.evidence.source}" for one in effects.capabilities.values()]
     found += [f"writes {one.path} ({one.kind}) {one.evidence.source}" for one in effects.places.writes.values()]
     found += [f"runs {one.name} {one.evidence.source}" for one in effects.runs.values()]

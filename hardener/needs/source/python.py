@@ -40,6 +40,8 @@ def _uses(program: Program, launch: Launch, read: Read) -> Uses:
         program = program._replace(workdir=launch.workdir)
     project = Project(program, launch.roots)
     files, libraries, missing = _first_files(project, launch)
+    if launch.main:
+        project.mains = frozenset(files)
     if missing:
         return unknown(missing, Evidence("its source was not read", program.at))
     project.follow(files)
@@ -47,11 +49,15 @@ def _uses(program: Program, launch: Launch, read: Read) -> Uses:
     for _ in range(_MOST_PASSES):
         effects = _judge(project, launch, read, modules)
         more = [path for name, _ in effects.imported for path in project.files_of(name, 0, "")]
+        if not set(effects.search) <= set(project.more_roots):
+            project.add_path(effects.search)
+            more += [path for module in tuple(project.modules.values()) for path in project.imported(module)]
         for name, place in effects.imported:
             if not any(project.files_of(name, 0, "")):
                 modules[name] = place
+        commands = None if effects.commands else frozenset(program.words)
         if effects.discovers or launch.everything:
-            more += [path for root in project.roots[:1] for path in project.below(_top(program, root))]
+            more += [path for root in project.roots[:1] for path in project.below(_top(program, root), commands)]
         if all(path in project.modules for path in more):
             break
         before = len(project.modules)
@@ -81,14 +87,13 @@ def _first_files(project: Project, launch: Launch) -> tuple[list[str], list[str]
 
         path = posixpath.join(project.program.workdir, "-c")
         try:
-            project.modules[path] = parse(path, launch.code)
+            project.modules[path] = parse(path, launch.code, main=True)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return [], [], "what the code behind `-c` does"
         files += project.imported(project.modules[path])
     for name in launch.modules:
-        own = list(project.files_of(name, 0, ""))
-        if own:
-            files += own
+        if project.find(name, 0, "", further=True) is not None:
+            files += project.files_of(name, 0, "")
         elif name.endswith(".__main__"):
             continue
         elif is_standard(name) or library_of(name) is not None:
@@ -138,6 +143,8 @@ def _of_library(effects: Effects, library: Library, program: Program) -> None:
         effects.place_written(folder, "scratch", f"`{library.package}` may keep what is large in temporary files")
     for item in library.writes:
         variable = item.get("variable", "")
+        if not item["path"] and variable not in program.environment:
+            continue
         path = program.environment.get(variable) if variable in program.environment else item["path"]
         path = effects.reader.known.home(path) if path is not None else None
         if path is None or "\0" in path:
@@ -155,6 +162,7 @@ def _told(program: Program, project: Project, launch: Launch, effects: Effects) 
     first = next((path for path in project.modules if path in launch.files), next(iter(project.modules), ""))
     evidence = Evidence(claim, program.files.origin(first) or program.at, Strength.READ)
     doubts = dict(effects.doubts)
+    doubts |= dict.fromkeys(launch.doubts)
     for text in project.unread:
         doubts[Doubt(EVERYTHING, text)] = None
     memory = None

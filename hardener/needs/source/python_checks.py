@@ -54,8 +54,12 @@ def log_table(effects: Effects, name: str, node: ast.Call | None, scope: Scope, 
 def log_file(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """A logging configuration in a file: quiet when that is known and names no handler that writes files."""
     for value in _first(effects, node, scope):
-        text = text_of(value)
+        # What Alembic was given, which is this file unless an option names another.
+        named = isinstance(value, Name) and value.name.startswith("alembic.context.config.")
+        text = "alembic.ini" if named else text_of(value)
         found = None if HOLE in text else effects.program.files.text(effects.places.absolute(text)[0])
+        if named and found is None:
+            found = effects.program.files.text(effects.places.absolute("migrations/alembic.ini")[0])
         if found is None or "FileHandler" in found:
             effects.doubt(frozenset((WRITES,)), scope, where, "logs to where a configuration says that is not known")
     return False
@@ -138,8 +142,19 @@ def engine(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own
 
 def django_command(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """A command of Django's; of its own, only `collectstatic` writes files."""
+    effects.commands = True
     if any(text_of(value) == "collectstatic" for value in _first(effects, node, scope)):
         effects.setting_written("STATIC_ROOT", "data", effects.place(scope, where))
+    return False
+
+
+def media_root(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Django's own storage of files writes below MEDIA_ROOT, which is judged where it is set; else where the program runs."""
+    given = [keyword for keyword in node.keywords if keyword.arg == "location"] if node is not None else []
+    if name.endswith("FileSystemStorage") and node is not None and (node.args or given):
+        effects.written(effects.reader.values(node.args[0] if node.args else given[0].value, scope), {}, scope, where)
+    elif effects.reader.configured("MEDIA_ROOT") == (UNKNOWN,):
+        effects.doubt(frozenset((WRITES,)), scope, where, "stores files where settings say that are not known")
     return False
 
 
@@ -199,7 +214,7 @@ def signal(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own
 def socket(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """Families and types by number; those by name count where they are mentioned."""
     if node is not None:
-        for at, harmless in ((0, (1, 2, 10, -1)), (1, (1, 2, -1))):
+        for at, harmless in ((0, (0, 1, 2, 10, -1)), (1, (0, 1, 2, -1))):
             for value in _first(effects, node, scope, at) if at < len(node.args) else ():
                 if isinstance(value, int) and value not in harmless:
                     evidence = Evidence("opens raw sockets", effects.place(scope, where), Strength.READ)
@@ -249,6 +264,15 @@ def getattr(effects: Effects, name: str, node: ast.Call | None, scope: Scope, ow
 
 def chdir(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
     """Where relative paths go from then on; both places count."""
+    return False
+
+
+def search_path(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own: Values, where: Any) -> bool:
+    """Folders that modules are looked for in; one that is not known hides what is imported from there, which is then doubted."""
+    for value in _first(effects, node, scope, 1 if name.endswith("insert") else 0):
+        text = text_of(value)
+        if HOLE not in text:
+            effects.search += effects.places.absolute(text)
     return False
 
 

@@ -58,6 +58,10 @@ class Effects:
         self.imported: list[tuple[str, str]] = []
         #: Whether modules are found by a walk, so that all of the project may run.
         self.discovers = False
+        #: Folders that are added to Python's search path.
+        self.search: list[str] = []
+        #: Whether commands of Django's are called, by names that are not looked at.
+        self.commands = False
         #: Processes beside the first.
         self.workers = 0
         self.libraries: tuple[Library, ...] = ()
@@ -108,7 +112,7 @@ class Effects:
         for value in self.reader.values(function, scope):
             if isinstance(value, Name):
                 yield value.name, (UNKNOWN,)
-                if attribute and not _is_quiet(value.name):
+                if attribute and value.name not in self.calls and not _is_quiet(value.name):
                     yield _STAR + attribute, (UNKNOWN,)
             elif isinstance(value, Own) and value.kind == "class":
                 for ancestor in self.reader.ancestors(value):
@@ -125,19 +129,20 @@ class Effects:
         if isinstance(node, ast.Name) and node.id not in self._last and not self._is_imported(node.id, scope):
             return
         for value in self.reader.values(node, scope):
-            if not isinstance(value, Name):
-                continue
-            if value.name in standard().watched:
-                self.doubt(EVERYTHING, scope, node, f"passes the module `{value.name}` on")
-            spec = self.calls.get(value.name)
-            if spec is not None:
-                self.apply(spec, value.name, None, scope, (UNKNOWN,), node)
+            names = [value.name] if isinstance(value, Name) else []
+            if isinstance(value, Own) and value.kind == "class":
+                names = list(self.reader.ancestors(value))
+            for name in names:
+                if name in standard().watched:
+                    self.doubt(EVERYTHING, scope, node, f"passes the module `{name}` on")
+                if name in self.calls:
+                    self.apply(self.calls[name], name, None, scope, (UNKNOWN,), node)
 
     def _is_imported(self, name: str, scope: Scope) -> bool:
         at: Scope | None = scope
         while at is not None:
             if name in at.names:
-                return any(binding.kind in ("import", "from") for binding in at.names[name])
+                return any(binding.kind in ("import", "from", "class") for binding in at.names[name])
             at = at.parent
         return False
 

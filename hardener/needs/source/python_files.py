@@ -18,7 +18,7 @@ from hardener.needs.source.uses import Program
 MOST_FILES = 400
 MOST_TEXT = 256 * 1024
 #: Folders and files that are tools of a project and not part of what runs, unless that imports them.
-_ASIDE = frozenset("tests test testing docs benchmarks node_modules site-packages".split())
+_ASIDE = re.compile(r"tests?|tests?_.*|testing|docs|benchmarks|node_modules|site-packages")
 _ASIDE_FILE = re.compile(r"test_.*|.*_test|tests?|conftest|setup|noxfile|fabfile|tasks_dev")
 
 
@@ -38,6 +38,8 @@ class Project:
         #: Where else modules may lie: what is above and beside the roots, as far as the working folder.
         self.more_roots: tuple[str, ...] = ()
         self.modules: dict[str, Module] = {}
+        #: The files that Python may be started with.
+        self.mains: frozenset[str] = frozenset()
         #: What could not be read, in words.
         self.unread: list[str] = []
         self._found: dict[tuple[str, int, str], str | None] = {}
@@ -47,7 +49,7 @@ class Project:
         work = posixpath.normpath(self.program.workdir)
         around = [work]
         for root in self.roots:
-            while root.startswith(work.rstrip("/") + "/"):
+            while root != work and root.startswith(work.rstrip("/") + "/"):
                 root = posixpath.dirname(root)
                 around.append(root)
         self.more_roots = tuple(
@@ -108,7 +110,7 @@ class Project:
             self.unread.append(f"`{path}` could not be read" if text is None else f"`{path}` is too large to be read")
             return None
         try:
-            module = self.modules[path] = parse(path, text)
+            module = self.modules[path] = parse(path, text, path in self.mains)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             line = f":{error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
             self.unread.append(f"`{path}`{line} is not Python that can be read here")
@@ -147,11 +149,13 @@ class Project:
             if found is not None and found.endswith(".py"):
                 yield found
 
-    def below(self, folder: str) -> list[str]:
-        """All Python files below a folder, without tests and the like."""
+    def below(self, folder: str, commands: frozenset[str] | None = None) -> list[str]:
+        """All Python files below a folder, without tests and the like; of Django's commands only those of these names."""
         found = []
         for path in self.files.walk(folder):
             *folders, name = posixpath.relpath(path, folder).split("/")
-            if name.endswith(".py") and not _ASIDE.intersection(folders) and not _ASIDE_FILE.fullmatch(name[:-3]):
+            if not name.endswith(".py") or any(map(_ASIDE.fullmatch, folders)) or _ASIDE_FILE.fullmatch(name[:-3]):
+                continue
+            if folders[-2:] != ["management", "commands"] or commands is None or name[:-3] in commands:
                 found.append(path)
         return found

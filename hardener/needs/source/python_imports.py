@@ -33,7 +33,7 @@ class Imports:
 
     def _names(self, name: str, names: tuple[str, ...]) -> Iterator[str]:
         """The module, or those that a namespace package such as `google.cloud` gives."""
-        if is_standard(name) or library_of(name) is not None:
+        if not names or is_standard(name) or library_of(name) is not None:
             yield name
         else:
             for one in names:
@@ -68,12 +68,13 @@ class Imports:
 
     def doubts(self, origin: Callable[[str], str]) -> Iterator[Doubt]:
         """What is open because a library is not known."""
-        for name in self._unknown:
+        for name in {name.partition(".")[0]: name for name in reversed(self._unknown)}.values():
             path, line = self._found[name]
             place = f"`{origin(path) or path}:{line}`" if line else f"`{path}`"
             yield Doubt(EVERYTHING, f"the library `{name.partition('.')[0]}`, which {place} imports")
         for name in self.names:
-            why = standard().loud.get(name.partition(".")[0]) if is_standard(name) else None
-            if why is not None or (is_standard(name) and name.partition(".")[0] not in standard().quiet):
+            top = name.partition(".")[0]
+            if is_standard(name) and not {name, top} & standard().quiet:
                 path, line = self._found[name]
-                yield Doubt(EVERYTHING, f"`{origin(path) or path}:{line}` imports `{name}`, which {why or 'is not known'}")
+                why = standard().loud.get(top, "is not known")
+                yield Doubt(EVERYTHING, f"`{origin(path) or path}:{line}` imports `{name}`, which {why}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hardener.needs.source.python_libraries import standard
+from hardener.needs.source.python_libraries import is_standard, standard
 from hardener.needs.source.python_values import HOLE, UNKNOWN, Items, Name, Own, Path, Table, Value, Values, text_of
 
 if TYPE_CHECKING:
@@ -60,10 +60,17 @@ class Known:
     def attribute(self, base: str, name: str) -> Values:
         """An attribute of something of a library."""
         full = f"{base}.{name}"
+        if base in ("tempfile.TemporaryDirectory()", "tempfile.NamedTemporaryFile()") and name == "name":
+            return (posixpath.join(self.temporary(), HOLE),)
         if full == "sys.argv":
             return (self._arguments(),)
         if full == "django.conf.settings" or (name.isupper() and base == "django.conf.settings"):
             return self.reader.configured(name) if name.isupper() else (Name(full),)
+        if name in standard().watched and "." not in base and is_standard(base):
+            # `shutil.os` is `os`.
+            return (Name(name),)
+        if full == "os.path.os":
+            return (Name("os"),)
         if full == "sqlite3.dbapi2":
             return (Name("sqlite3"),)
         return (_CONSTANTS.get(full, Name(full)),)
@@ -80,6 +87,8 @@ class Known:
         if isinstance(value, Name):
             if value.name in ("os.environ", "os.environb"):
                 return self.variable(key, (UNKNOWN,))
+            if value.name == "sys.modules":
+                return (Name(key) if isinstance(key, str) and HOLE not in key else UNKNOWN,)
             if isinstance(key, str) and key.isupper() and not value.name.startswith("os."):
                 return ()
             return (Name(f"{value.name}[]"),)
@@ -94,7 +103,7 @@ class Known:
             return (value if value is not None else UNKNOWN,)
         if name in self.more_variables:
             return (self.more_variables[name],)
-        if self.program.more_environment or any(name in module.keys for module in self.reader.project.modules.values()):
+        if self.program.more_environment or any(name in one.variables for one in self.reader.project.modules.values()):
             return tuple(dict.fromkeys((UNKNOWN, *default)))
         return default
 
@@ -162,6 +171,14 @@ class Known:
             )
         if name in ("werkzeug.utils.secure_filename", "uuid.uuid4", "time.strftime", "input"):
             return (HOLE,)
+        if name.startswith("tempfile.") and name != "tempfile.SpooledTemporaryFile":
+            elsewhere = len(node.args) > 2 or any(one.arg in ("dir", None) for one in node.keywords)
+            place = HOLE if elsewhere else posixpath.join(self.temporary(), HOLE)
+            if name in ("tempfile.mkdtemp", "tempfile.mktemp"):
+                return (place,)
+            if name == "tempfile.mkstemp":
+                return (Items(((UNKNOWN,), (place,))),)
+            return (UNKNOWN if elsewhere and "Directory" in name else Name(f"{name}()"),)
         if name == "super":
             owner = scope.owner
             bases = self.reader.bases(Own("class", owner.node, owner.parent)) if owner is not None else ()
@@ -217,6 +234,12 @@ class Known:
             if name in self.program.environment:
                 return self.program.environment[name] or HOLE
         return "/tmp"
+
+    def entered(self, value: Value) -> Value:
+        """What `with value as` gives."""
+        if isinstance(value, Name) and value.name == "tempfile.TemporaryDirectory()":
+            return posixpath.join(self.temporary(), HOLE)
+        return value
 
     def percent(self, left: str, right: Value) -> str:
         """`left % right`."""

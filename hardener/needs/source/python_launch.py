@@ -26,6 +26,8 @@ class Launch(NamedTuple):
     files: tuple[str, ...] = ()
     #: Modules by name, of the project or of a library.
     modules: tuple[str, ...] = ()
+    #: Whether the interpreter is given them, so that `if __name__ == "__main__"` holds.
+    main: bool = False
     #: The text of `python -c`.
     code: str = ""
     #: Whether all of the project may run, since modules are found by their names.
@@ -52,7 +54,7 @@ def launch_of(program: Program) -> Launch | None:
         path = posixpath.normpath(posixpath.join(program.workdir, program.words[0]))
         text = program.files.text(path)
         if text is not None and "python" in text.partition("\n")[0] and text.startswith("#!"):
-            return Launch(roots=(posixpath.dirname(path),), files=(path,))
+            return Launch(roots=(posixpath.dirname(path),), files=(path,), main=True)
     return _console_script(program, name)
 
 
@@ -100,8 +102,8 @@ def _interpreted(program: Program) -> Launch | None:
     if "$" in words[at]:
         return None
     if program.files.kind(path) == "folder":
-        return Launch(roots=(path,), files=(posixpath.join(path, "__main__.py"),))
-    launch = Launch(roots=(posixpath.dirname(path),), files=(path,))
+        return Launch(roots=(path,), files=(posixpath.join(path, "__main__.py"),), main=True)
+    launch = Launch(roots=(posixpath.dirname(path),), files=(path,), main=True)
     if posixpath.basename(path) == "manage.py":
         from hardener.needs.source.python_servers import django
 
@@ -114,11 +116,11 @@ def _module(program: Program, module: str, arguments: tuple[str, ...]) -> Launch
 
     if "$" in module:
         return None
-    launch = Launch(roots=(program.workdir,), modules=(f"{module}.__main__", module))
+    launch = Launch(roots=(program.workdir,), modules=(f"{module}.__main__", module), main=True)
     server = SERVERS.get(module.partition(".")[0] if module != "http.server" else module)
     folder = posixpath.join(program.workdir, *module.split("."))
     if server is not None and not program.files.kind(folder) and program.files.kind(folder + ".py") != "file":
-        return server(program, launch._replace(modules=()), arguments)
+        return server(program, launch._replace(modules=(), main=False), arguments)
     return launch
 
 

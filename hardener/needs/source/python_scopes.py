@@ -69,8 +69,10 @@ class Scope:
 class Module:
     """One file: its scopes, calls and imports. `package` is the folder that its relative imports start from."""
 
-    def __init__(self, path: str, tree: ast.Module) -> None:
+    def __init__(self, path: str, tree: ast.Module, main: bool) -> None:
         self.path = path
+        #: Whether it may be what Python was started with, so that `if __name__ == "__main__"` holds.
+        self.main = main
         self.scope = Scope("module", tree, None, self)
         #: Calls, and mentions of names that are not called.
         self.calls: list[Site] = []
@@ -85,6 +87,8 @@ class Module:
         self.own: dict[tuple[Any, str], list[Binding]] = {}
         self.attributes: dict[str, list[Binding]] = {}
         self.keys: dict[str, list[Binding]] = {}
+        #: Variables of the environment that it sets.
+        self.variables: set[str] = set()
         #: The scopes of functions and classes, by their nodes.
         self.scopes: dict[Any, Scope] = {}
         #: What a function may return, by its node.
@@ -100,9 +104,9 @@ class Module:
         return self.path.rpartition("/")[0]
 
 
-def parse(path: str, text: str) -> Module:
+def parse(path: str, text: str, main: bool = False) -> Module:
     """Read a module. Raises `SyntaxError` or `ValueError` for what this Python cannot parse, `RecursionError` for monsters."""
-    return Module(path, ast.parse(text, path))
+    return Module(path, ast.parse(text, path), main)
 
 
 class _Reader:
@@ -166,7 +170,8 @@ class _Reader:
     def _ClassDef(self, node: ast.ClassDef, scope: Scope) -> None:
         scope.bind(node.name, "class", node)
         self._all(node.decorator_list, scope)
-        self._all(node.bases, scope)
+        # To derive from a class is no use of it; to make an object of the derived one is.
+        self._all((base for base in node.bases if not isinstance(base, (ast.Name, ast.Attribute))), scope)
         self._all((keyword.value for keyword in node.keywords), scope)
         inner = Scope("class", node, scope, self.module)
         self.module.scopes[node] = inner
@@ -258,6 +263,9 @@ class _Reader:
         ):
             self._all(node.orelse, scope)
             return
+        if not self.module.main and _asks_for_main(test):
+            self._all(node.orelse, scope)
+            return
         self._children(node, scope)
 
     def _Import(self, node: ast.Import, scope: Scope) -> None:
@@ -283,11 +291,16 @@ class _Reader:
         if isinstance(node.func, ast.Attribute):
             # The receiver is mentioned, what is called of it is not.
             self._visit_receiver(node.func.value, scope)
+            first = node.args[0] if node.args else None
+            if node.func.attr == "setdefault" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+                self.module.variables.add(first.value)
             if node.func.attr in _GROWING and isinstance(node.func.value, ast.Name):
                 self.module.grown[node.func.value.id] = "any" if node.func.attr == "insert" else "end"
         elif not isinstance(node.func, ast.Name):
             self._visit(node.func, scope)
-        self._all(node.args, scope)
+        # To ask what a module has is no use of it.
+        asks = isinstance(node.func, ast.Name) and node.func.id in ("hasattr", "getattr", "isinstance", "type")
+        self._all(node.args[1:] if asks and node.args and isinstance(node.args[0], ast.Name) else node.args, scope)
         self._all((keyword.value for keyword in node.keywords), scope)
 
     def _visit_receiver(self, node: ast.expr, scope: Scope) -> None:
@@ -343,6 +356,18 @@ class _Reader:
             self._visit_receiver(target.value, scope)
         elif isinstance(target, ast.Subscript):
             if isinstance(target.slice, ast.Constant) and isinstance(target.slice.value, str):
+                if isinstance(target.value, ast.Attribute) and target.value.attr == "environ":
+                    self.module.variables.add(target.slice.value)
                 self.module.keys.setdefault(target.slice.value, []).append(Binding(kind, node, scope))
             self._visit(target.value, scope)
             self._visit(target.slice, scope)
+
+
+def _asks_for_main(test: ast.expr) -> bool:
+    """`__name__ == "__main__"`, either way round."""
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], ast.Eq)):
+        return False
+    sides = (test.left, test.comparators[0])
+    return any(isinstance(one, ast.Name) and one.id == "__name__" for one in sides) and any(
+        isinstance(one, ast.Constant) and one.value == "__main__" for one in sides
+    )

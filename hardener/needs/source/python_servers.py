@@ -77,7 +77,9 @@ def gunicorn(program: Program, launch: Launch, words: tuple[str, ...]) -> Launch
     named = (config or "gunicorn.conf.py").removeprefix("file:")
     path = posixpath.normpath(posixpath.join(folder, named))
     files: tuple[str, ...] = ()
-    if config is not None and (config.startswith("python:") or program.files.kind(path) != "file"):
+    if config is not None and config.startswith("python:"):
+        path = posixpath.join(folder, *config.removeprefix("python:").split(".")) + ".py"
+    if config is not None and program.files.kind(path) != "file":
         doubts.append(Doubt(EVERYTHING, f"what gunicorn's configuration `{config}` says"))
     elif program.files.kind(path) == "file":
         files = (path,)

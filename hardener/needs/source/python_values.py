@@ -17,6 +17,7 @@ from hardener.needs.source.python_scopes import Binding, Module, Scope
 from hardener.record import NamedTuple
 
 HOLE = "\0"
+_CONVERSIONS = frozenset("Path PurePath str abspath realpath normpath expanduser resolve absolute rstrip strip".split())
 _MOST = 16
 _DEEPEST = 40
 _LONGEST_NAME = 120
@@ -79,10 +80,12 @@ class Reader:
 
     def __init__(self, project: Project) -> None:
         from hardener.needs.source.python_known import Known
+        from hardener.needs.source.python_members import Members
 
         self.project = project
         self.program = project.program
         self.known = Known(self)
+        self.members = Members(self)
         self._busy: set[tuple[Any, ...]] = set()
         self._done: dict[tuple[Any, ...], Values] = {}
         self._depth = self._cuts = self._steps = 0
@@ -212,16 +215,26 @@ class Reader:
     def of_bindings(self, bindings: list[Binding]) -> Values:
         """What a name may be that is bound in these ways."""
         key = ("bound", id(bindings))
-        if len(bindings) > _MOST or key in self._busy or self._depth > _DEEPEST:
+        if len(bindings) > _MOST or self._depth > _DEEPEST:
             self._cuts += 1
             return OPEN
+        again = key in self._busy
+        found: list[Value] = []
         self._busy.add(key)
         self._depth += 1
-        found: list[Value] = []
         for binding in bindings:
-            found += self._bound(binding)
+            if again and (binding.node, binding.scope) in self._busy:
+                # `p = Path(p)` adds nothing to what `p` is, any other circle may.
+                self._cuts += 1
+                found += () if _is_conversion(binding.node) else OPEN
+            elif again and binding.kind not in ("value", "item", "entered"):
+                self._cuts += 1
+                found += OPEN
+            else:
+                found += self._bound(binding)
         self._depth -= 1
-        self._busy.discard(key)
+        if not again:
+            self._busy.discard(key)
         return tuple(found)
 
     def _bound(self, binding: Binding) -> Values:
@@ -229,7 +242,7 @@ class Reader:
         if kind == "value":
             return self.values(node, scope)
         if kind == "entered":
-            return self.values(node, scope)
+            return tuple(self.known.entered(value) for value in self.values(node, scope))
         if kind == "item":
             return tuple(self._items(self.values(node, scope)))
         if kind in ("def", "class"):
@@ -272,7 +285,7 @@ class Reader:
         """What a name is in a module of the project."""
         module = self.project.modules.get(path)
         if module is not None and name in module.scope.names:
-            return self.of_bindings(module.scope.names[name])
+            return self.of_bindings(module.scope.names[name]) + self.members.stored(name)
         if module is not None and not star and module.scope.stars:
             found = self.named(name, module.scope)
             if found != (Name(name),):
@@ -299,28 +312,9 @@ class Reader:
             if value.kind == "module":
                 return self.of_module(value.node, name)
             if value.kind in ("class", "object"):
-                return self._member(value, name)
+                return self.members.values(value, name)
         if value is UNKNOWN and name.isupper():
             return self.configured(name)
-        return OPEN
-
-    def _member(self, own: Own, name: str, depth: int = 0) -> Values:
-        module: Module = own.scope.module
-        inner = module.scopes.get(own.node)
-        bindings: list[Binding] = list(inner.names.get(name, ())) if inner is not None else []
-        bindings += module.own.get((own.node, name), ())
-        settings = self.known.setting(own, name, bool(bindings))
-        if settings:
-            return settings
-        if bindings:
-            return self.of_bindings(bindings)
-        for base in self.bases(own):
-            if isinstance(base, Own) and depth < 8:
-                found = self._member(base._replace(kind=own.kind), name, depth + 1)
-                if found and found != OPEN:
-                    return found
-            elif isinstance(base, Name):
-                return self.known.attribute(f"{base.name}()" if own.kind == "object" else base.name, name)
         return OPEN
 
     def bases(self, own: Own) -> Values:
@@ -406,6 +400,14 @@ class Reader:
 
 def _grown(value: Value, how: str) -> Value:
     return Items(value.items if how == "end" else (), True) if isinstance(value, Items) else value
+
+
+def _is_conversion(node: Any) -> bool:
+    """Whether an expression gives what it is given, in another form: `Path(x)`, `os.path.abspath(x)`, `x.resolve()`."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id if isinstance(node.func, ast.Name) else ""
+    return name in _CONVERSIONS
 
 
 def _few(values: Any) -> Values:
