@@ -131,7 +131,10 @@ def report(name: str, show: int) -> None:
         notes += [f"{'EVERYTHING' if d.about == EVERYTHING else ' '.join(sorted(d.about))} | {d.text}" for d in uses.doubts]
         notes += [f"native {posixpath.relpath(top, folder)}" for top in native]
         missing = sorted(set(project.packages))
-        print(f'"{package}" = "{version}"  # {len(project.listings)} files' + (f", not there: {' '.join(missing)}" if missing else ""))
+        print(
+            f'"{package}" = "{version}"  # {len(project.listings)} files'
+            + (f", not there: {' '.join(missing)}" if missing else "")
+        )
         for note in notes[:show]:
             print("    " + note.replace(folder, ""))
         if len(notes) > show:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-from bisect import bisect_right
 from functools import cached_property
 
 from hardener.needs.source.tokens import DIALECTS, NAME, SIGN, TEXT, Token, tokens_of
@@ -220,11 +219,15 @@ class Listing:
 
     def fields(self, name: str) -> list[Binding]:
         """What a field of that name is bound to: in the body of its class, and by `this.name = ...`."""
-        found = [binding for binding in self.bindings.get(name, ()) if binding.scope is not None and self._is_class(binding.scope)]
+        found = [
+            binding for binding in self.bindings.get(name, ()) if binding.scope is not None and self._is_class(binding.scope)
+        ]
         return found + self.bindings.get(f"this.{name}", [])
 
     def _innermost(self, scopes: set[int], at: int) -> int:
-        around = [scope for scope in scopes if scope >= 0 and self._spans.get(scope, (scope, self.closes.get(scope, -1)))[0] <= at]
+        around = [
+            scope for scope in scopes if scope >= 0 and self._spans.get(scope, (scope, self.closes.get(scope, -1)))[0] <= at
+        ]
         around = [scope for scope in around if at <= self._spans.get(scope, (scope, self.closes.get(scope, -1)))[1]]
         return max(around, default=-1)
 
