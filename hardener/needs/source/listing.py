@@ -332,7 +332,8 @@ class Listing:
         """The scope of a declaration whose name, or pattern, is at a token; None for an assignment."""
         before = self.name(index - 1)
         if self.language == "php":
-            return self._scope(index, function=True)
+            own = self._block[index]
+            return own if own >= 0 and self._is_class(own) else self._scope(index, function=True)
         if self.language == "go":
             return self._scope(index) if before in ("var", "const") or self.is_sign(index + 1, ":=", ",") else None
         if before in ("const", "let", "val") or (before == "var" and self.language != "javascript"):
