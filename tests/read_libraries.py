@@ -1,4 +1,4 @@
-"""Reads libraries of Node.js as their readers read programs, to derive `hardener/needs/source/libraries/node.toml`. A tool, no test.
+"""Reads libraries of Node.js as programs are read, to derive `hardener/needs/source/libraries/node.toml`. A tool, no test.
 
     python tests/read_libraries.py express koa@2 ...
 

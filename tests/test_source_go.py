@@ -24,7 +24,10 @@ def server(folder: Path, body: str, imports: str = "os net/http", modules: str =
     """What a program with this main function does."""
     lines = "".join(f'import "{name}"\n' for name in imports.split())
     required = "".join(f"require {name} v1.0.0\n" for name in modules.split())
-    files = {"go.mod": f"module example.com/app\n{required}", "cmd/server/main.go": f"package main\n{lines}\nfunc main() {{\n{body}\n}}\n"}
+    files = {
+        "go.mod": f"module example.com/app\n{required}",
+        "cmd/server/main.go": f"package main\n{lines}\nfunc main() {{\n{body}\n}}\n",
+    }
     return uses(folder, DOCKERFILE, files, environment)
 
 
@@ -36,7 +39,10 @@ def paths(found: Uses) -> dict[str, str]:
     ("body", "expected"),
     [
         ('os.WriteFile("/data/x", b, 0644)', {"/data/x": "data"}),
-        ('dir := os.Getenv("DIR")\nif dir == "" { dir = "/var/lib/app" }\nos.MkdirAll(dir, 0755)', {"/var/lib/app": "data", "/d": "data"}),
+        (
+            'dir := os.Getenv("DIR")\nif dir == "" { dir = "/var/lib/app" }\nos.MkdirAll(dir, 0755)',
+            {"/var/lib/app": "data", "/d": "data"},
+        ),
         ('f, err := os.OpenFile(filepath.Join("/data", name), os.O_CREATE|os.O_WRONLY, 0600)', {"/data": "data"}),
         ('os.OpenFile("/etc/x", os.O_RDONLY, 0)\nos.Open("/etc/y")\nos.ReadFile("/z")', {}),
         ('d, _ := os.MkdirTemp("", "x")\nos.WriteFile(filepath.Join(d, "y"), b, 0600)', {"/tmp": "scratch"}),
@@ -89,14 +95,18 @@ def test_what_needs_a_capability(tmp_path: Path) -> None:
 
 
 def test_libraries(tmp_path: Path) -> None:
-    quiet = server(tmp_path, "chi.NewRouter()", "os github.com/go-chi/chi/v5/middleware example.com/app/own", "github.com/go-chi/chi/v5")
+    quiet = server(
+        tmp_path, "chi.NewRouter()", "os github.com/go-chi/chi/v5/middleware example.com/app/own", "github.com/go-chi/chi/v5"
+    )
     assert quiet.doubts == ()
     assert "github.com/x/y" in server(tmp_path, "", "github.com/x/y/z").open(MEMORY)
 
 
 def test_native_code_and_other_names_are_doubts(tmp_path: Path) -> None:
     assert server(tmp_path, "", "C").open(CAPABILITIES)
-    assert uses(tmp_path, DOCKERFILE, {"cmd/server/main.go": 'package main\nimport o "os"\nfunc main() {}', "go.mod": "module a"}).open(WRITES)
+    assert uses(
+        tmp_path, DOCKERFILE, {"cmd/server/main.go": 'package main\nimport o "os"\nfunc main() {}', "go.mod": "module a"}
+    ).open(WRITES)
 
 
 @pytest.mark.parametrize(

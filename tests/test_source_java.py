@@ -191,16 +191,20 @@ def test_settings_of_spring_boot(
 
 
 def test_log_files_of_logback(tmp_path: Path) -> None:
-    logback = '<configuration><property name="LOGS" value="/var/log/app"/><appender><file>${LOGS}/x.log</file></appender></configuration>'
+    logback = (
+        '<configuration><property name="LOGS" value="/var/log/a"/><appender><file>${LOGS}/x.log</file></appender></configuration>'
+    )
     files = {"pom.xml": POM, "src/main/java/A.java": "class A {}", "src/main/resources/logback-spring.xml": logback}
-    assert paths(uses(tmp_path, SPRING, files)) == {"/tmp": "scratch", "/var/log/app": "log"}
+    assert paths(uses(tmp_path, SPRING, files)) == {"/tmp": "scratch", "/var/log/a": "log"}
     files["src/main/resources/logback-spring.xml"] = logback.replace("${LOGS}", "${WHERE}")
     assert uses(tmp_path, SPRING, files).open(WRITES)
 
 
 def test_libraries_of_build_files() -> None:
     assert maven(POM) == {"org.springframework.boot:spring-boot-starter-web"}
-    catalog = catalog_of('[libraries]\nmy-lib = { module = "a:b", version = "1" }\nc = "d:e:1"\n[bundles]\nall = ["my-lib", "c"]\n')
+    catalog = catalog_of(
+        '[libraries]\nmy-lib = { module = "a:b", version = "1" }\nc = "d:e:1"\n[bundles]\nall = ["my-lib", "c"]\n'
+    )
     text = """
     plugins { id 'java' }
     dependencies {

@@ -133,7 +133,7 @@ def test_where_the_right_answer_is_a_doubt(code: str, about: str, tmp_path: Path
 
 
 def test_variables_say_paths_and_ports(tmp_path: Path) -> None:
-    code = "const {DATA_DIR: d = '/x'} = process.env; require('fs').mkdirSync(process.env.DIR || '/data'); app.listen(process.env.PORT)"
+    code = "const {A: d = '/x'} = process.env; require('fs').mkdirSync(process.env.DIR || '/data'); app.listen(process.env.PORT)"
     found = app(tmp_path, code, DIR="/srv/d", PORT="8081")
     assert paths(found) == {"/srv/d": "data"}
     assert ports(found) == {8081}
@@ -205,7 +205,7 @@ def test_a_library_that_is_only_named_counts(tmp_path: Path) -> None:
             {"/app/logs": "log"},
         ),
         (
-            "const { createLogger, transports } = require('winston'); new transports.File({ dirname: '/var/log/a', filename: 'b' })",
+            "const { transports } = require('winston'); new transports.File({ dirname: '/var/log/a', filename: 'b' })",
             "winston",
             {"/var/log/a": "log"},
         ),
@@ -241,7 +241,8 @@ TYPESCRIPT = {
     "tsconfig.json": '{"compilerOptions": {"outDir": "dist", /* x */ "baseUrl": ".", "paths": {"@lib/*": ["src/lib/*"]},}}',
     "src/main.ts": "import express from 'express';\nimport { save } from '@lib/save';\nimport type { X } from 'unknown-types';\n"
     "const port: number = Number(process.env.PORT ?? 4000);\nexpress().listen(port);\nsave('x');\n",
-    "src/lib/save.ts": "import * as fs from 'fs';\nimport path from 'path';\nconst DIR: string = path.join(__dirname, '..', '..', 'data');\n"
+    "src/lib/save.ts": "import * as fs from 'fs';\nimport path from 'path';\n"
+    "const DIR: string = path.join(__dirname, '..', '..', 'data');\n"
     "export function save(name: string): void { fs.writeFileSync(path.join(DIR, name), '') }\n",
     "src/lib/save.spec.ts": "import jest from 'not-there';",
 }
@@ -322,7 +323,7 @@ def test_a_file_with_capabilities_is_a_doubt(tmp_path: Path) -> None:
 
 def test_next_keeps_a_cache(tmp_path: Path) -> None:
     files = {
-        "package.json": '{"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "15", "react": "19"}}',
+        "package.json": '{"scripts": {"build": "next build", "start": "next start"}, "dependencies": {"next": "1"}}',
         "app/page.tsx": "export default function Page() { return <p>Don't</p> }",
     }
     found = uses(tmp_path, 'FROM node:20\nWORKDIR /app\nCOPY . .\nRUN npm run build\nCMD ["npm", "start"]\n', files)
@@ -332,7 +333,7 @@ def test_next_keeps_a_cache(tmp_path: Path) -> None:
 
 
 PIECES = st.sampled_from(
-    "require ( ) { } [ ] ' \" ` ${ / // /* */ => = , ; : . ?. fs writeFile path.join const function import from export { a } 'fs' \\ \n".split(
+    "require ( ) { } [ ] ' \" ` ${ / // /* */ => = , ; : . ?. fs writeFile path.join const function import from { a } 'fs' \\ \n".split(
         " "
     )
 )

@@ -159,7 +159,7 @@ class Gathering:
         sign = found.sign
         if sign.flags < 0 and not sign.unless:
             return True
-        arguments = listing.arguments(found.opening) if found.opening >= 0 else []
+        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.at)
         if sign.unless:
             number = int(sign.write or sign.listen or 0)
             if number >= len(arguments):

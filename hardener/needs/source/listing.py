@@ -372,7 +372,7 @@ class Listing:
         if close < opening:
             return
         before = self.name(opening - 1)
-        if before in _CONTROL:
+        if before in _CONTROL or (self.language == "ruby" and "def" not in (self.name(opening - 2), self.name(opening - 4))):
             return
         body = self._body(close + 1)
         if not (before in _FUNCTIONS or self.name(opening - 2) in _FUNCTIONS or body >= 0):

@@ -405,7 +405,7 @@ class Reckoner:
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
             return tuple(Value(value.text, False, value.why) for value in values[0]) if values else NOTHING
-        if kind in ("storage", "base", "public"):
+        if kind in ("storage", "base", "public", "root"):
             folder = self.properties.get(f"@{kind}")
             if folder is None:
                 return NOTHING
