@@ -1,4 +1,4 @@
-"""Reads libraries of Node.js as their readers read programs, to derive `hardener/needs/source/libraries/node.toml`. A tool, no test.
+"""Reads libraries of Node.js as programs are read, to derive `hardener/needs/source/libraries/node.toml`. A tool, no test.
 
     python tests/read_libraries.py express koa@2 ...
 
@@ -131,7 +131,10 @@ def report(name: str, show: int) -> None:
         notes += [f"{'EVERYTHING' if d.about == EVERYTHING else ' '.join(sorted(d.about))} | {d.text}" for d in uses.doubts]
         notes += [f"native {posixpath.relpath(top, folder)}" for top in native]
         missing = sorted(set(project.packages))
-        print(f'"{package}" = "{version}"  # {len(project.listings)} files' + (f", not there: {' '.join(missing)}" if missing else ""))
+        print(
+            f'"{package}" = "{version}"  # {len(project.listings)} files'
+            + (f", not there: {' '.join(missing)}" if missing else "")
+        )
         for note in notes[:show]:
             print("    " + note.replace(folder, ""))
         if len(notes) > show:

@@ -218,10 +218,15 @@ def _copies(files: _Files, source: str, into: str, many: bool) -> Iterator[_Copy
     if any(sign in source for sign in "*?["):
         folder = posixpath.dirname(source.partition("*")[0].partition("?")[0].partition("[")[0])
         depth = source.count("/")
+        found = False
         for path in files.walk(folder or root or "."):
             head = "/".join(path.split("/")[: depth + 1])
             if path.count("/") >= depth and fnmatchcase(head, source):
+                found = True
                 yield _Copy(posixpath.join(into, posixpath.relpath(path, posixpath.dirname(head) or ".")), "file", files, path)
+        if not found:
+            # What a RUN of that stage makes: its names are not known, but the stage is.
+            yield _Copy(into, "", files, posixpath.dirname(source) if many else source)
         return
     kind = files.kind(source)
     if kind == "folder":

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.alternatives import OPEN, Value, Values
 from hardener.needs.source.listing import Listing
 from hardener.needs.source.signs import Found, Search, Sign, Signs, made
 from hardener.needs.source.tokens import NAME, TEXT
@@ -27,7 +28,7 @@ from hardener.needs.source.uses import (
     Uses,
     Write,
 )
-from hardener.needs.source.values import OPEN, Reckoner, Value, Values
+from hardener.needs.source.values import Reckoner
 
 _NO_WRITES = ("/dev/null", "/dev/std", "/dev/tty", "/dev/fd", "/proc/", "/dev/zero", "/dev/full")
 #: Names of memory instead of a file.
@@ -115,7 +116,7 @@ class Gathering:
             # Each program that is run may run beside this one.
             both = own.memory is not None and other.memory is not None
             amount = own.memory._replace(mib=own.memory.mib + other.memory.mib) if both and own.memory and other.memory else None
-            own = own._replace(memory=amount, **joined)
+            own = own._replace(memory=amount, **joined)  # type: ignore[arg-type]
         return own
 
     def _file_capabilities(self) -> None:
@@ -123,10 +124,13 @@ class Gathering:
         stage = self.program.files.stage
         for _, item in stage.items if stage is not None else ():
             if item.keyword == "RUN" and "setcap" in item.arguments:
-                self.doubt((CAPABILITIES, ESCALATION), f"what the capabilities are for that `{stage.at(item) if stage else ''}` sets on a file")
+                self.doubt(
+                    (CAPABILITIES, ESCALATION),
+                    f"what the capabilities are for that `{stage.at(item) if stage else ''}` sets on a file",
+                )
 
     def _use(self, listing: Listing, found: Found) -> None:
-        sign, place = found.sign, listing.place(found.index)
+        sign, place = found.sign, listing.place(found.at)
         if not self._happens(listing, found):
             return
         if sign.write or sign.path:
@@ -135,7 +139,7 @@ class Gathering:
             self._listen(listing, found)
         if sign.run:
             self._run(listing, found)
-        word = listing.tokens[found.index].text
+        word = listing.tokens[found.at].text
         for name in sign.capabilities:
             evidence = Evidence(f"calls {word}", place, Strength.READ)
             self.capabilities.setdefault(name, Capability(name, sign.text or f"calls {word}", evidence))
@@ -155,7 +159,7 @@ class Gathering:
         sign = found.sign
         if sign.flags < 0 and not sign.unless:
             return True
-        arguments = listing.arguments(found.opening) if found.opening >= 0 else []
+        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.at)
         if sign.unless:
             number = int(sign.write or sign.listen or 0)
             if number >= len(arguments):
@@ -175,10 +179,23 @@ class Gathering:
 
     def _argument(self, listing: Listing, found: Found, which: int | str) -> Values:
         if which == "receiver":
-            end = found.index - 1
+            end = found.at - 1
             start = end
             while start > 0 and (listing.name(start - 1) or listing.is_sign(start - 1, ".", "?.", "::", "->", "!", ")", "]")):
-                if listing.name(start - 1) in ("return", "await", "if", "throw", "case", "else", "new", "defer", "go", "not", "and", "or"):
+                if listing.name(start - 1) in (
+                    "return",
+                    "await",
+                    "if",
+                    "throw",
+                    "case",
+                    "else",
+                    "new",
+                    "defer",
+                    "go",
+                    "not",
+                    "and",
+                    "or",
+                ):
                     start -= 1 if listing.name(start - 1) == "new" else 0
                     break
                 before = start - 1
@@ -187,13 +204,13 @@ class Gathering:
         if isinstance(which, str) and "." in which:
             return self._option(listing, found, which)
         if which == "value":
-            if listing.is_sign(found.index, "("):
-                return self._called_back(listing, found.index)
-            end = listing.expression_end(found.index)
-            if listing.name(found.index) in ("function", "async") or "=>" in _texts(listing, found.index, end + 1):
-                return self._called_back(listing, found.index)
-            return self.reckoner.value(listing, found.index, end)
-        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.index)
+            if listing.is_sign(found.at, "("):
+                return self._called_back(listing, found.at)
+            end = listing.expression_end(found.at)
+            if listing.name(found.at) in ("function", "async") or "=>" in _texts(listing, found.at, end + 1):
+                return self._called_back(listing, found.at)
+            return self.reckoner.value(listing, found.at, end)
+        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.at)
         number = int(which)
         return self.reckoner.value(listing, *arguments[number]) if number < len(arguments) else (OPEN,)
 
@@ -236,7 +253,7 @@ class Gathering:
         return tuple(found) or (OPEN,)
 
     def _write(self, listing: Listing, found: Found) -> None:
-        sign, place = found.sign, listing.place(found.index)
+        sign, place = found.sign, listing.place(found.at)
         values: Values
         if sign.path:
             values = (Value(self.reckoner.properties.get(sign.property or sign.path, sign.path)),)
@@ -256,7 +273,10 @@ class Gathering:
                 continue
             known = self.reckoner.path(value)
             if known is None:
-                self.doubt((WRITES,), f"`{place}` writes a path that {value.why or 'is computed'}".replace("that `$", "from `$").rstrip(","))
+                self.doubt(
+                    (WRITES,),
+                    f"`{place}` writes a path that {value.why or 'is computed'}".replace("that `$", "from `$").rstrip(","),
+                )
                 continue
             path, whole = known
             if sign.place == "parent" and whole:
@@ -270,7 +290,7 @@ class Gathering:
                 self.write(path, sign.kind, sign.exec, Evidence(shown, place, Strength.READ))
 
     def _listen(self, listing: Listing, found: Found) -> None:
-        sign, place = found.sign, listing.place(found.index)
+        sign, place = found.sign, listing.place(found.at)
         if sign.listen == "value":
             values = self._argument(listing, found, "value")
         else:
@@ -304,8 +324,8 @@ class Gathering:
         return (OPEN,)
 
     def _run(self, listing: Listing, found: Found) -> None:
-        sign, place = found.sign, listing.place(found.index)
-        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.index)
+        sign, place = found.sign, listing.place(found.at)
+        arguments = listing.arguments(found.opening) if found.opening >= 0 else self._bare(listing, found.at)
         arguments = arguments[sign.first :]
         if not arguments:
             return

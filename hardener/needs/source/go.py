@@ -20,7 +20,9 @@ _PATH = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", 
 _BUILD = re.compile(r"\bgo\s+(?:-C\s+\S+\s+)?(?:build|install)\b|\bmake\b|\bmage\b")
 _OUTPUT = re.compile(r"\bgo\s+build\b[^&;|]*?\s-o[= ]\s*[\"']?([^\s\"'&;|]+)")
 #: Packages of the standard library whose words are signs; another name for one of them would hide these.
-_WATCHED = frozenset(("os", "os/exec", "io/ioutil", "net", "net/http", "syscall", "plugin", "golang.org/x/sys/unix", "path/filepath"))
+_WATCHED = frozenset(
+    ("os", "os/exec", "io/ioutil", "net", "net/http", "syscall", "plugin", "golang.org/x/sys/unix", "path/filepath")
+)
 _ASIDE = re.compile(r"_test\.go$|/(?:testdata|vendor|examples?|_examples)/")
 #: Build constraints of systems that no container of Linux is.
 _ELSEWHERE = re.compile(r"_(?:windows|darwin|freebsd|openbsd|netbsd|plan9|js|wasm|aix|solaris|android|ios)(?:_\w+)?\.go$")
@@ -51,21 +53,23 @@ def _built(program: Program) -> ImageFiles | None:
         if stage is None:
             continue
         texts = [item.arguments for _, item in stage.items if item.keyword == "RUN" and _BUILD.search(item.arguments)]
-        if not texts or not any(found.endswith("go.mod") or found.endswith(".go") for found in files.walk("/")):
+        if not texts or not any(found.endswith(("go.mod", ".go")) for found in files.walk("/")):
             continue
-        outputs = [output for text in texts for output in _OUTPUT.findall(text)]
-        base = posixpath.basename(there)
-        if files is program.files and not any(posixpath.basename(output.rstrip("/")) == base for output in outputs):
-            # In one stage, a program that is only built has to be named: others may come with the base image.
-            if not (base in _module_name(files) and any("go install" in text for text in texts)):
-                continue
-        if outputs and not any("$" in output or posixpath.basename(output) in (base, ".", "") or output.endswith("/") for output in outputs):
-            if not any(re.search(r"\bgo\s+install\b|\bmake\b|\bcp\b|\bmv\b", text) for text in texts):
-                # A folder as output keeps the names of the packages.
-                if not any(posixpath.basename(posixpath.dirname(there)) == posixpath.basename(output) for output in outputs):
-                    continue
-        return files
+        if _makes(texts, posixpath.basename(there), posixpath.basename(posixpath.dirname(there)), files is program.files, files):
+            return files
     return None
+
+
+def _makes(texts: list[str], name: str, folder: str, own: bool, files: ImageFiles) -> bool:
+    """Whether these commands build a program of that name, or into that folder. In one stage it has to be named, because
+    others may come with the base image."""
+    outputs = [posixpath.basename(output.rstrip("/")) for text in texts for output in _OUTPUT.findall(text)]
+    installs = any(re.search(r"\bgo\s+install\b", text) for text in texts)
+    if own:
+        return name in outputs or (installs and name in _module_name(files))
+    if not outputs or installs or any(output in (name, folder, ".", "") or "$" in output for output in outputs):
+        return True
+    return any(re.search(r"\b(?:make|cp|mv)\b", text) for text in texts)
 
 
 def _module_name(files: ImageFiles) -> set[str]:
@@ -94,7 +98,9 @@ class _Reading:
             if path.endswith("/go.mod"):
                 text = files.text(path) or ""
                 modules |= set(re.findall(r"^module\s+(\S+)", text, re.M))
-                modules |= {name for name, to in re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s*=>\s*(\.\S*)", text, re.M) if to}
+                modules |= {
+                    name for name, to in re.findall(r"^\s*(?:replace\s+)?(\S+)(?:\s+v\S+)?\s*=>\s*(\.\S*)", text, re.M) if to
+                }
             vendored = vendored or "/vendor/" in path
             if not path.endswith(".go") or _ASIDE.search(path) or _ELSEWHERE.search(path):
                 if path.endswith((".c", ".cc", ".s", ".S")) and "/vendor/" not in path:
@@ -102,7 +108,11 @@ class _Reading:
                 continue
             origin, source = files.origin(path) or path, files.text(path)
             if source is None or len(source) > MAX_CHARACTERS:
-                if source is not None and re.match(r"//.*\bCode generated\b.*\bDO NOT EDIT\b", source) and not re.search(r'"(?:os|syscall|os/exec)"', source):
+                if (
+                    source is not None
+                    and re.match(r"//.*\bCode generated\b.*\bDO NOT EDIT\b", source)
+                    and not re.search(r'"(?:os|syscall|os/exec)"', source)
+                ):
                     continue
                 gathering.doubt(EVERYTHING, f"`{origin}` could not be read")
                 continue
@@ -120,7 +130,9 @@ class _Reading:
         source_at = next((f"{one.origin}:1" for one in self.listings if "func main(" in one.text), self.program.at)
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
         claim = f"nothing else that a container must allow is done by {count} in Go{shown(libraries)}"
-        memory = Memory(_PLAIN_SERVICE, "a service in Go, with room", Evidence("it holds what requests need", source_at, Strength.READ))
+        memory = Memory(
+            _PLAIN_SERVICE, "a service in Go, with room", Evidence("it holds what requests need", source_at, Strength.READ)
+        )
         uses = gathering.uses(Evidence(claim, source_at, strength_of(libraries.values())), memory)
         return uses._replace(memory=None) if uses.open(MEMORY) else uses
 
@@ -164,4 +176,6 @@ def _library(name: str) -> str:
         for candidate in (head, re.sub(r"/v\d+$", "", head), re.sub(r"\.v\d+$", "", head)):
             if candidate in known.known:
                 return candidate
-    return "/".join(parts[:3] if parts[0] in ("github.com", "gitlab.com", "bitbucket.org", "golang.org", "google.golang.org") else parts[:2])
+    return "/".join(
+        parts[:3] if parts[0] in ("github.com", "gitlab.com", "bitbucket.org", "golang.org", "google.golang.org") else parts[:2]
+    )

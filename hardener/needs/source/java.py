@@ -7,6 +7,7 @@ import re
 
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.alternatives import Value, Values
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.java_build import Settings, build_files, catalog_of, gradle, maven, maven_modules
 from hardener.needs.source.libraries import shown, strength_of, use_libraries
@@ -24,15 +25,24 @@ from hardener.needs.source.uses import (
     Uses,
     unknown,
 )
-from hardener.needs.source.values import Reckoner, Value, Values
+from hardener.needs.source.values import Reckoner
 
 _MOST_FILES = 400
-_VALUED = frozenset("-cp -classpath --class-path -p --module-path --add-modules --add-opens --add-exports --add-reads -jar -m --module".split())
+_VALUED = frozenset(
+    "-cp -classpath --class-path -p --module-path --add-modules --add-opens --add-exports --add-reads -jar -m --module".split()
+)
+_BUILD = re.compile(r"\b(?:mvnw?|gradlew?|javac|kotlinc|ant)\b")
+#: An archive of Spring Boot that is taken apart into layers.
+_TAKEN_APART = re.compile(r"-Djarmode=\w+\s+-jar\s+(\S+)")
 _SIZE = re.compile(r"-Xmx(\d+)([kKmMgG]?)")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
-_DATABASE = re.compile(r"jdbc:(?:h2:(?:file:|nio:|split:)?(?!mem:|tcp:|ssl:|zip:)|sqlite:(?!:memory:)|hsqldb:file:|derby:(?!//|memory:))([^;?]*)")
+_DATABASE = re.compile(
+    r"jdbc:(?:h2:(?:file:|nio:|split:)?(?!mem:|tcp:|ssl:|zip:)|sqlite:(?!:memory:)|hsqldb:file:|derby:(?!//|memory:))([^;?]*)"
+)
 _SPRING = re.compile(r"org\.springframework\.boot:")
-_WEB = re.compile(r"spring-boot-starter-(?:web|webflux|tomcat|jetty|undertow|data-rest|graphql|thymeleaf|jersey|web-services|hateoas|webmvc)$")
+_WEB = re.compile(
+    r"spring-boot-starter-(?:web|webflux|tomcat|jetty|undertow|data-rest|graphql|thymeleaf|jersey|web-services|hateoas|webmvc)$"
+)
 _IMPORT = re.compile(r"^\s*import\s+(?:static\s+)?([\w.]+)", re.M)
 _JDK = ("java.", "javax.", "jdk.", "com.sun.net.", "com.sun.management.", "org.w3c.dom", "org.xml.sax", "kotlin.", "sun.")
 
@@ -43,7 +53,7 @@ def reader(program: Program, read: Read) -> Uses | None:
         return None
     options, rest = _split(program)
     known = [word for word in options if "$" not in word]
-    what, files, there = "", program.files, ""
+    what = ""
     index = next((at for at, word in enumerate(known) if word in ("-jar", "-cp", "-classpath", "--class-path")), None)
     if index is not None and index + 1 < len(known):
         what = known[index + 1]
@@ -56,16 +66,31 @@ def reader(program: Program, read: Read) -> Uses | None:
     properties = dict(word[2:].partition("=")[::2] for word in known if word.startswith("-D"))
     properties |= dict(word[2:].partition("=")[::2] for word in rest if word.startswith("--") and "=" in word)
     place = posixpath.normpath(posixpath.join(program.workdir, _first(what, program.workdir)))
-    files, there = program.files.maker(place)
+    files = _made_in(program.files, place)
     if what.endswith(".java") and program.files.kind(place) == "file":
-        files, there = program.files, posixpath.dirname(place)
-    if not any(item.keyword == "RUN" for _, item in files.stage.items) if files.stage else True:
-        if not what.endswith(".java"):
-            return unknown(f"`{what}`, which is not built from files of the project")
+        files = program.files
+    if files is None:
+        return unknown(f"`{what}`, which is not built from files of the project")
     reading = _Reading(program, read, files, properties)
     if index is not None and known[index] != "-jar":
         reading.class_path(what)
     return reading.uses(options)
+
+
+def _made_in(files: ImageFiles, place: str) -> ImageFiles | None:
+    """The files of the stage that builds what lies at a path; None where none does."""
+    for _ in range(6):
+        files, place = files.maker(place)
+        if files.stage is None:
+            return None
+        texts = [item.arguments for _, item in files.stage.items if item.keyword == "RUN"]
+        if any(_BUILD.search(text) for text in texts):
+            return files
+        taken = next((found for text in texts if (found := _TAKEN_APART.search(text))), None)
+        if taken is None:
+            return None
+        place = posixpath.normpath(posixpath.join(files.stage.workdir or "/", taken[1]))
+    return None
 
 
 def _first(what: str, workdir: str) -> str:
@@ -75,7 +100,7 @@ def _first(what: str, workdir: str) -> str:
 
 
 def _split(program: Program) -> tuple[list[str], list[str]]:
-    """The options of the JVM, with those of the variables that it reads and that the command expands, and the words after them."""
+    """The options of the JVM, with those of the variables that it reads and that the command expands, and the words behind."""
     words: list[str] = []
     for word in program.words[1:]:
         variable = re.fullmatch(r"\$\{?(\w+)(?::-([^}]*))?\}?", word)
@@ -244,7 +269,11 @@ class _Reading:
         if any(_WEB.search(name) for name in self.libraries):
             for port, place in settings.get("server.port", "8080"):
                 if port is not None and port.isdecimal():
-                    gathering.listen(int(port), "tcp", Evidence(f"server.port is {port}" if place else "Spring Boot's port", place or at, Strength.READ))
+                    gathering.listen(
+                        int(port),
+                        "tcp",
+                        Evidence(f"server.port is {port}" if place else "Spring Boot's port", place or at, Strength.READ),
+                    )
                 else:
                     gathering.doubt((PORTS,), f"`{place}` sets server.port to what is not known")
             for port, place in settings.get("management.server.port"):
@@ -289,18 +318,20 @@ class _Reading:
                 continue
             names = {m[1]: m[2] for m in re.finditer(r"<(?:property|Property)\s+name=\"([^\"]+)\"\s+value=\"([^\"]*)\"", text)}
             names |= {m[1]: m[2].strip() for m in re.finditer(r"<Property\s+name=\"([^\"]+)\">([^<]*)<", text)}
-            for found in re.finditer(r"<file>([^<]*)</file>|<[fF]ileNamePattern>([^<]*)</|\bfile[nN]ame=\"([^\"]*)\"|\.fileName\s*=\s*(\S+)", text):
+            for found in re.finditer(
+                r"<file>([^<]*)</file>|<[fF]ileNamePattern>([^<]*)</|\bfile[nN]ame=\"([^\"]*)\"|\.fileName\s*=\s*(\S+)", text
+            ):
                 said = next(group for group in found.groups() if group is not None).strip()
                 place = f"{origin}:{text.count(chr(10), 0, found.start()) + 1}"
                 for _ in range(4):
-                    said = re.sub(r"\$\{(?:sys:|env:)?(\w+)(?::-([^{}]*))?\}", lambda m: names.get(m[1]) or m[2] or m[0], said)
+                    said = _put_in(said, names)
                 said = said.replace("$${", "${").partition("%")[0] if "${" not in said.partition("%")[0] else said
                 if "${" in said or not said:
                     self.gathering.doubt((WRITES,), f"`{place}` logs to a file that is computed")
                     continue
                 folder = posixpath.dirname(posixpath.normpath(posixpath.join(self.program.workdir, said + "x")))
                 self.gathering.write(folder, "log", False, Evidence(f"logs to {said}", place, Strength.READ))
-            if "file-appender.xml" in text or "include resource" in text and "console" not in text:
+            if "file-appender.xml" in text or ("include resource" in text and "console" not in text):
                 self.gathering.doubt((WRITES,), f"`{origin}` includes an appender that was not read")
 
     def _options(self, options: list[str]) -> None:
@@ -318,11 +349,21 @@ class _Reading:
             elif option.startswith("-Dcom.sun.management.jmxremote.port="):
                 gathering.listen(int(option.rpartition("=")[2] or 0), "tcp", Evidence("JMX listens", program.at, Strength.READ))
             else:
-                found = re.match(r"-XX:(?:HeapDumpPath|ErrorFile)=(.+)|-Xloggc:(.+)|-Xlog:.*\bfile=([^:,]+)|-XX:StartFlightRecording.*filename=([^,]+)", option)
+                found = re.match(
+                    r"-XX:(?:HeapDumpPath|ErrorFile)=(.+)|-Xloggc:(.+)|-Xlog:.*\bfile=([^:,]+)|-XX:StartFlightRecording.*filename=([^,]+)",
+                    option,
+                )
                 if found:
                     said = next(group for group in found.groups() if group)
                     path = posixpath.normpath(posixpath.join(program.workdir, said))
-                    gathering.write(posixpath.dirname(path), "log", False, Evidence(f"{option} writes there", program.at, Strength.READ))
+                    gathering.write(
+                        posixpath.dirname(path), "log", False, Evidence(f"{option} writes there", program.at, Strength.READ)
+                    )
+
+
+def _put_in(text: str, names: dict[str, str]) -> str:
+    """A text with the properties of a configuration of logging put in."""
+    return re.sub(r"\$\{(?:sys:|env:)?(\w+)(?::-([^{}]*))?\}", lambda found: names.get(found[1]) or found[2] or found[0], text)
 
 
 def _memory(options: list[str], program: Program) -> Memory | None:
@@ -334,5 +375,6 @@ def _memory(options: list[str], program: Program) -> Memory | None:
         return None
     heap = int(sizes[-1][1]) * _UNITS[sizes[-1][2].lower()] >> 20
     mib = -(-(heap * 5 // 4 + 256) // 64) * 64
-    return Memory(mib, f"a heap of {heap} MiB, a quarter more, and what is beside it", Evidence(sizes[-1][0], program.at, Strength.READ))
-
+    return Memory(
+        mib, f"a heap of {heap} MiB, a quarter more, and what is beside it", Evidence(sizes[-1][0], program.at, Strength.READ)
+    )

@@ -14,14 +14,18 @@ _ASIDE = re.compile(r"<(build|dependencyManagement|reporting|profiles|pluginMana
 _DEPENDENCY = re.compile(r"<dependency>(.*?)</dependency>", re.S)
 _TAG = re.compile(r"<(groupId|artifactId|scope|type|optional)>\s*([^<]*?)\s*</\1>")
 #: Configurations of Gradle of which nothing is in what runs.
-_NOT_RUN = re.compile(r"(?i)test|annotationProcessor|kapt|ksp|developmentOnly|compileOnly|provided|classpath|detekt|checkstyle|jacoco|errorprone")
+_NOT_RUN = re.compile(
+    r"(?i)test|annotationProcessor|kapt|ksp|developmentOnly|compileOnly|provided|classpath|detekt|checkstyle|jacoco|errorprone"
+)
 _GRADLE = re.compile(
     r"""^\s*(\w+)\s*\(?\s*(?:(?P<quoted>["'])(?P<text>[^"'\n]+)(?P=quoted)"""
     r"""|group\s*[:=]\s*["'](?P<group>[^"']+)["']\s*,\s*name\s*[:=]\s*["'](?P<name>[^"']+)["']"""
     r"""|(?P<call>project|platform|enforcedPlatform|kotlin|files|fileTree|libs)\b(?P<rest>[^\n]*))""",
     re.M,
 )
-_CONFIGURATIONS = re.compile(r"\w*(?i:implementation|api|runtime|runtimeOnly|compile)$|\w*(?i:only)$|\w*(?i:classpath|processor|kapt|ksp)$")
+_CONFIGURATIONS = re.compile(
+    r"\w*(?i:implementation|api|runtime|runtimeOnly|compile)$|\w*(?i:only)$|\w*(?i:classpath|processor|kapt|ksp)$"
+)
 _PLACEHOLDER = re.compile(r"\$\{([^{}:]+)(?::([^{}]*))?\}")
 
 
@@ -40,7 +44,9 @@ def maven(text: str) -> set[str] | None:
         if "$" in name or name.startswith(":") or tags.get("scope") == "system":
             return None
         found.add(name)
-    if "<profiles>" in text and "<dependency>" in "".join(m.group() for m in re.finditer(r"<profiles>.*?</profiles>", text, re.S)):
+    if "<profiles>" in text and "<dependency>" in "".join(
+        m.group() for m in re.finditer(r"<profiles>.*?</profiles>", text, re.S)
+    ):
         for block in re.findall(r"<profiles>.*?</profiles>", text, re.S):
             for dependency in _DEPENDENCY.findall(_COMMENT.sub("", block)):
                 tags = dict(_TAG.findall(dependency))
@@ -209,6 +215,8 @@ def build_files(files: ImageFiles, folder: str) -> tuple[list[str], list[str], l
             builds.append(path)
         elif name.endswith((".java", ".kt", ".scala", ".groovy", ".clj")):
             sources.append(path)
-        elif re.fullmatch(r"(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)|log(?:back|4j2?)[\w-]*\.(?:xml|properties|ya?ml)", name):
+        elif re.fullmatch(
+            r"(?:application|bootstrap)[\w-]*\.(?:properties|ya?ml)|log(?:back|4j2?)[\w-]*\.(?:xml|properties|ya?ml)", name
+        ):
             resources.append(path)
     return sources, resources, builds

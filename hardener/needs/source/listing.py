@@ -219,11 +219,15 @@ class Listing:
 
     def fields(self, name: str) -> list[Binding]:
         """What a field of that name is bound to: in the body of its class, and by `this.name = ...`."""
-        found = [binding for binding in self.bindings.get(name, ()) if binding.scope is not None and self._is_class(binding.scope)]
+        found = [
+            binding for binding in self.bindings.get(name, ()) if binding.scope is not None and self._is_class(binding.scope)
+        ]
         return found + self.bindings.get(f"this.{name}", [])
 
     def _innermost(self, scopes: set[int], at: int) -> int:
-        around = [scope for scope in scopes if scope >= 0 and self._spans.get(scope, (scope, self.closes.get(scope, -1)))[0] <= at]
+        around = [
+            scope for scope in scopes if scope >= 0 and self._spans.get(scope, (scope, self.closes.get(scope, -1)))[0] <= at
+        ]
         around = [scope for scope in around if at <= self._spans.get(scope, (scope, self.closes.get(scope, -1)))[1]]
         return max(around, default=-1)
 
@@ -328,7 +332,8 @@ class Listing:
         """The scope of a declaration whose name, or pattern, is at a token; None for an assignment."""
         before = self.name(index - 1)
         if self.language == "php":
-            return self._scope(index, function=True)
+            own = self._block[index]
+            return own if own >= 0 and self._is_class(own) else self._scope(index, function=True)
         if self.language == "go":
             return self._scope(index) if before in ("var", "const") or self.is_sign(index + 1, ":=", ",") else None
         if before in ("const", "let", "val") or (before == "var" and self.language != "javascript"):
@@ -367,7 +372,7 @@ class Listing:
         if close < opening:
             return
         before = self.name(opening - 1)
-        if before in _CONTROL:
+        if before in _CONTROL or (self.language == "ruby" and "def" not in (self.name(opening - 2), self.name(opening - 4))):
             return
         body = self._body(close + 1)
         if not (before in _FUNCTIONS or self.name(opening - 2) in _FUNCTIONS or body >= 0):

@@ -32,7 +32,9 @@ _TOOLS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "node_tools.to
 _NODE = frozenset(("node", "nodejs"))
 _MANAGERS = frozenset(("npm", "yarn", "yarnpkg", "pnpm", "npx"))
 #: Options of `node` that take the next word.
-_VALUED = frozenset("-r --require --import --loader --experimental-loader -C --conditions --env-file --title --icu-data-dir".split())
+_VALUED = frozenset(
+    "-r --require --import --loader --experimental-loader -C --conditions --env-file --title --icu-data-dir".split()
+)
 #: Options of `node` that make it do what is not read.
 _ODD = re.compile(
     r"--(?:cpu-prof|heap-prof|prof|report-on|heapsnapshot|diagnostic-dir|watch|test|run|trace-event|experimental-sea|build-snapshot)"
@@ -154,7 +156,9 @@ def _summary(project: Project, program: Program, libraries: dict[str, Library | 
     count = len(project.listings)
     files = f"{count} source file" + ("s" if count != 1 else "")
     claim = f"nothing else that a container must allow is done by {files}{shown(libraries)}"
-    memory = Memory(_PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds what requests need", source, Strength.READ))
+    memory = Memory(
+        _PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds what requests need", source, Strength.READ)
+    )
     uses = project.gathering.uses(Evidence(claim, source, strength_of(libraries.values())), memory)
     return uses._replace(memory=None) if uses.open(MEMORY) else uses
 
@@ -303,7 +307,11 @@ def _tool(program: Program, read: Read, tool: dict[str, Any]) -> Uses | None:
         return unknown(f"what `{program.name}` runs")
     words = words or [tool["default"]]
     doubts = (Doubt(frozenset(tool["about"].split()), f"`{program.name}` {tool['text']}"),) if "about" in tool else ()
-    if kind == "script" and not words[0].endswith((".json", ".yml", ".yaml")) and not words[0].endswith((".config.js", ".config.cjs")):
+    if (
+        kind == "script"
+        and not words[0].endswith((".json", ".yml", ".yaml"))
+        and not words[0].endswith((".config.js", ".config.cjs"))
+    ):
         uses = read(program._replace(words=("node", *words)))
     elif kind == "script":
         return unknown(f"which programs `{words[0]}` lists")

@@ -20,7 +20,9 @@ from hardener.needs.source.values import Reckoner
 _SUFFIXES = (".js", ".cjs", ".mjs", ".ts", ".tsx", ".jsx", ".mts", ".cts", ".json")
 _SOURCES = _SUFFIXES[:-1]
 #: Files that no program loads unless it names them.
-_ASIDE = re.compile(r"(?:^|/)(?:tests?|__tests__|__mocks__|e2e|cypress|spec|stories|coverage|\.\w[^/]*)/|\.(?:test|spec|stories|d)\.\w+$|(?:^|/)[\w.-]+\.config\.\w+$")
+_ASIDE = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|__mocks__|e2e|cypress|spec|stories|coverage|\.\w[^/]*)/|\.(?:test|spec|stories|d)\.\w+$|(?:^|/)[\w.-]+\.config\.\w+$"
+)
 _MOST_FILES = 400
 #: Modules of Node.js itself.
 BUILTIN = frozenset(
@@ -29,13 +31,15 @@ BUILTIN = frozenset(
     " string_decoder sys test timers tls trace_events tty url util v8 vm wasi worker_threads zlib".split()
 )
 #: Assets, which a bundler puts into what the browser gets.
-_ASSET = re.compile(r"\.(?:css|scss|sass|less|svg|png|jpe?g|gif|webp|ico|woff2?|ttf|html|txt|md|graphql|gql|json|wasm|mp3|mp4)(?:\?\w+)?$")
+_ASSET = re.compile(
+    r"\.(?:css|scss|sass|less|svg|png|jpe?g|gif|webp|ico|woff2?|ttf|html|txt|md|graphql|gql|json|wasm|mp3|mp4)(?:\?\w+)?$"
+)
 _BUNDLES = re.compile(r"\b(?:webpack|esbuild|rollup|vite|ncc|tsup|parcel|rspack|turbo|nx|unbuild|bun build|next build|tsdown)\b")
 _LOADS = re.compile(r"require|import|from\b|export")
 
 
 class Project:
-    """A project as one program runs it: its root folder in the files that have its sources, which may be those of another stage."""
+    """A project as one program runs it: its root folder in the files that have its sources, perhaps those of another stage."""
 
     def __init__(self, program: Program, read: Read, files: ImageFiles, root: str) -> None:
         self.program = program
@@ -59,7 +63,10 @@ class Project:
     def dependencies(self) -> set[str]:
         """The packages that `package.json` wants when it runs."""
         return {
-            name for key in ("dependencies", "optionalDependencies") for name in self.manifest.get(key) or () if isinstance(name, str)
+            name
+            for key in ("dependencies", "optionalDependencies")
+            for name in self.manifest.get(key) or ()
+            if isinstance(name, str)
         }
 
     @property
@@ -264,9 +271,8 @@ class Project:
                     self._name(listing, index, tokens[index + 2].text, found)
                 elif arguments:
                     self._computed(listing, index, arguments[0], found)
-            elif token.text == "require" and not listing.is_sign(index - 1, ".") and not listing.is_sign(index + 1, ":", "="):
-                if owner_of(listing, index) == [] and listing.is_sign(index + 1, ")", ","):
-                    self.gathering.doubt(EVERYTHING, f"`{listing.place(index)}` hands on `require`")
+            elif token.text == "require" and owner_of(listing, index) == [] and listing.is_sign(index + 1, ")", ","):
+                self.gathering.doubt(EVERYTHING, f"`{listing.place(index)}` hands on `require`")
         return found
 
     def _is_type(self, listing: Listing, index: int) -> bool:
@@ -346,7 +352,10 @@ def _json(text: str | None) -> Any:
         return None
     import json
 
-    for candidate in (text, re.sub(r",(\s*[}\]])", r"\1", re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', r"\1", text, flags=re.S))):
+    for candidate in (
+        text,
+        re.sub(r",(\s*[}\]])", r"\1", re.sub(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/', r"\1", text, flags=re.S)),
+    ):
         try:
             return json.loads(candidate)
         except (ValueError, RecursionError):

@@ -19,8 +19,13 @@ from hardener.needs.source.values import Reckoner
 _MOST_FILES = 400
 _SUFFIXES = (".php", ".inc", ".phtml", ".module", ".php5", ".php7")
 _ASIDE = re.compile(r"/(?:tests?|Tests|spec|node_modules)/|/database/(?:factories|seeders)/")
-_CALLERS = frozenset("array_map array_walk array_filter call_user_func call_user_func_array register_shutdown_function usort".split())
-_INI = re.compile(r"^\s*(?:php_(?:admin_)?value\[?)?\s*(session\.save_path|session\.save_handler|upload_tmp_dir|sys_temp_dir)\]?\s*[= ]\s*[\"']?([^\"'\n;]*)", re.M)
+_CALLERS = frozenset(
+    "array_map array_walk array_filter call_user_func call_user_func_array register_shutdown_function usort".split()
+)
+_INI = re.compile(
+    r"^\s*(?:php_(?:admin_)?value\[?)?\s*(session\.save_(?:path|handler)|upload_tmp_dir)\]?\s*[= ]\s*[\"']?([^\"'\n;]*)",
+    re.M,
+)
 _OFFICIAL = re.compile(r"^(?:php|wordpress|drupal|joomla|nextcloud|matomo|mediawiki|phpmyadmin|composer)$")
 
 
@@ -44,15 +49,23 @@ def reader(program: Program, read: Read) -> Uses | None:
             return unknown(f"what `php {word}` runs")
     rest = tuple(words)
     if script == "artisan" and rest[:1] == ("serve",):
-        port = next((word.partition("=")[2] for word in rest if word.startswith("--port=")), program.variable("SERVER_PORT", "8000"))
+        port = next(
+            (word.partition("=")[2] for word in rest if word.startswith("--port=")), program.variable("SERVER_PORT", "8000")
+        )
         listen = f":{port or ''}"
-    elif not listen and not script or "$" in script:
+    elif (not listen and not script) or "$" in script:
         return unknown(f"what `{' '.join(program.words[:3])}` runs")
     place = posixpath.normpath(posixpath.join(program.workdir, folder or posixpath.dirname(script)))
     if not program.files.kind(place) and program.files.kind(posixpath.join(program.workdir, script)) != "file":
         return unknown(f"`{script or place}`, which is not among the files of the project")
     uses = application_uses(
-        program.files, place, program.environment, program.at, more_environment=program.more_environment, read=read, web=bool(listen)
+        program.files,
+        place,
+        program.environment,
+        program.at,
+        more_environment=program.more_environment,
+        read=read,
+        web=bool(listen),
     )
     if not listen:
         return uses
@@ -101,7 +114,11 @@ class _Reading:
         self._places()
         composer = self._composer()
         for path in self.files.walk(self.root):
-            if not path.endswith(_SUFFIXES) or _ASIDE.search(path) or (composer and path.startswith(f"{self.root.rstrip('/')}/vendor/")):
+            if (
+                not path.endswith(_SUFFIXES)
+                or _ASIDE.search(path)
+                or (composer and path.startswith(f"{self.root.rstrip('/')}/vendor/"))
+            ):
                 continue
             text, origin = self.files.text(path), self.files.origin(path) or path
             if text is None or len(text) > MAX_CHARACTERS:
@@ -129,9 +146,10 @@ class _Reading:
             self.reckoner.program = self.program._replace(workdir=folder)
             self.gathering.look(listing)
         for index, token in enumerate(listing.tokens):
-            if token.kind == TEXT and token.text.lower() in self.gathering.signs.by_word:
-                if listing.is_sign(index - 1, "(") and listing.name(index - 2).lower() in _CALLERS:
-                    self.gathering.doubt(EVERYTHING, f"`{listing.place(index)}` hands on `{token.text}`")
+            if token.kind != TEXT or not listing.is_sign(index - 1, "(") or listing.name(index - 2).lower() not in _CALLERS:
+                continue
+            if token.text.lower() in self.gathering.signs.by_word:
+                self.gathering.doubt(EVERYTHING, f"`{listing.place(index)}` hands on `{token.text}`")
 
     def _composer(self) -> dict[str, Library | None] | None:
         text = self.files.text(posixpath.join(self.root, "composer.json"))
@@ -173,4 +191,3 @@ class _Reading:
             "@public": posixpath.join(self.root, "public"),
             "@root": self.program.workdir + "/",
         }
-

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
-from hardener.needs.source.listing import MEMBER, Listing
+from hardener.needs.source.listing import MEMBER, Binding, Listing
 from hardener.needs.source.tokens import NAME, TEXT
 from hardener.needs.source.uses import EVERYTHING
 from hardener.needs.source.values import Reckoner, Vocabulary
@@ -58,7 +58,7 @@ class Sign(NamedTuple):
     path: str = ""
     property: str = ""
     #: How many arguments the call has; -1 for any number.
-    count: int = -1
+    arity: int = -1
     #: A pattern of what must not stand in the argument that is written: a stream is no file.
     unless: str = ""
     #: The only one of the languages with these signs that has the word.
@@ -81,7 +81,7 @@ class Found(NamedTuple):
     """A sign in a file: the token of its word, and of the bracket of its arguments, -1 where it has none."""
 
     sign: Sign
-    index: int
+    at: int
     opening: int
 
 
@@ -169,9 +169,9 @@ class Search:
         for sign in self.signs.by_word[word]:
             if defines and sign.form != "key":
                 continue
-            if sign.language and sign.language != listing.language or not self._belongs(listing, index, word, sign):
+            if (sign.language and sign.language != listing.language) or not self._belongs(listing, index, word, sign):
                 continue
-            if sign.count >= 0 and (not called or len(listing.arguments(opening)) != sign.count):
+            if sign.arity >= 0 and (not called or len(listing.arguments(opening)) != sign.arity):
                 continue
             if sign.form == "key":
                 if sign.of and not self._is_within(listing, index, sign.of):
@@ -184,12 +184,17 @@ class Search:
             elif sign.form == "mention" and not (listing.is_sign(index + 1, ":") and listing.language == "javascript"):
                 yield Found(sign, index, opening if called else -1)
             elif sign.form == "new":
-                if called and (listing.name(index - 1) == "new" or listing.language in ("kotlin", "ruby")):
+                first = index
+                while first > 1 and listing.tokens[first - 1].text in MEMBER and listing.name(first - 2):
+                    first -= 2
+                if called and (listing.name(first - 1) == "new" or listing.language in ("kotlin", "ruby")):
                     yield Found(sign, index, opening)
             elif called or listing.language == "ruby":
                 yield Found(sign, index, opening if called else -1)
             elif not self._bound(listing, index, aliases) and not listing.is_sign(index + 1, ":", "="):
-                about = sign.about or frozenset(("writes",) if sign.write else EVERYTHING if sign.run else ("capabilities", "users"))
+                about = sign.about or frozenset(
+                    ("writes",) if sign.write else EVERYTHING if sign.run else ("capabilities", "users")
+                )
                 yield about, index, word
 
     def _belongs(self, listing: Listing, index: int, word: str, sign: Sign) -> bool:
@@ -225,7 +230,11 @@ class Search:
     def _defines(self, listing: Listing, index: int, opening: int) -> bool:
         if listing.name(index - 1) in _DEFINES:
             return True
-        if listing.language == "go" and listing.is_sign(index - 1, ")") and listing.name(listing.closes.get(index - 1, 0) - 1) == "func":
+        if (
+            listing.language == "go"
+            and listing.is_sign(index - 1, ")")
+            and listing.name(listing.closes.get(index - 1, 0) - 1) == "func"
+        ):
             return True
         if listing.language not in ("javascript", "java") or (index and listing.tokens[index - 1].text in MEMBER):
             return False
@@ -240,10 +249,11 @@ class Search:
         token = listing.tokens[index]
         if token.text in aliases or index in aliases.seen:
             return True
-        binding = listing.bindings.get(token.text, ())
-        if any(one.kind in ("import", "member") for one in binding):
-            before, after = listing.tokens[index - 1].text, listing.tokens[index + 1].text if index + 1 < len(listing.tokens) else ""
-            return before in ("{", ",") and after in (",", "}", ":", "as")
+        brace = listing.block(index)
+        after = listing.closes.get(brace, -1) + 1
+        if brace >= 0 and (listing.is_sign(after, "=") or listing.name(after) == "from"):
+            # `import { word } from "m"`, `const { word: name } = m`.
+            return True
         if listing.language != "javascript":
             return not (index and listing.tokens[index - 1].text in MEMBER)
         return not listing.is_sign(index - 1, "{", ",") and owner_of(listing, index) == []
@@ -290,7 +300,7 @@ class Search:
                     found.seen.add(at)
         return found
 
-    def _promised(self, listing: Listing, binding: Any) -> int:
+    def _promised(self, listing: Listing, binding: Binding) -> int:
         """The token of the word in `promisify(fs.writeFile)` and in `fs.writeFile`, when a name is bound to that; else -1."""
         at = binding.at
         end = listing.expression_end(at)
@@ -311,7 +321,7 @@ class _Aliases(dict[str, str]):
 
 
 def owner_of(listing: Listing, index: int) -> list[str]:
-    """The names before the last one of a dotted name; "name()" for a call, empty text for anything else, none where it is alone."""
+    """The names before the last one of a dotted name; "name()" for a call, empty text for anything else."""
     names: list[str] = []
     at = index
     while at > 1 and listing.tokens[at - 1].text in MEMBER:

@@ -23,7 +23,9 @@ _DOUBLE = r'"(?:[^"\\\n]|\\.)*"'
 _SINGLE = r"'(?:[^'\\\n]|\\.)*'"
 _REGEX = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[A-Za-z]*")
 #: Names after which a slash begins a regular expression.
-_BEFORE_REGEX = frozenset("return typeof case in of do else void delete throw await yield new and or not if unless when then".split())
+_BEFORE_REGEX = frozenset(
+    "return typeof case in of do else void delete throw await yield new and or not if unless when then".split()
+)
 _ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.S)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "\n": ""}
 
@@ -223,7 +225,9 @@ class _Lexer:
             self._sign(self.dialect.plus)
             self._sign("(")
             if value == "name":
-                name = re.compile(_NAME if self.language != "php" else r"[A-Za-z_]\w*(?:->\w+|\[[^\]\n]*\])?").match(text, self.at)
+                name = re.compile(_NAME if self.language != "php" else r"[A-Za-z_]\w*(?:->\w+|\[[^\]\n]*\])?").match(
+                    text, self.at
+                )
                 assert name is not None
                 inner = _Lexer(name.group(), self.dialect, self.language)
                 inner.code(False)

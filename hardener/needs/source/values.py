@@ -7,37 +7,28 @@ of which only the beginning is known is open too, which is enough to know a fold
 from __future__ import annotations
 
 import posixpath
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import product
+from collections.abc import Callable, Mapping, Sequence
 
+from hardener.needs.source.alternatives import (
+    NOTHING,
+    OPEN,
+    Value,
+    Values,
+    fewer,
+    formatted,
+    joined_path,
+    parent_of,
+    products,
+    summed,
+)
 from hardener.needs.source.listing import MEMBER, Binding, Listing
 from hardener.needs.source.tokens import NAME, NUMBER, SIGN, TEXT
 from hardener.needs.source.uses import Program
 from hardener.record import NamedTuple
 
-#: More alternatives than this are none.
-_MOST = 8
 _DEEPEST = 14
 _PREFIXES = frozenset("new await typeof void lazy".split())
-_VERB = re.compile(r"(%[-+# 0]*[\d.*]*[a-zA-Z%])")
 _OR = ("||", "??", "?:", "or")
-
-
-class Value(NamedTuple):
-    """What an expression may say: its text, and whether that is all of it. `why` names what it hangs on where that is not known."""
-
-    text: str
-    whole: bool = True
-    why: str = ""
-    #: A variable that is not set: what `||` and its kin look beyond.
-    unset: bool = False
-
-
-OPEN = Value("", False)
-_NOTHING = (OPEN,)
-#: Alternatives.
-Values = tuple[Value, ...]
 
 
 class Vocabulary(NamedTuple):
@@ -76,10 +67,10 @@ class Reckoner:
     def value(self, listing: Listing, start: int, end: int) -> Values:
         """What the expression between two tokens says."""
         if self._depth > _DEEPEST or start >= end:
-            return _NOTHING
+            return NOTHING
         self._depth += 1
         try:
-            return _fewer(self._value(listing, start, end))
+            return fewer(self._value(listing, start, end))
         finally:
             self._depth -= 1
 
@@ -88,23 +79,23 @@ class Reckoner:
         if listing.is_sign(start, "{"):
             entries = listing.arguments(start)
             if not any(listing.tokens[at].text == key for at, _ in entries):
-                return _NOTHING if any(listing.is_sign(at, "...") for at, _ in entries) else ()
+                return NOTHING if any(listing.is_sign(at, "...") for at, _ in entries) else ()
             return self._entry(listing, start, [key])
         names = [listing.name(start)]
         while listing.is_sign(start + 1, ".") and listing.name(start + 2):
             names.append(listing.name(start + 2))
             start += 2
         if start + 1 < end or not names[0]:
-            return _NOTHING
+            return NOTHING
         for binding in listing.bound(names[0], start):
             if binding.kind == "value" and listing.is_sign(binding.at, "{") and len(names) == 1:
                 return self.option(listing, binding.at, listing.after(binding.at), key)
         found = self.property(listing, names[0], [*names[1:], key], start)
-        return () if found == _NOTHING and key == "dirname" else found
+        return () if found == NOTHING and key == "dirname" else found
 
     def joined(self, parts: Sequence[Values]) -> Values:
         """Paths put together."""
-        return tuple(_joined(chosen, "resolve") for chosen in _products(parts))
+        return tuple(joined_path(chosen, "resolve") for chosen in products(parts))
 
     def path(self, value: Value) -> tuple[str, bool] | None:
         """The absolute path that a value says, and whether it is all of it: else a folder. None where nothing is known."""
@@ -176,7 +167,7 @@ class Reckoner:
                 if token.text in (*_OR, "?", ":", plus, "/", "&&", "==", "===", "!=", "!==", "<", ">", "=", "-", "*"):
                     splits.setdefault(token.text, []).append(at)
                 elif token.text == "=>":
-                    return _NOTHING
+                    return NOTHING
             elif token.kind == NAME and token.text in ("or", "as", "satisfies") and at > start:
                 splits.setdefault(token.text, []).append(at)
             at = listing.after(at)
@@ -195,27 +186,28 @@ class Reckoner:
                     return second
                 return tuple(v for v in first if not v.unset) + (second if any(v.unset or not v.whole for v in first) else ())
         if any(sign in splits for sign in ("&&", "==", "===", "!=", "!==", "<", ">", "=", "-", "*")):
-            return _NOTHING
+            return NOTHING
         joins = splits.get(plus, [])
         paths = splits.get("/", []) if listing.language in ("ruby", "kotlin") else []
         if "/" in splits and not paths:
-            return _NOTHING
+            return NOTHING
         if joins or paths:
             bounds = sorted({*joins, *paths})
             ends = [*bounds, end]
             parts = [self.value(listing, a, b) for a, b in zip([start, *(at + 1 for at in bounds)], ends, strict=True)]
             if paths:
                 parts = [parts[0], *(tuple(v._replace(text="/" + v.text) for v in part) for part in parts[1:])]
-            return tuple(_sum(chosen) for chosen in _products(parts))
+            return tuple(summed(chosen) for chosen in products(parts))
         values, after = self._operand(listing, start, end)
-        return values if after >= end else _NOTHING
+        return values if after >= end else NOTHING
 
     def _operand(self, listing: Listing, at: int, end: int) -> tuple[Values, int]:
         while at < end and (listing.name(at) in _PREFIXES or listing.is_sign(at, "@", "&")):
             at += 1
         if at >= end:
-            return _NOTHING, at
+            return NOTHING, at
         token = listing.tokens[at]
+        values: Values
         if token.kind in (TEXT, NUMBER):
             values, at = (Value(token.text),), at + 1
         elif listing.is_sign(at, "("):
@@ -226,7 +218,7 @@ class Reckoner:
         elif token.kind == NAME:
             values, at = self._named(listing, at, end)
         else:
-            return _NOTHING, end
+            return NOTHING, end
         while at < end:
             if listing.is_sign(at, "!", "!!"):
                 at += 1
@@ -236,14 +228,17 @@ class Reckoner:
                     values = self._applied(self.words.methods.get(method, ""), listing, listing.arguments(at), values)
                     at = listing.after(at)
                 else:
-                    values = values if self.words.methods.get(method) == "self" else _NOTHING
+                    values = values if self.words.methods.get(method) == "self" else NOTHING
             else:
-                return _NOTHING, end
+                return NOTHING, end
         return values, at
 
     def _named(self, listing: Listing, at: int, end: int) -> tuple[Values, int]:
         names, start = [listing.name(at)], at
         at += 1
+        module = listing.tokens[at + 1] if names == ["require"] and listing.is_sign(at, "(") and at + 2 < end else None
+        if module is not None and module.kind == TEXT and listing.after(at) == at + 3:
+            names, at = [module.text.removeprefix("node:")], at + 3
         while at + 1 < end and listing.tokens[at].text in MEMBER and listing.name(at + 1):
             names.append(listing.name(at + 1))
             at += 2
@@ -263,7 +258,7 @@ class Reckoner:
                 return self._applied(self.words.methods[names[-1]], listing, arguments, receiver), at
             if listing.language == "ruby" and names[-1] == "fetch" and owner in self.words.environment:
                 return self._applied("environment", listing, arguments, ()), at
-            return _NOTHING, at
+            return NOTHING, at
         if dotted in self.words.constants:
             return (self._constant(self.words.constants[dotted], listing),), at
         if owner in self.words.environment:
@@ -279,7 +274,7 @@ class Reckoner:
             key = listing.tokens[at + 1]
             if key.kind == TEXT and close == at + 3:
                 return self.property(listing, names[0], [*names[1:], key.text], start), close
-            return _NOTHING, close
+            return NOTHING, close
         return self.property(listing, names[0], names[1:], start), at
 
     def _before(self, listing: Listing, after_call: int) -> int:
@@ -306,7 +301,7 @@ class Reckoner:
         found: list[Value] = []
         for binding in bindings:
             found += self._bound(listing, binding, keys)
-        return _fewer(found)
+        return fewer(found)
 
     def _from_elsewhere(self, listing: Listing, name: str, keys: list[str]) -> Values:
         """What a name of another file is bound to: a constant, a variable of the package, `Settings.FOLDER`."""
@@ -318,17 +313,17 @@ class Reckoner:
                     self._depth += 1
                     found += self.property(other, wanted, ())
                     self._depth -= 1
-        return _fewer(found) if found else _NOTHING
+        return fewer(found) if found else NOTHING
 
     def _bound(self, listing: Listing, binding: Binding, keys: list[str]) -> Values:
         if binding.kind == "import":
             other = self.module(listing, binding.module)
             wanted = [*([binding.member] if binding.member else []), *keys] or ["default"]
-            return self.exported(other, wanted) if other else _NOTHING
+            return self.exported(other, wanted) if other else NOTHING
         if binding.kind == "first":
-            return self.value(listing, binding.at, listing.expression_end(binding.at)) if not keys else _NOTHING
+            return self.value(listing, binding.at, listing.expression_end(binding.at)) if not keys else NOTHING
         if binding.kind not in ("value", "member"):
-            return _NOTHING
+            return NOTHING
         keys = [binding.member, *keys] if binding.member else keys
         if not keys:
             return self.value(listing, binding.at, listing.expression_end(binding.at))
@@ -338,7 +333,7 @@ class Reckoner:
         if listing.name(at) == "require" and listing.is_sign(at + 1, "("):
             argument = listing.tokens[at + 2]
             other = self.module(listing, argument.text) if argument.kind == TEXT else None
-            return self.exported(other, keys) if other else _NOTHING
+            return self.exported(other, keys) if other else NOTHING
         names = [listing.name(at)]
         while listing.is_sign(at + 1, ".") and listing.name(at + 2):
             names.append(listing.name(at + 2))
@@ -353,12 +348,12 @@ class Reckoner:
                     return self.property(listing, names[0], [*names[1:], *keys], binding.at)
                 finally:
                     self._depth -= 1
-        return _NOTHING
+        return NOTHING
 
     def exported(self, listing: Listing, keys: list[str]) -> Values:
         """What a file gives to those who load it, under a name."""
         if not keys or self._depth > _DEEPEST:
-            return _NOTHING
+            return NOTHING
         self._depth += 1
         try:
             found: list[Value] = []
@@ -372,7 +367,7 @@ class Reckoner:
             known = [value for value in found if value is not OPEN]
             if not known and keys[0] in listing.bindings:
                 return self.property(listing, keys[0], keys[1:])
-            return _fewer(found)
+            return fewer(found)
         finally:
             self._depth -= 1
 
@@ -382,62 +377,68 @@ class Reckoner:
             if token.kind not in (NAME, TEXT) or token.text != keys[0]:
                 continue
             if not listing.is_sign(start + 1, ":"):
-                return self.property(listing, keys[0], keys[1:], start) if end == start + 1 else _NOTHING
+                return self.property(listing, keys[0], keys[1:], start) if end == start + 1 else NOTHING
             if len(keys) == 1:
                 return self.value(listing, start + 2, end)
-            return self._entry(listing, start + 2, keys[1:]) if listing.is_sign(start + 2, "{") else _NOTHING
-        return _NOTHING
+            return self._entry(listing, start + 2, keys[1:]) if listing.is_sign(start + 2, "{") else NOTHING
+        return NOTHING
 
     def _applied(self, kind: str, listing: Listing, arguments: list[tuple[int, int]], receiver: Values) -> Values:
         """What a call says, by its kind in the vocabulary."""
         if kind.startswith(("=", "@")):
             return (self._constant(kind, listing),)
         if kind == "self":
-            return receiver or _NOTHING
+            return receiver or NOTHING
         values = [*([receiver] if receiver else []), *(self.value(listing, *argument) for argument in arguments)]
         if kind == "first":
-            return values[0] if values else _NOTHING
+            return values[0] if values else NOTHING
         if kind in ("join", "resolve", "sum", "absolute", "url"):
             if kind == "absolute":
                 values.insert(0, (Value(self.program.workdir),))
             elif kind == "url":
                 values = [(self._constant("@folder", listing),), values[0]] if len(values) == 2 else []
-            return tuple(_joined(chosen, kind) for chosen in _products(values)) if values else _NOTHING
+            return tuple(joined_path(chosen, kind) for chosen in products(values)) if values else NOTHING
         if kind == "parent":
-            return tuple(_parent(value) for value in values[0]) if values else _NOTHING
+            return tuple(parent_of(value) for value in values[0]) if values else NOTHING
         if kind == "inside":
             # A file or folder with a name of its own choosing, in the folder that is given.
             return tuple(Value(value.text.rstrip("/") + "/", False) if value.whole else value for value in values[0])
         if kind == "beside":
-            return tuple(Value(value.text, False, value.why) for value in values[0]) if values else _NOTHING
-        if kind in ("storage", "base", "public"):
+            return tuple(Value(value.text, False, value.why) for value in values[0]) if values else NOTHING
+        if kind in ("storage", "base", "public", "root"):
             folder = self.properties.get(f"@{kind}")
             if folder is None:
-                return _NOTHING
-            return tuple(_joined(chosen, "join") for chosen in _products([(Value(folder),), *values]))
+                return NOTHING
+            return tuple(joined_path(chosen, "join") for chosen in products([(Value(folder),), *values]))
         if kind == "second":
-            return values[1] if len(values) > 1 else _NOTHING
+            return values[1] if len(values) > 1 else NOTHING
         if kind == "format":
-            return _formatted(values)
+            return formatted(values)
         if kind == "last":
-            return values[-1] if values else _NOTHING
+            return values[-1] if values else NOTHING
         if kind == "or" and len(values) == 2:
-            return values[1] if all(value.unset for value in values[0]) else values[0] if all(v.whole for v in values[0]) else _NOTHING
+            return (
+                values[1]
+                if all(value.unset for value in values[0])
+                else values[0]
+                if all(v.whole for v in values[0])
+                else NOTHING
+            )
         if kind == "temporary":
             folder = self.properties.get("java.io.tmpdir", "/tmp").rstrip("/") + "/"
-            return (Value(folder, False),) if len(arguments) < 3 else _NOTHING
+            return (Value(folder, False),) if len(arguments) < 3 else NOTHING
         if kind == "property" and values:
             known = [self.properties.get(name.text) if name.whole else None for name in values[0]]
             if len(known) == 1 and known[0] is not None:
                 return (Value(known[0]),)
-            return values[1] if len(values) > 1 and None not in [name.whole or None for name in values[0]] else _NOTHING
+            return values[1] if len(values) > 1 and None not in [name.whole or None for name in values[0]] else NOTHING
         if kind == "environment" and values:
             found: list[Value] = []
             for name in values[0]:
                 variable = self._variable(name.text) if name.whole else OPEN
                 found += values[1] if variable.unset and len(values) > 1 else (variable,)
             return tuple(found)
-        return _NOTHING
+        return NOTHING
 
     def _constant(self, text: str, listing: Listing) -> Value:
         if text.startswith("="):
@@ -454,57 +455,3 @@ class Reckoner:
         if text is None:
             return Value("", False, f"`${name}`, whose value is not known,")
         return Value(text, unset=not text)
-
-
-def _fewer(values: Iterable[Value]) -> Values:
-    found = tuple(dict.fromkeys(values))
-    return found if 0 < len(found) <= _MOST else _NOTHING
-
-
-def _products(parts: Sequence[Values]) -> Iterable[tuple[Value, ...]]:
-    count = 1
-    for part in parts:
-        count *= len(part)
-    return product(*parts) if count <= _MOST * 4 else [_NOTHING]
-
-
-def _formatted(values: Sequence[Values]) -> Values:
-    """What `Sprintf("%s/x", a)` says; up to the first verb that is no text or number."""
-    if not values or len(values[0]) != 1 or not values[0][0].whole:
-        return _NOTHING
-    pieces: list[Values] = []
-    rest = iter(values[1:])
-    for number, piece in enumerate(_VERB.split(values[0][0].text)):
-        if number % 2:
-            pieces.append(next(rest, _NOTHING) if piece in ("%s", "%d", "%v") else ((Value("%"),) if piece == "%%" else _NOTHING))
-        else:
-            pieces.append((Value(piece),))
-    return tuple(_sum(chosen) for chosen in _products(pieces))
-
-
-def _sum(values: Sequence[Value]) -> Value:
-    text = ""
-    for value in values:
-        text += value.text
-        if not value.whole:
-            return Value(text, False, value.why)
-    return Value(text)
-
-
-def _joined(values: Sequence[Value], kind: str) -> Value:
-    if kind == "sum":
-        return _sum(values)
-    text = ""
-    for value in values:
-        if not value.whole and not value.text:
-            return Value(text.rstrip("/") + "/" if text else "", False, "" if text else value.why)
-        text = value.text if (kind != "join" and value.text.startswith("/")) or not text else f"{text.rstrip('/')}/{value.text}"
-        if not value.whole:
-            return Value(text, False, value.why)
-    return Value(text)
-
-
-def _parent(value: Value) -> Value:
-    if value.whole:
-        return Value(posixpath.dirname(posixpath.normpath(value.text)) or ".") if value.text else OPEN
-    return Value(value.text[: value.text.rfind("/") + 1], False, value.why)
