@@ -45,7 +45,7 @@ class ContextFiles:
     """The files of a build context, by their paths in it."""
 
     def __init__(self, folder: str, tree: Tree) -> None:
-        self._folder = folder
+        self.folder = folder
         self._tree = tree
 
     def kind(self, path: str) -> str:
@@ -66,14 +66,14 @@ class ContextFiles:
         location = self._location(folder)
         if location is not None:
             for path in self._tree.walk(location, _NOT_OWN):
-                yield os.path.relpath(path, self._folder)
+                yield os.path.relpath(path, self.folder)
 
     def closed(self, path: str) -> str:
         """The first file or folder at or below a path that only its owner may read or, if the owner may, start."""
         location = self._location(path)
         if location is None or not self._tree.contains(location):
             return ""
-        return next((os.path.relpath(closed, self._folder) for closed in self._tree.closed(location, _NOT_OWN)), "")
+        return next((os.path.relpath(closed, self.folder) for closed in self._tree.closed(location, _NOT_OWN)), "")
 
     def _source(self, path: str) -> Source | None:
         location = self._location(path)
@@ -81,7 +81,7 @@ class ContextFiles:
 
     def _location(self, path: str) -> str | None:
         path = posixpath.normpath(path.lstrip("/") or ".")
-        return None if path.startswith("..") else os.path.normpath(os.path.join(self._folder, path))
+        return None if path.startswith("..") else os.path.normpath(os.path.join(self.folder, path))
 
 
 class _Copy(NamedTuple):
@@ -98,6 +98,8 @@ class ImageFiles:
 
     def __init__(self, stage: DockerStage | None, context: ContextFiles | None = None) -> None:
         self.stage = stage
+        #: The folder of the build context; empty where there is none.
+        self.context = context.folder if context is not None else ""
         self._copies = list(_read(stage, context)) if stage is not None and context is not None else []
         self._built = len(self._copies)
 

@@ -6,8 +6,7 @@ First by the profile of the base image, where its own start is kept; else by wha
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from hardener.facts.built import BuiltImage, built_image
 from hardener.facts.container import Build, Container
@@ -15,17 +14,18 @@ from hardener.facts.dockerfile import DockerStage
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.bases import Base, find_base
+from hardener.needs.ground import ground_of
 from hardener.needs.needs import Needs
 from hardener.needs.profile import Account
 from hardener.needs.program import lay_over, uses_in
 from hardener.needs.source.uses import EVERYTHING
 from hardener.needs.start import accounts_of
-from hardener.needs.workload import Ground, Runner, needs_of_workload
+from hardener.needs.workload import Runner, needs_of_workload
 
 _ROOT = ("", "0", "root")
-#: Accounts that are the same in every Debian and Alpine image, by the family's base-passwd or setup.
-_EVERYWHERE = {"nobody": "65534:65534", "daemon": "1:1", "bin": "2:2"}
-_GIVERS = frozenset(("chown", "install"))
+#: Where `nobody` has these numbers: base-passwd of Debian, alpine-baselayout and BusyBox. Others had 99.
+_NOBODY = {"nobody": "65534:65534"}
+_WITH_NOBODY = frozenset(("debian", "alpine", "busybox"))
 
 
 def image_of(container: Container, tree: Tree) -> BuiltImage | str:
@@ -52,7 +52,7 @@ def needs_of_program(image: BuiltImage, container: Container, usual: Needs, tree
     nothing = next((doubt.text for doubt in uses.doubts if doubt.about >= EVERYTHING), "")
     if nothing:
         return Needs(False, nothing)
-    return needs_of_workload(uses, _runner(stage, base, container), _ground(image), container, usual)
+    return needs_of_workload(uses, runner_of(stage, base, container), ground_of(image, base), container, usual)
 
 
 def is_all_that_starts(stage: DockerStage) -> bool:
@@ -61,7 +61,7 @@ def is_all_that_starts(stage: DockerStage) -> bool:
     return stage.last("ENTRYPOINT") is not None or (base is not None and bool(base.entrypoint))
 
 
-def _runner(stage: DockerStage, base: Base | None, container: Container | None) -> Runner:
+def runner_of(stage: DockerStage, base: Base | None, container: Container | None) -> Runner:
     """Who runs its program, by the service, the last USER or the base image."""
     asked = container.user.effective if container is not None else ""
     if asked:
@@ -80,15 +80,17 @@ def _runner(stage: DockerStage, base: Base | None, container: Container | None) 
     if text is None or "$" in text:
         return Runner(None, None, evidence)
     name, _, group = text.partition(":")
-    if name in _ROOT:
+    account = _account(name, group, known_accounts(stage, base))
+    if name in _ROOT or (account is not None and account.uid == 0):
         return Runner(True, None, evidence)
-    return Runner(False, _account(name, group, known_accounts(stage, base)), evidence)
+    return Runner(False, account, evidence)
 
 
 def known_accounts(stage: DockerStage, base: Base | None) -> Mapping[str, str]:
     """The numbers of accounts by name: the image's own, and those that its instructions create."""
     brought = [account for account in (base.account, base.starts_as) if account] if base else []
-    return {**_EVERYWHERE, **{a.name: f"{a.uid}:{a.gid}" for a in brought}, **accounts_of(stage)}
+    everybody = _NOBODY if base is not None and base.family in _WITH_NOBODY else {}
+    return {**everybody, **{a.name: f"{a.uid}:{a.gid}" for a in brought}, **accounts_of(stage)}
 
 
 def _account(name: str, group: str, accounts: Mapping[str, str]) -> Account | None:
@@ -98,44 +100,8 @@ def _account(name: str, group: str, accounts: Mapping[str, str]) -> Account | No
     else:
         known = accounts.get(name, "")
     uid, _, gid = known.partition(":")
-    gid = group if group.isdecimal() else gid
+    if group:
+        gid = group if group.isdecimal() else "0" if group == "root" else gid if group == name else ""
     if not uid or not gid:
         return None
     return Account("" if name.isdecimal() else name, int(uid), int(gid))
-
-
-def _ground(image: BuiltImage) -> Ground:
-    stage = image.stage
-    made: set[str] = set()
-    given: dict[str, Evidence] = dict(_given(stage))
-    capable: dict[str, tuple[tuple[str, ...], Evidence]] = {}
-    for run in stage.commands:
-        where = stage.at(run.item)
-        if run.name in ("mkdir", "install", "touch", "cp", "mv", "ln"):
-            made |= {posixpath.normpath(word) for word in run.known if word.startswith("/")}
-        if run.name == "setcap":
-            names = tuple(
-                part.upper().removeprefix("CAP_").partition("+")[0].partition("=")[0]
-                for word in run.known[:-1]
-                for part in word.split(",")
-            )
-            program = posixpath.basename(run.known[-1]) if run.known else ""
-            capable[program] = names, Evidence(f"{program} gets file capabilities", where, Strength.READ)
-    volumes = frozenset(posixpath.normpath(path) for path, _ in stage.volumes)
-    return Ground(image.files, given, frozenset(made), volumes, capable)
-
-
-def _given(stage: DockerStage) -> Iterator[tuple[str, Evidence]]:
-    """What the image's instructions hand over to others than root."""
-    for member, item in stage.items:
-        owner = item.flag("chown") if item.keyword in ("COPY", "ADD") else None
-        if owner and owner.partition(":")[0] not in _ROOT:
-            to = stage.resolve(item.values[-1], member, item.index) or "/"
-            path = posixpath.normpath(posixpath.join(stage.workdir_before(item) or "/", to))
-            yield path, Evidence(f"{path} is given to {owner}", stage.at(item), Strength.READ)
-    for run in stage.commands:
-        if run.name in _GIVERS:
-            for word in run.known[1:]:
-                if not word.startswith("-"):
-                    path = posixpath.normpath(posixpath.join(stage.workdir_before(run.item) or "/", word))
-                    yield path, Evidence(f"{path} is given away", stage.at(run.item), Strength.READ)

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from hardener.facts.built import BuiltImage
+from hardener.facts.dockerfile import DockerStage
 from hardener.finding import Evidence
+from hardener.needs.bases import find_base
+from hardener.needs.ground import closing, folder_of, ground_of, is_everybodys, is_within
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, PORTS, USERS, WRITES, Uses, Write
 from hardener.record import NamedTuple
 
@@ -19,8 +22,17 @@ if TYPE_CHECKING:  # a Dockerfile alone has no container
     from hardener.facts.container import Container
 
 
-#: Everybody may write there, in every image.
-_EVERYBODYS = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue")
+#: What a RUN as root puts into root's home, by the words that say so; another user looks in a home of its own.
+_HOME = (
+    ("pip", ("--user",), ()),
+    ("pip3", ("--user",), ()),
+    ("poetry", ("install",), ("virtualenvs.create false", "virtualenvs.in-project", "POETRY_VIRTUALENVS_")),
+    ("pipenv", ("install", "sync"), ("--system", "PIPENV_VENV_IN_PROJECT")),
+    ("playwright", ("install",), ("PLAYWRIGHT_BROWSERS_PATH",)),
+    ("python", ("-c", "nltk.downloader", "playwright"), ("PLAYWRIGHT_BROWSERS_PATH",)),
+    ("python3", ("-c", "nltk.downloader", "playwright"), ("PLAYWRIGHT_BROWSERS_PATH",)),
+    ("npx", ("playwright", "puppeteer", "cypress"), ("PLAYWRIGHT_BROWSERS_PATH", "PUPPETEER_CACHE_DIR", "CYPRESS_CACHE_FOLDER")),
+)
 
 
 class Workload(NamedTuple):
@@ -60,23 +72,25 @@ def handover(workloads: Iterable[Workload]) -> Handover:
     places: dict[str, Place] = {}
     evidence: list[Evidence] = []
     for work in workloads:
+        ground = ground_of(work.image, find_base(work.image.stage.image) if work.image.stage.image else None)
         unknown = unknown or work.uses.open(WRITES, USERS, CAPABILITIES, ESCALATION, PORTS)
         obstacles += _obstacles(work)
         evidence.append(work.uses.read)
         for write in work.uses.writes:
-            if any(_within(write.path, place) for place in _EVERYBODYS):
+            if is_everybodys(write.path):
                 continue
             mounted = _mounted(write, work)
             if mounted:
                 obstacles.append(f"whether what {mounted} holds already belongs to it")
                 data.append(mounted)
                 continue
-            folder, beside = _folder(write, work.image)
+            folder = folder_of(write.path, ground, (other.path for other in work.uses.writes))
+            beside = folder if folder.count("/") < 2 else next(work.image.files.walk(folder), "")
             if beside:
                 obstacles.append(f"it writes {write.path}, beside the program's own {beside}")
             else:
                 places.setdefault(folder, Place(folder, write.evidence))
-    outer = [p for p in places.values() if not any(p.path != o and _within(p.path, o) for o in places)]
+    outer = [p for p in places.values() if not any(p.path != o and is_within(p.path, o) for o in places)]
     return Handover(unknown, tuple(dict.fromkeys(obstacles)), tuple(outer), tuple(dict.fromkeys(data)), tuple(evidence))
 
 
@@ -86,6 +100,8 @@ def _obstacles(work: Workload) -> Iterator[str]:
     yield from (f"it becomes root through {program.name}" for program in uses.escalates)
     yield from (f"it works as {user.name} too" for user in uses.users)
     low = next((listen.number for listen in uses.listens if listen.number < 1024), 0)
+    yield from dict.fromkeys(reason for reason, _ in closing(work.image.stage))
+    yield from _in_roots_home(work.image.stage)
     if low and (container is None or container.host_network.effective):
         yield f"it binds port {low}, which is root's where no Docker network of its own is used"
     closed = work.image.files.closed()
@@ -93,6 +109,8 @@ def _obstacles(work: Workload) -> Iterator[str]:
         yield f"{closed} can be read or started by its owner only"
     if container is None:
         return
+    from hardener.facts.container import DEFAULT_CAPABILITIES, capability
+
     for mount in container.mounts:
         foreign = mount.kind not in ("volume", "tmpfs", "bind") or not mount.location
         if mount.kind == "bind" and mount.location and not mount.read_only:
@@ -100,10 +118,26 @@ def _obstacles(work: Workload) -> Iterator[str]:
         elif mount.kind not in ("volume", "tmpfs") and foreign:
             yield f"whether it may read {mount.source or mount.target}"
     for tmpfs in container.tmpfs.effective:
-        if "uid=" not in tmpfs.options and not any(_within(tmpfs.path, place) for place in _EVERYBODYS):
+        if "uid=" not in tmpfs.options and not is_everybodys(tmpfs.path):
             yield f"whether it may write the tmpfs {tmpfs.path}, which is root's"
     if container.devices.effective:
         yield f"whether it may use {container.devices.effective[0].source}"
+    for item in container.cap_add.effective:
+        if capability(item.text) not in DEFAULT_CAPABILITIES:
+            yield f"it was given {capability(item.text)}, which only root can use"
+    if container.privileged.effective:
+        yield "it is privileged, which only root can use"
+    if container.host_pid.effective or container.host_ipc.effective:
+        yield f"whether it may use the host's {'processes' if container.host_pid.effective else 'shared memory'}"
+
+
+def _in_roots_home(stage: DockerStage) -> Iterator[str]:
+    for run in stage.commands:
+        words = " ".join(run.known)
+        for name, asks, but in _HOME:
+            there = run.name == name and any(ask in words for ask in asks)
+            if there and not any(word in stage.dockerfile.text for word in but):
+                yield f"line {run.item.line} (`{name}`) may put into root's home what it starts or reads"
 
 
 def _mounted(write: Write, work: Workload) -> str:
@@ -111,17 +145,5 @@ def _mounted(write: Write, work: Workload) -> str:
     targets = {posixpath.normpath(path): path for path, _ in work.image.stage.volumes}
     if work.container is not None:
         targets |= {mount.target.rstrip("/"): mount.source or mount.target for mount in work.container.mounts}
-    over = [target for target in targets if _within(write.path, target)]
+    over = [target for target in targets if is_within(write.path, target)]
     return targets[max(over, key=len)] if over else ""
-
-
-def _folder(write: Write, image: BuiltImage) -> tuple[str, str]:
-    """The folder to hand over for a path, and a file of the program's own that lies in it."""
-    is_file = bool(posixpath.splitext(write.path)[1]) or image.files.kind(write.path) == "file"
-    folder = posixpath.normpath(posixpath.dirname(write.path) if is_file else write.path)
-    beside = folder if folder.count("/") < 2 else next(image.files.walk(folder), "")
-    return folder, beside
-
-
-def _within(path: str, folder: str) -> bool:
-    return (posixpath.normpath(path) + "/").startswith(posixpath.normpath(folder).rstrip("/") + "/")

@@ -39,7 +39,8 @@ def uses_in(image: BuiltImage, base: Base | None, container: Container | None, t
         asked = (container.entrypoint, container.command, container.workdir, variables, container.missing_env_files, files)
         asked += (container.healthcheck.effective, container.place.path)
     dockerfile = image.stage.dockerfile
-    key = (uses_in, image.stage.source.path, dockerfile.text, tuple(dockerfile.arguments.items()), image.stage.key, asked)
+    arguments = tuple(dockerfile.arguments.items())
+    key = (uses_in, image.stage.source.path, dockerfile.text, arguments, image.stage.key, image.files.context, asked)
     if key not in tree.concluded:
         tree.concluded[key] = _uses_in(image, base, container)
     uses: Uses = tree.concluded[key]

@@ -6,12 +6,11 @@ usual answer, which no fix may rest on by default, and `Needs.unknown` says why.
 
 from __future__ import annotations
 
-import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from hardener.facts.container import DEFAULT_CAPABILITIES, Container
-from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
+from hardener.needs.ground import Ground, folder_of, is_everybodys, is_within, plain
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import EVERYWHERE, Account, Port, Verdict
 from hardener.needs.situation import NOT_ROOT
@@ -19,8 +18,8 @@ from hardener.needs.source.uses import CAPABILITIES, ESCALATION, MEMORY, THREADS
 from hardener.record import NamedTuple
 
 _FLEETING = frozenset(("scratch", "cache", "run", "log"))
-#: What every image of a known family has: the mode of this directory outlives a tmpfs (measured on engine 20.10).
-_EVERYBODYS = ("/tmp",)
+#: File systems of the engine's own, which are not the root's.
+_ENGINES = ("/dev", "/proc", "/sys")
 #: Far more than a service of one program starts, few enough to stop a fork bomb.
 _PIDS = 1024
 
@@ -34,23 +33,10 @@ class Runner(NamedTuple):
     evidence: Evidence
 
 
-class Ground(NamedTuple):
-    """What a program stands on: its image, as far as the project says."""
-
-    files: ImageFiles
-    #: Folders that the image's instructions give to others than root, or make at all; each with its evidence.
-    given: Mapping[str, Evidence]
-    made: frozenset[str]
-    #: Folders that are volumes by the image's own word.
-    volumes: frozenset[str]
-    #: Programs with file capabilities: by name, the capabilities and where that is said.
-    file_capabilities: Mapping[str, tuple[tuple[str, ...], Evidence]]
-
-
 def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Container, usual: Needs) -> Needs:
     """What a container needs that runs this program. `usual` is what is taken for what is not known."""
     unknown = _unknown(uses, runner)
-    read_only, tmpfs = _read_only(uses, runner, ground, container)
+    read_only, tmpfs, why_not = _read_only(uses, runner, ground, container)
     answers: dict[str, object] = {
         "capabilities": _capabilities(uses, runner, ground, container),
         "read_only": read_only,
@@ -60,7 +46,7 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         "pids": Limit(_PIDS, "", _absent(uses, "processes are not started without end")),
     }
     if read_only is None:
-        unknown.setdefault("read_only", "the numbers of the account that it runs as")
+        unknown.setdefault("read_only", why_not)
     if uses.memory is None:
         unknown.setdefault("memory", "how much it holds in memory")
     if not uses.cores or uses.cores > 1:
@@ -103,7 +89,7 @@ def _unknown(uses: Uses, runner: Runner) -> dict[str, str]:
 
 
 def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Container) -> tuple[NeededCapability, ...]:
-    needed = dict(_file_capabilities(uses, ground))
+    needed = dict(_file_capabilities(ground))
     if runner.root is not False:
         for item in uses.capabilities:
             if item.name in DEFAULT_CAPABILITIES:
@@ -120,11 +106,11 @@ def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Contain
     return tuple(needed[name] for name in sorted(needed))
 
 
-def _file_capabilities(uses: Uses, ground: Ground) -> Iterable[tuple[str, NeededCapability]]:
-    for program in uses.runs:
-        names, evidence = ground.file_capabilities.get(program.name, ((), program.evidence))
-        for name in names:
-            yield name, NeededCapability(name, f"{program.name} does not start without it", evidence)
+def _file_capabilities(ground: Ground) -> Iterable[tuple[str, NeededCapability]]:
+    # Whichever name it is started by: a program with file capabilities does not start at all without them.
+    for capable in ground.file_capabilities:
+        for name in capable.names:
+            yield name, NeededCapability(name, f"{capable.program} does not start without it", capable.evidence)
 
 
 def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapability | None:
@@ -134,10 +120,19 @@ def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapabili
             what = mount.source or mount.target
             evidence = Evidence(f"{what} is mounted", f"{mount.place.path}:{mount.place.line}", Strength.READ)
             return NeededCapability("DAC_OVERRIDE", f"{_short(what)} may belong to another user", evidence)
+    for tmpfs in container.tmpfs.effective:
+        if "uid=" in tmpfs.options:
+            evidence = Evidence(
+                f"{tmpfs.path} has an owner", f"{container.tmpfs.place.path}:{container.tmpfs.place.line}", Strength.READ
+            )
+            return NeededCapability("DAC_OVERRIDE", f"{_short(tmpfs.path)} belongs to another user", evidence)
     for write in uses.writes:
         for folder, evidence in ground.given.items():
-            if _within(write.path, folder) or _within(folder, write.path):
+            near = is_within(write.path, folder) or is_within(folder, write.path)
+            if near and not (folder == "/" and is_everybodys(write.path)):
                 return NeededCapability("DAC_OVERRIDE", f"writes {_short(write.path)}, which is another user's", evidence)
+    if ground.closed is not None:
+        return NeededCapability("DAC_OVERRIDE", "files of another user may be closed to root", ground.closed)
     return None
 
 
@@ -148,72 +143,81 @@ def _short(path: str) -> str:
 # The root file system.
 
 
-def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container) -> tuple[Verdict | None, tuple[Tmpfs, ...]]:
-    """Whether the root may be read-only, with which tmpfs; None where an owner's numbers are missing."""
+def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container) -> tuple[Verdict | None, tuple[Tmpfs, ...], str]:
+    """Whether the root may be read-only, with which tmpfs; or None, and why that is not known."""
     wanted: dict[str, Tmpfs] = {}
+    why_open = ""
     for write in uses.writes:
-        if _is_writable(write.path, ground, container):
+        if _is_untouched(write.path, ground, container):
             continue
-        folder, why_not = _tmpfs_folder(write, ground)
+        folder, why_not = _tmpfs_folder(write, ground, uses)
         if why_not:
-            return Verdict(EVERYWHERE, False, why_not, write.evidence), ()
-        everybodys = folder in _EVERYBODYS
+            return Verdict(EVERYWHERE, False, why_not, write.evidence), (), ""
+        why_open = why_open or _about_folder(folder, uses, runner, ground)
         account = runner.account
-        if account is None and not runner.root and not everybodys:
-            return None, ()
         uid, gid = (account.uid, account.gid) if account is not None else (0, 0)
         old = wanted.get(folder)
         wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), write.evidence.claim, write.evidence)
-    paths = sorted(wanted)
-    outermost = [path for path in paths if not any(path != other and _within(path, other) for other in paths)]
+    if why_open:
+        return None, (), why_open
+    outermost = [path for path in sorted(wanted) if not any(path != other and is_within(path, other) for other in wanted)]
+    tmpfs = tuple(
+        wanted[path]._replace(exec=any(inner.exec for inner in wanted.values() if is_within(inner.path, path)))
+        for path in outermost
+    )
     nothing = "nothing else is written" if uses.writes else "no file is written"
-    return Verdict(EVERYWHERE, True, "", _absent(uses, nothing)), tuple(wanted[path] for path in outermost)
+    return Verdict(EVERYWHERE, True, "", _absent(uses, nothing)), tmpfs, ""
 
 
-def _is_writable(path: str, ground: Ground, container: Container) -> bool:
-    """Whether a path stays writable on a read-only root."""
-    mounts = {mount.target: not mount.read_only for mount in container.mounts}
-    mounts |= dict.fromkeys(ground.volumes - mounts.keys(), True)
-    mounts |= {mount.path: True for mount in container.tmpfs.effective}
-    over = [target for target in mounts if _within(path, target)]
-    return bool(over) and mounts[max(over, key=len)]
+def _is_untouched(path: str, ground: Ground, container: Container) -> bool:
+    """Whether a path is as writable on a read-only root as before: it lies on a mount, or is the engine's."""
+    targets = (
+        *(mount.target for mount in container.mounts),
+        *(mount.path for mount in container.tmpfs.effective),
+        *ground.volumes,
+        *_ENGINES,
+    )
+    return any(is_within(path, target) for target in targets)
 
 
-def _tmpfs_folder(write: Write, ground: Ground) -> tuple[str, str]:
+def _tmpfs_folder(write: Write, ground: Ground, uses: Uses) -> tuple[str, str]:
     """The folder that becomes a tmpfs for a path, or why none can."""
     if write.kind not in _FLEETING:
         return "", f"writes {write.path}, where nothing is mounted"
-    for place in ("/tmp", "/var/tmp"):
-        if _within(write.path, place):
-            return place, ""
-    folder = write.path if not posixpath.splitext(write.path)[1] and ground.files.kind(write.path) != "file" else ""
-    folder = _plain(folder or posixpath.dirname(write.path))
-    if folder.count("/") < 2 and folder != "/run":
+    place = next((place for place in ("/tmp", "/var/tmp") if is_within(write.path, place)), "")
+    folder = place or plain(folder_of(write.path, ground, (other.path for other in uses.writes)))
+    if folder.count("/") < 2 and folder not in ("/run", "/tmp"):
         return "", f"writes {write.path}, beside what the image has there"
-    inside = next(ground.files.walk(folder), "")
-    made = next((path for path in sorted(ground.made) if path != folder and _within(path, folder)), "")
-    if inside or made:
-        return "", f"writes {write.path}, beside {inside or made}"
-    return folder, ""
+    inside = (path for path in ground.files.walk(folder) if not (place and path in ground.served))
+    made = (path for path in sorted(ground.made | ground.brought) if path != folder and is_within(path, folder))
+    beside = next(inside, "") or next(made, "")
+    if not beside and folder in ground.brought:
+        beside = "what is copied there"
+    return (folder, "") if not beside else ("", f"writes {write.path}, beside {beside}")
 
 
-def _plain(path: str) -> str:
-    """A path without the link that every image of note has."""
-    path = posixpath.normpath(path)
-    return path[4:] if path == "/var/run" or path.startswith("/var/run/") else path
-
-
-def _within(path: str, folder: str) -> bool:
-    return (_plain(path).rstrip("/") + "/").startswith(_plain(folder).rstrip("/") + "/")
+def _about_folder(folder: str, uses: Uses, runner: Runner, ground: Ground) -> str:
+    """Why it is not known whether a folder may become a tmpfs, and of whom."""
+    if folder == "/tmp":
+        return ""
+    if runner.root and uses.users:
+        return f"whether root or {uses.users[0].name} writes {folder}"
+    if runner.account is None and not runner.root:
+        return "the numbers of the account that it runs as"
+    brought = next((path for path in sorted(ground.brought) if is_within(folder, path)), "")
+    if brought:
+        return f"whether what is copied to {brought} has something in {folder}"
+    return f"whether {ground.unread} puts something into {folder}" if ground.unread and folder not in ("/run", "/var/tmp") else ""
 
 
 # The rest.
 
 
 def _no_new_privileges(uses: Uses, ground: Ground) -> Verdict:
-    for program in (*uses.escalates, *(program for program in uses.runs if program.name in ground.file_capabilities)):
-        why = f"{program.name} gains privileges when it is run"
-        return Verdict(EVERYWHERE, False, why, program.evidence)
+    for program in uses.escalates:
+        return Verdict(EVERYWHERE, False, f"{program.name} gains privileges when it is run", program.evidence)
+    for capable in ground.file_capabilities:
+        return Verdict(EVERYWHERE, False, f"{capable.program} gains privileges when it is run", capable.evidence)
     return Verdict(EVERYWHERE, True, "", _absent(uses, "no set-uid program is called"))
 
 
