@@ -415,6 +415,100 @@ def test_a_mounted_configuration_may_change_the_limits() -> None:
     assert memory("#" * 1_000_000) is None
 
 
+NGINX_CONF = Mount(
+    "/etc/nginx/nginx.conf",
+    "bind",
+    text="worker_processes  auto;\nevents {\n  worker_connections  1024;\n}\nhttp {\n"
+    "  include /etc/nginx/mime.types;\n  default_type application/octet-stream;\n  #gzip on;\n}\n",
+)
+MOSQUITTO = Mount("/mosquitto/config/mosquitto.conf", "bind", text="listener 1883\nallow_anonymous true\n")
+
+
+def _nginx(line: str) -> Situation:
+    return Situation(mounts=(CONFIGURED._replace(text=f"server {{\n  listen 80;\n  {line}\n}}\n"),))
+
+
+def _file(path: str, text: str | None) -> Situation:
+    return Situation(mounts=(Mount(path, "bind", text=text),))
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "question", "amount"),
+    [
+        ("nginx:1.27", Situation(), "memory", 2048),
+        ("nginxinc/nginx-unprivileged:1.27", Situation(), "memory", 2048),
+        ("nginx:1.27", Situation(mounts=(NGINX_CONF,)), "memory", 2048),
+        ("nginx:1.27", Situation(copied=(Mount("/usr/share/nginx/html", "bind"),)), "memory", 2048),
+        ("nginx:1.27", Situation(copied=(Mount("/etc/nginx/conf.d", "bind"),)), "memory", None),
+        ("nginx:1.27", Situation(command=("nginx", "-g", "daemon off;")), "memory", 2048),
+        ("nginx:1.27", Situation(command=("nginx", "-g", "worker_processes 64;")), "memory", None),
+        ("nginx:1.27", Situation(command=("nginx", "-c", "/else.conf")), "memory", None),
+        ("nginx:1.27", Situation(mounts=(Mount("/docker-entrypoint.d", "bind"),)), "memory", None),
+        ("nginx:1.27", Situation(mounts=(Mount("/usr/share/nginx/html", "bind"),)), "memory", 2048),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "events {\n worker_connections 4096;\n}"), "memory", None),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "events {\n worker_connections 10240;\n}"), "memory", None),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "events { worker_connections 512; }"), "memory", 2048),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "worker_processes 32;"), "memory", None),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "worker_processes 4;"), "memory", 2048),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", "stream {\n}"), "memory", None),
+        ("nginx:1.27", _file("/etc/nginx/nginx.conf", None), "memory", None),
+        ("nginx:1.27", _nginx('add_header Cache-Control "no-cache";'), "memory", 2048),
+        ("nginx:1.27", _nginx("location ~ [.](png|mp4)$ { expires 1d; }"), "memory", 2048),
+        ("nginx:1.27", _nginx("# proxy_pass http://app;"), "memory", 2048),
+        ("nginx:1.27", _nginx("location / { proxy_pass http://app; }"), "memory", None),
+        ("nginx:1.27", _nginx("fastcgi_pass app:9000;"), "memory", None),
+        ("nginx:1.27", _nginx("gzip on;"), "memory", None),
+        ("nginx:1.27", _nginx("listen 443 ssl;"), "memory", None),
+        ("nginx:1.27", _nginx("http2 on;"), "memory", None),
+        ("nginx:1.27", _nginx("large_client_header_buffers 8 1m;"), "memory", None),
+        ("nginx:1.27", _nginx("client_body_buffer_size 64m;"), "memory", None),
+        ("nginx:1.27", _nginx("limit_req_zone $binary_remote_addr zone=one:900m rate=1r/s;"), "memory", None),
+        ("nginx:1.27", _nginx("open_file_cache max=1000000;"), "memory", None),
+        ("nginx:1.27", _nginx("content_by_lua_file /x.lua;"), "memory", None),
+        ("nginx:1.27", _nginx("mp4;"), "memory", None),
+        ("nginx:1.27", _nginx("include /srv/more.conf;"), "memory", None),
+        ("eclipse-mosquitto:2", Situation(), "cpu", 1),
+        ("eclipse-mosquitto:2", Situation(mounts=(MOSQUITTO,)), "cpu", 1),
+        ("eclipse-mosquitto:2", Situation(mounts=(MOSQUITTO,)), "pids", 128),
+        ("eclipse-mosquitto:2", Situation(mounts=(Mount("/mosquitto/data", "volume"), MOSQUITTO)), "pids", 128),
+        ("eclipse-mosquitto:2", Situation(mounts=(Mount("/mosquitto/config", "volume"),)), "pids", None),
+        ("eclipse-mosquitto:2", _file(MOSQUITTO.target, "plugin  /usr/lib/mosquitto_dynamic_security.so"), "cpu", 1),
+        ("eclipse-mosquitto:2", _file(MOSQUITTO.target, "auth_plugin /mosquitto/go-auth.so"), "cpu", None),
+        ("eclipse-mosquitto:2", _file(MOSQUITTO.target, "plugin /mosquitto/go-auth.so"), "pids", None),
+        ("eclipse-mosquitto:2", _file(MOSQUITTO.target, "include_dir /etc/more"), "pids", None),
+        ("eclipse-mosquitto:2", _file("/srv/broker.conf", "plugin /x.so"), "pids", None),
+        ("eclipse-mosquitto:2.1", _file(MOSQUITTO.target, "listener 9883\nprotocol http_api"), "cpu", None),
+        ("eclipse-mosquitto:2", Situation(), "memory", None),
+        ("traefik:v3", Situation(command=("--providers.docker=true",)), "pids", 2048),
+        ("traefik:v3", Situation(command=("--experimental.plugins.x.modulename=y",)), "pids", None),
+        ("traefik:v3", Situation(command=("--configFile=/x.yml",)), "pids", None),
+        ("traefik:v3", Situation(environment={"TRAEFIK_EXPERIMENTAL_PLUGINS_X": "y"}), "pids", None),
+        ("traefik:v3", _file("/etc/traefik/traefik.yml", "experimental:\n  plugins: {}"), "pids", None),
+        ("traefik:v3", _file("/etc/traefik/traefik.yml", "api: {}"), "pids", 2048),
+        ("traefik:v3", Situation(), "memory", None),
+        ("php:8.3-apache", Situation(), "pids", 4096),
+        ("php:8.3-apache", _file("/etc/apache2/mods-enabled/mpm_prefork.conf", "MaxRequestWorkers 150"), "pids", 4096),
+        ("php:8.3-apache", _file("/etc/apache2/mods-enabled/mpm_prefork.conf", "ServerLimit 2000"), "pids", None),
+        ("php:8.3-apache", _file("/etc/apache2", None), "pids", None),
+        ("php:8.3-fpm", Situation(), "pids", 1024),
+        ("php:8.3-fpm-alpine", _file("/usr/local/etc/php/conf.d/a.ini", "memory_limit = 1G"), "pids", 1024),
+        ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d/www.conf", "[www]\npm.max_children = 50\n"), "pids", 1024),
+        ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d/www.conf", "[www]\npm.max_children = 500\n"), "pids", None),
+        ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d/x.conf", "pm.max_children = 5\n[b]\npm.max_children = 5"), "pids", None),
+        ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d", None), "pids", None),
+        ("php:8.3-apache", Situation(), "memory", None),
+    ],
+)
+def test_a_limit_holds_as_long_as_nothing_raises_its_bound(
+    image: str, situation: Situation, question: str, amount: float | None
+) -> None:
+    needs = ask(image, situation)
+    assert needs.holds, needs.why_not
+    limit = getattr(needs, question)
+    assert (limit and limit.amount) == amount
+    assert (question in needs.unknown) is (amount is None)
+
+
 @pytest.mark.parametrize(
     ("image", "situation", "word"),
     [
