@@ -108,7 +108,7 @@ class Gathering:
             tuple(self.runs),
             tuple(dict.fromkeys(self.users)),
             memory,
-            tuple(self.doubts),
+            doubts=tuple(self.doubts),
         )
         for other in dict.fromkeys(self.others):
             fields = ("writes", "listens", "capabilities", "escalates", "runs", "users", "doubts")
