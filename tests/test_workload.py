@@ -439,7 +439,7 @@ QUESTIONS = {
     USERS: set(),
     PORTS: set(),
 }
-KNOWN = uses(memory=Memory(64, "small", SEEN), cores=1)
+KNOWN = uses(memory=Memory(64, "small", SEEN))
 
 
 def test_every_question_has_its_answer() -> None:
@@ -464,7 +464,7 @@ def test_who_is_not_root_has_no_capabilities_but_through_what_gives_them() -> No
 
 
 def test_more_cores_than_a_host_may_have_are_no_limit() -> None:
-    assert "cpu" in ask(KNOWN._replace(cores=4)).unknown
+    assert "cpu" in ask(KNOWN._replace(memory=Memory(64, "small", SEEN, 4))).unknown
     assert "cpu" not in ask(KNOWN).unknown
 
 
@@ -532,8 +532,7 @@ ALL_USES = st.builds(
     escalates=st.lists(st.builds(Named, NAMES, st.just(SEEN)), max_size=1).map(tuple),
     runs=st.lists(st.builds(Named, NAMES, st.just(SEEN)), max_size=2).map(tuple),
     users=st.lists(st.builds(Named, NAMES, st.just(SEEN)), max_size=2).map(tuple),
-    memory=st.none() | st.just(Memory(64, "small", SEEN)),
-    cores=st.sampled_from([None, 0, 1, 4]),
+    memory=st.none() | st.builds(Memory, st.just(64), st.just("small"), st.just(SEEN), st.sampled_from([0, 1, 4])),
     doubts=st.lists(st.builds(Doubt, st.frozensets(st.sampled_from(sorted(EVERYTHING))), st.just("?")), max_size=2).map(tuple),
 )
 SERVICES = st.lists(

@@ -57,8 +57,7 @@ def _uses_in(image: BuiltImage, base: Base | None, container: Container | None) 
     asks = _healthcheck(image.stage, container)
     if asks:
         checked = uses_of(start.program._replace(words=asks, arguments=()))
-        memory, cores = uses.memory, uses.cores
-        uses = merged(uses.read, (uses, checked))._replace(memory=memory, cores=cores)
+        uses = merged(uses.read, (uses, checked))._replace(memory=uses.memory)
     return uses
 
 

@@ -35,6 +35,7 @@ class Runner(NamedTuple):
 
 def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Container, usual: Needs) -> Needs:
     """What a container needs that runs this program. `usual` is what is taken for what is not known."""
+    cores = uses.memory.cores if uses.memory is not None else 0
     unknown = _unknown(uses, runner)
     read_only, tmpfs, why_not = _read_only(uses, runner, ground, container)
     answers: dict[str, object] = {
@@ -42,16 +43,17 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         "read_only": read_only,
         "no_new_privileges": _no_new_privileges(uses, ground),
         "memory": _memory(uses),
-        "cpu": Limit(float(uses.cores), "", _absent(uses, "a second core is not kept busy")) if uses.cores else None,
+        "cpu": Limit(1.0, "", _absent(uses, "one core is kept busy at a time")) if cores == 1 else None,
         "pids": Limit(_PIDS, "", _absent(uses, "processes are not started without end")),
     }
     if read_only is None:
         unknown.setdefault("read_only", why_not)
     if uses.memory is None:
         unknown.setdefault("memory", "how much it holds in memory")
-    if not uses.cores or uses.cores > 1:
+    if cores != 1:
         # A limit above the cores of a host is refused by the engine.
-        unknown.setdefault("cpu", "how many cores it keeps busy")
+        busy = f"it may keep {cores or 'all'} cores busy" if uses.memory is not None else "how many cores it keeps busy"
+        unknown.setdefault("cpu", busy)
     for question in unknown:
         answers[question] = getattr(usual, question)
     return Needs(

@@ -73,7 +73,7 @@ def supercronic(program: Program, read: Read) -> Uses:
     if path is None or text is None:
         return unknown(f"which jobs `supercronic` has in {place(program)}")
     jobs = list(_parsed(text, program.files.origin(path) or path, ""))
-    own = Uses(evidence, runs=(Named(program.name, evidence),), memory=Memory(64, "supercronic", evidence))
+    own = Uses(evidence, runs=(Named(program.name, evidence),), memory=Memory(64, "supercronic", evidence, 0))
     return merged(evidence, [own, *_read(program, read, jobs)], at_once=True)
 
 
@@ -102,7 +102,7 @@ def _daemon(program: Program, evidence: Evidence) -> Uses:
         names.append("AUDIT_WRITE")
     why = {"AUDIT_WRITE": "PAM writes to the audit log"}
     capabilities = tuple(Capability(name, why.get(name, "becomes the account of each job"), evidence) for name in names)
-    memory = Memory(64, f"`{program.name}`", evidence)
+    memory = Memory(64, f"`{program.name}`", evidence, 0)
     own = Uses(evidence, capabilities=capabilities, runs=(Named(program.name, evidence),), memory=memory)
     return merged(evidence, (own, written(program, ("/run/crond.pid", "/run/crond.reboot", "/tmp"), "writes")))
 

@@ -27,6 +27,7 @@ from hardener.needs.source.uses import (
     Read,
     Uses,
     Write,
+    together,
 )
 from hardener.needs.source.values import Reckoner
 
@@ -114,8 +115,8 @@ class Gathering:
             fields = ("writes", "listens", "capabilities", "escalates", "runs", "users", "doubts")
             joined = {field: tuple(dict.fromkeys((*getattr(own, field), *getattr(other, field)))) for field in fields}
             # Each program that is run may run beside this one.
-            both = own.memory is not None and other.memory is not None
-            amount = own.memory._replace(mib=own.memory.mib + other.memory.mib) if both and own.memory and other.memory else None
+            amounts = [uses.memory for uses in (own, other) if uses.memory is not None]
+            amount = together(amounts, at_once=True) if len(amounts) == 2 else None
             own = own._replace(memory=amount, **joined)  # type: ignore[arg-type]
         return own
 

@@ -129,9 +129,9 @@ class _Reading:
             gathering.doubt(EVERYTHING, "no source of it is among the files of the project")
         source_at = next((f"{one.origin}:1" for one in self.listings if "func main(" in one.text), self.program.at)
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
-        claim = f"nothing else that a container must allow is done by {count} in Go{shown(libraries)}"
+        claim = f"{count} in Go{shown(libraries)}"
         memory = Memory(
-            _PLAIN_SERVICE, "a service in Go, with room", Evidence("it holds what requests need", source_at, Strength.READ)
+            _PLAIN_SERVICE, "a service in Go, with room", Evidence("it holds what requests need", source_at, Strength.READ), 0
         )
         uses = gathering.uses(Evidence(claim, source_at, strength_of(libraries.values())), memory)
         return uses._replace(memory=None) if uses.open(MEMORY) else uses

@@ -210,7 +210,7 @@ class _Reading:
         if memory is None and not any(MEMORY in doubt.about for doubt in gathering.doubts):
             gathering.doubt((MEMORY,), "the largest heap of the JVM, which no option says")
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
-        claim = f"nothing else that a container must allow is done by {count}{shown(used)}"
+        claim = f"{count}{shown(used)}"
         return gathering.uses(Evidence(claim, source, strength_of(used.values())), memory)
 
     def _inject(self, listing: Listing) -> None:
@@ -376,5 +376,5 @@ def _memory(options: list[str], program: Program) -> Memory | None:
     heap = int(sizes[-1][1]) * _UNITS[sizes[-1][2].lower()] >> 20
     mib = -(-(heap * 5 // 4 + 256) // 64) * 64
     return Memory(
-        mib, f"a heap of {heap} MiB, a quarter more, and what is beside it", Evidence(sizes[-1][0], program.at, Strength.READ)
+        mib, f"a heap of {heap} MiB, a quarter more, and what is beside it", Evidence(sizes[-1][0], program.at, Strength.READ), 0
     )

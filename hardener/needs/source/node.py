@@ -155,7 +155,7 @@ def application(program: Program, read: Read, script: str, loads: list[str] | No
 def _summary(project: Project, program: Program, libraries: dict[str, Library | None], source: str) -> Uses:
     count = len(project.listings)
     files = f"{count} source file" + ("s" if count != 1 else "")
-    claim = f"nothing else that a container must allow is done by {files}{shown(libraries)}"
+    claim = f"{files} of Node.js{shown(libraries)}"
     memory = Memory(
         _PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds what requests need", source, Strength.READ)
     )

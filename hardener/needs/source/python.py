@@ -158,7 +158,7 @@ def _told(program: Program, project: Project, launch: Launch, effects: Effects) 
     packages = sorted({library.package for library in effects.libraries})
     files = f"{count} Python file{'s' if count != 1 else ''}" if count else "its command line"
     names = f" with {_list(packages)}" if packages else ""
-    claim = f"{files}{names} {'do' if count > 1 else 'does'} nothing more"
+    claim = f"{files}{names}"
     first = next((path for path in project.modules if path in launch.files), next(iter(project.modules), ""))
     evidence = Evidence(claim, program.files.origin(first) or program.at, Strength.READ)
     doubts = dict(effects.doubts)
@@ -173,7 +173,7 @@ def _told(program: Program, project: Project, launch: Launch, effects: Effects) 
     if not any(MEMORY in doubt.about for doubt in doubts) and None not in children:
         mib = _MEMORY + _MORE_MEMORY * effects.workers + sum(child.mib for child in children if child is not None)
         why = "a Python service" if not effects.workers else f"a Python service with {effects.workers + 1} processes"
-        memory = Memory(mib, why, evidence)
+        memory = Memory(mib, why, evidence, 1 + effects.workers)
     own = Uses(
         evidence,
         writes=tuple(effects.places.writes.values()),

@@ -89,7 +89,7 @@ class _Reading:
         self._port(words, port or (4567 if "sinatra" in gems and script else 0))
         source = f"{self.listings[0].origin}:1"
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
-        claim = f"nothing else that a container must allow is done by {count} in Ruby{shown(libraries)}"
+        claim = f"{count} in Ruby{shown(libraries)}"
         memory = Memory(512, "a service in Ruby, with room", Evidence("it holds what requests need", source, Strength.READ))
         if name in ("puma", "rails") and (any("workers" in one.text for one in self.listings) or "-w" in words):
             gathering.doubt((MEMORY,), "how many worker processes there are")

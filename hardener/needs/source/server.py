@@ -110,7 +110,7 @@ def _uses(program: Program, server: Server, found: Configured) -> Uses:
         capabilities=tuple(Capability(name, why, weakest) for name, why in dict.fromkeys(capabilities)),
         runs=(Named(program.name, weakest),),
         users=users,
-        memory=Memory(memory, server.name, weakest) if memory else None,
+        memory=Memory(memory, server.name, weakest, 1 if server.name == "redis-server" else 0) if memory else None,
         doubts=found.doubts,
     )
     writes = written(program._replace(at=found.at), [path for path in found.paths if path not in _logs_of(program)], "writes")

@@ -26,6 +26,7 @@ from hardener.needs.source.uses import (
     Uses,
     Write,
     merged,
+    together,
     unknown,
 )
 from hardener.record import NamedTuple
@@ -181,7 +182,7 @@ class Shell:
         label = self.text.label
         at = label or self.program.at
         inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != at != uses.read.source)
-        claim = f"{name} runs {len(many)} commands" + "".join(f"; {claim}" for claim in list(inner)[:3])
+        claim = " and ".join((*list(inner)[:3], name) if len(many) > 1 or not inner else inner)
         weakest = min((uses.read.strength for uses in many), default=Strength.READ)
         read = Evidence(claim, at, min(weakest, Strength.READ))
         found = merged(read, many)
@@ -410,13 +411,16 @@ class Shell:
 
     def _memory(self, many: Sequence[Uses], read: Evidence) -> Memory | None:
         """Enough for the largest of them, for all large ones where some run in the background, and for the shell."""
-        amounts = [uses.memory.mib for uses in many if uses.memory is not None]
-        if len(amounts) < len(many):
+        found = [uses.memory for uses in many if uses.memory is not None]
+        if len(found) < len(many):
             return None
-        large = [amount for amount in amounts if amount > _SMALL]
+        large = [amount.mib for amount in found if amount.mib > _SMALL]
         background = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
         mib = (sum(large) if background else max(large, default=0)) + _SMALL
-        return Memory(mib, "a shell and what it runs", read)
+        cores = together(amount for amount in found if amount.mib > _SMALL or not amount.cores)
+        busy = 1 if cores is None else 0 if background else cores.cores
+        why = cores.why if cores is not None and cores.why else "a shell and what it runs"
+        return Memory(mib, why, read, busy)
 
 
 def _started(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def sshd(program: Program, read: Read) -> Uses:
         capabilities=tuple(Capability(name, why, evidence) for name, why in _CAPABILITIES.items()),
         runs=(Named("sshd", evidence),),
         users=(Named("sshd", evidence),),
-        memory=Memory(256, "sshd with a few sessions", evidence) if forced else None,
+        memory=Memory(256, "sshd with a few sessions", evidence, 0) if forced else None,
         doubts=doubts,
     )
     return merged(evidence, (own, written(program._replace(at=evidence.source), paths, "writes")))

@@ -161,7 +161,11 @@ def _program(program: Program, read: Read, name: str, section: Mapping[str, str]
     many = [uses, written(program, paths, "writes")]
     memory = uses.memory
     if memory is not None:
-        memory = memory._replace(mib=memory.mib * int(copies)) if copies.isdecimal() and len(copies) < 4 else None
+        memory = (
+            memory._replace(mib=memory.mib * int(copies), cores=memory.cores * int(copies))
+            if copies.isdecimal() and len(copies) < 4
+            else None
+        )
     return merged(uses.read, many)._replace(memory=memory)
 
 

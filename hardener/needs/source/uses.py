@@ -94,11 +94,13 @@ class Named(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """How much memory is enough, generously, in MiB."""
+    """How much memory is enough, generously, in MiB, and how many cores it can keep busy meanwhile."""
 
     mib: int
     why: str
     evidence: Evidence
+    #: 0 for as many as there are.
+    cores: int = 1
 
 
 class Doubt(NamedTuple):
@@ -124,8 +126,6 @@ class Uses(NamedTuple):
     users: tuple[Named, ...] = ()
     #: None where it is not known.
     memory: Memory | None = None
-    #: How many cores it can keep busy; None where it is not known.
-    cores: int | None = None
     doubts: tuple[Doubt, ...] = ()
 
     def open(self, *questions: str) -> str:
@@ -152,10 +152,17 @@ def merged(read: Evidence, many: Iterable[Uses], *, at_once: bool = False) -> Us
         return tuple(dict.fromkeys(item for uses in many for item in getattr(uses, field)))
 
     amounts = [uses.memory for uses in many if uses.memory is not None]
-    memory = max(amounts, default=None) if len(amounts) == len(many) else None
-    if memory is not None and at_once:
-        memory = memory._replace(mib=sum(amount.mib for amount in amounts))
-    cores = [uses.cores or 0 for uses in many]
-    busy = (sum(cores) if at_once else max(cores, default=0)) if all(cores) else None
+    memory = together(amounts, at_once=at_once) if len(amounts) == len(many) else None
     fields = ("writes", "listens", "capabilities", "escalates", "runs", "users", "doubts")
-    return Uses(read, memory=memory, cores=busy, **{field: every(field) for field in fields})  # type: ignore[arg-type]
+    return Uses(read, memory=memory, **{field: every(field) for field in fields})  # type: ignore[arg-type]
+
+
+def together(amounts: Iterable[Memory], *, at_once: bool = False) -> Memory | None:
+    """What is enough for all, one after the other or `at_once`; None for none at all."""
+    amounts = tuple(amounts)
+    largest = max(amounts, key=lambda amount: amount.mib, default=None)
+    if largest is None:
+        return None
+    cores = [amount.cores for amount in amounts]
+    busy = 0 if 0 in cores else sum(cores) if at_once else max(cores)
+    return largest._replace(mib=sum(amount.mib for amount in amounts) if at_once else largest.mib, cores=busy)
