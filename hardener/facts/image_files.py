@@ -102,6 +102,7 @@ class ImageFiles:
         self.context = context.folder if context is not None else ""
         self._copies = list(_read(stage, context)) if stage is not None and context is not None else []
         self._built = len(self._copies)
+        self._context = context
 
     def mount(self, target: str, files: ContextFiles) -> None:
         """Lay a folder or file of the host over the image."""
@@ -177,10 +178,10 @@ class ImageFiles:
 
     @property
     def is_absent(self) -> bool:
-        """Whether the image has files from the project, and none of them is here: of all that is copied, only Dockerfiles are."""
-        if not self._copies:
+        """Whether the image has files from the project, and none of these is here: its build context has only Dockerfiles."""
+        if not self._copies or self._context is None:
             return False
-        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in self.walk())
+        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in self._context.walk("."))
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""

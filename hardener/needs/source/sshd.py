@@ -47,7 +47,7 @@ def sshd(program: Program, read: Read) -> Uses:
     options = parse(program.words[1:], _VALUED)
     path = next(iter(options.values("-f")), "/etc/ssh/sshd_config")
     text = program.files.text(path) or ""
-    evidence = Evidence("`sshd` lets accounts log in", program.files.origin(path) or program.at, Strength.READ)
+    evidence = Evidence("`sshd` as its configuration says", program.files.origin(path) or program.at, Strength.READ)
     # The first value counts, options before the file.
     before_match = re.split(r"(?im)^\s*match\s", text)[0]
     lines = [*options.values("-o"), *before_match.splitlines()]
