@@ -80,9 +80,12 @@ def handover(workloads: Iterable[Workload]) -> Handover:
             if is_everybodys(write.path):
                 continue
             mounted = _mounted(write, work)
-            if mounted:
-                obstacles.append(f"whether what {mounted} holds already belongs to it")
-                data.append(mounted)
+            if mounted is not None:
+                obstacles.append(f"whether what {mounted.name} holds already belongs to it")
+                data.append(mounted.name)
+                if mounted.is_volume:
+                    # A new volume takes its owner from the image.
+                    places.setdefault(mounted.target, Place(mounted.target, write.evidence))
                 continue
             folder = folder_of(write.path, ground, (other.path for other in work.uses.writes))
             beside = folder if folder.count("/") < 2 else next(work.image.files.walk(folder), "")
@@ -140,10 +143,19 @@ def _in_roots_home(stage: DockerStage) -> Iterator[str]:
                 yield f"line {run.item.line} (`{name}`) may put into root's home what it starts or reads"
 
 
-def _mounted(write: Write, work: Workload) -> str:
+class _Mounted(NamedTuple):
+    """What lies at a path of the container: a volume, or a folder of the host."""
+
+    target: str
+    name: str
+    is_volume: bool
+
+
+def _mounted(write: Write, work: Workload) -> _Mounted | None:
     """The volume or folder of the host that a path lies on."""
-    targets = {posixpath.normpath(path): path for path, _ in work.image.stage.volumes}
-    if work.container is not None:
-        targets |= {mount.target.rstrip("/"): mount.source or mount.target for mount in work.container.mounts}
-    over = [target for target in targets if is_within(write.path, target)]
-    return targets[max(over, key=len)] if over else ""
+    there = {path: _Mounted(path, path, True) for path in (posixpath.normpath(path) for path, _ in work.image.stage.volumes)}
+    for mount in work.container.mounts if work.container is not None else ():
+        target = posixpath.normpath(mount.target or "/")
+        there[target] = _Mounted(target, mount.source or target, mount.kind in ("volume", "external"))
+    over = [target for target in there if is_within(write.path, target)]
+    return there[max(over, key=len)] if over else None
