@@ -139,10 +139,13 @@ class _Reading:
                 said = found[1] or found[2]
             elif word in ("-p", "--port") and at + 1 < len(words):
                 said = words[at + 1]
-        if any(
-            re.search(r"\bport\b", listing.text) for listing in self.listings if listing.path.endswith(("puma.rb", "config.ru"))
-        ):
-            said = self.program.variable("PORT", said or "") if "$" not in (said or "") else None
+        for listing in self.listings:
+            if not listing.path.endswith("/config/puma.rb"):
+                continue
+            for index in range(len(listing.tokens)):
+                if listing.name(index) == "port" and not listing.is_sign(index - 1, ".", ","):
+                    values = self.reckoner.value(listing, index + 1, listing.expression_end(index + 1))
+                    said = values[0].text if len(values) == 1 and values[0].whole else None
         if said and said.isdecimal():
             evidence = Evidence(f"listens on port {said}", self.program.at, Strength.READ)
             self.gathering.listen(int(said), "tcp", evidence)
