@@ -333,14 +333,12 @@ def test_next_keeps_a_cache(tmp_path: Path) -> None:
 
 
 PIECES = st.sampled_from(
-    "require ( ) { } [ ] ' \" ` ${ / // /* */ => = , ; : . ?. fs writeFile path.join const function import from { a } 'fs' \\ \n".split(
-        " "
-    )
+    "require ( ) { } [ ] ' \" ` ${ / /* */ => = , ; : . ?. fs writeFile path.join const function import { } 'fs' \\ \n".split(" ")
 )
 
 
 @given(st.lists(PIECES, max_size=60).map(" ".join), st.sampled_from(sorted(DIALECTS)))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_odd_text_is_never_too_much(text: str, language: str) -> None:
     listing = Listing("/app/x", text, language=language)
     assert listing.bindings is not None
@@ -348,7 +346,7 @@ def test_odd_text_is_never_too_much(text: str, language: str) -> None:
 
 
 @given(st.integers(0, len(UPLOADS) + len(EXPRESS)))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_truncated_programs_are_never_too_much(end: int) -> None:
     from hardener.facts.image_files import ImageFiles
     from hardener.needs.source.uses import Program, unknown
@@ -358,3 +356,64 @@ def test_truncated_programs_are_never_too_much(end: int) -> None:
     listing = project.listings["/app/x.js"] = Listing("/app/x.js", (EXPRESS + UPLOADS)[:end])
     project.loaded(listing)
     project.gather("")
+
+
+def test_a_condition_gives_no_name_another_meaning(tmp_path: Path) -> None:
+    code = "const fs = require('fs'); const d = require('path').dirname('/srv/a/b'); if (!fs.existsSync(d)) { fs.mkdirSync(d) }"
+    found = app(tmp_path, code)
+    assert paths(found) == {"/srv/a": "data"}
+    assert not found.doubts
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("new (require('ws').Server)({ server })", set()),
+        ("const W = require('ws'); new W.Server({ port: 9001 })", {9001}),
+        ("const grpc = require('@grpc/grpc-js'); s.bindAsync(`[::]:${process.env.P || 50051}`, c, f)", {50051}),
+        ("const f = require('fastify')(); f.listen({ port: 3003, host: '0.0.0.0' })", {3003}),
+    ],
+)
+def test_ports_of_libraries(code: str, expected: set[int], tmp_path: Path) -> None:
+    found = app(tmp_path, code, "ws @grpc/grpc-js fastify")
+    assert ports(found) == expected
+    assert not found.open(PORTS)
+
+
+def test_variables_of_dotenv(tmp_path: Path) -> None:
+    code = "require('dotenv').config(); require('fs').mkdirSync(process.env.DIR || 'x'); app.listen(process.env.PORT)"
+    files = {".env": "DIR=/data/e # where\nexport PORT='81'\n", ".env.example": "DIR=/no\n"}
+    found = app(tmp_path, code, "dotenv", files)
+    assert paths(found) == {"/data/e": "data"}
+    assert ports(found) == {81}
+    assert ports(app(tmp_path, code, "dotenv", files, PORT="82")) == {82}
+    files[".env.production"] = "DIR=/other\n"
+    assert "$DIR" in app(tmp_path, code, "dotenv", files).open(WRITES)
+
+
+def test_a_member_of_the_process_counts_under_its_own_name(tmp_path: Path) -> None:
+    found = app(tmp_path, "const { setuid: become } = process; become('node')")
+    assert [one.name for one in found.users] == ["node"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inside: (
+        st.lists(inside, max_size=3) | st.dictionaries(st.sampled_from(["start", "build", "a", "b*"]), inside, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(
+    ["main", "scripts", "dependencies", "optionalDependencies", "_moduleAliases", "packageManager", "compilerOptions"]
+)
+
+
+COMMANDS = st.sampled_from(['["npm", "start"]', '["node", "."]', '["yarn", "a"]'])
+
+
+@given(manifest=st.dictionaries(KEYS, JSON, max_size=5) | JSON, command=COMMANDS)
+@settings(max_examples=30, deadline=None)
+def test_odd_manifests_are_never_too_much(manifest: object, command: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    dockerfile = f"FROM node:20\nWORKDIR /app\nCOPY . .\nCMD {command}\n"
+    text = json.dumps(manifest)
+    uses(tmp_path_factory.mktemp("odd"), dockerfile, {"package.json": text, "tsconfig.json": text, "index.js": "require('b/x')"})

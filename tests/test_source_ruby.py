@@ -76,3 +76,10 @@ def test_what_rails_writes(tmp_path: Path) -> None:
     assert "/app/log" not in paths(uses(tmp_path, dockerfile, files, {"RAILS_LOG_TO_STDOUT": "1"}))
     other = DOCKERFILE.replace('["ruby", "app.rb"]', '["bin/rails", "db:migrate"]')
     assert uses(tmp_path, other, files).doubts[0].about == EVERYTHING
+
+
+@pytest.mark.parametrize(("environment", "port"), [({}, 3000), ({"PORT": "81"}, 81)])
+def test_the_port_of_puma_is_in_its_configuration(environment: dict[str, str], port: int, tmp_path: Path) -> None:
+    files = {"config.ru": "run 1\n", "config/puma.rb": 'threads 1, 5\nport ENV.fetch("PORT", 3000)\n', "Gemfile": "gem 'puma'\n"}
+    dockerfile = DOCKERFILE.replace('["ruby", "app.rb"]', '["puma", "-C", "config/puma.rb"]')
+    assert {one.number for one in uses(tmp_path, dockerfile, files, environment).listens} == {port}

@@ -322,7 +322,8 @@ class Gathering:
                 if listing.is_sign(start + 1, ":"):
                     return self.reckoner.value(listing, start + 2, end)
                 return self.reckoner.value(listing, start, end)
-        return (OPEN,)
+        spread = any(listing.is_sign(start, "...") for start, _ in listing.arguments(opening))
+        return (OPEN,) if spread else ()
 
     def _run(self, listing: Listing, found: Found) -> None:
         sign, place = found.sign, listing.place(found.at)
@@ -390,7 +391,3 @@ def kind_of(path: str) -> str:
 
 def _texts(listing: Listing, start: int, end: int) -> set[str]:
     return {token.text for token in listing.tokens[start:end]}
-
-
-#: What a doubt about an account and its rights is about.
-RIGHTS = frozenset((CAPABILITIES, USERS))

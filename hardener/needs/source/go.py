@@ -7,6 +7,7 @@ import re
 
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.dotenv import with_dotenv
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.libraries import libraries_of, shown, strength_of, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
@@ -123,6 +124,9 @@ class _Reading:
         packages = {name: listing for listing in self.listings for name in self._imports(listing)}
         used = {_library(name) for name in packages if "." in name.partition("/")[0] and not _is_own(name, modules)}
         libraries = use_libraries(gathering, "go", used, (), self.program.at)
+        if any(name.endswith(("/godotenv", "/viper", "/env")) for name in used):
+            # `.env` lies where the program runs, in the image that runs it.
+            self.reckoner.program = gathering.program = with_dotenv(self.program, self.program.workdir)
         for listing in self.listings:
             gathering.look(listing)
         if not self.listings:

@@ -393,16 +393,16 @@ class Listing:
 
     def _body(self, at: int) -> int:
         """The token that begins the body of the function whose parameters end before a token; -1 where they are none."""
-        for step in range(24):
-            if at + step >= len(self.tokens):
-                return -1
-            token = self.tokens[at + step]
+        start = at
+        while at < min(start + 24, len(self.tokens)):
+            token = self.tokens[at]
             if token.kind == SIGN and token.text in ("{", "=>", "->"):
-                return -1 if token.text == "->" and self.language == "php" else at + step
-            if token.kind == TEXT or (step == 0 and token.kind == NAME and token.text != "throws" and self.language != "go"):
+                return -1 if token.text == "->" and self.language == "php" else at
+            if token.kind == TEXT or (at == start and token.kind == NAME and token.text != "throws" and self.language != "go"):
                 return -1
-            if not _RESULT.fullmatch(token.text):
+            if token.text in (")", "]") or not _RESULT.fullmatch(token.text):
                 return -1
+            at = self.after(at)
         return -1
 
     def _lambda(self, index: int, found: dict[str, list[Binding]]) -> None:

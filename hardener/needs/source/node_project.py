@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from hardener.facts.image_files import ImageFiles
+from hardener.needs.source.dotenv import with_dotenv
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.libraries import Library, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
@@ -33,6 +34,10 @@ BUILTIN = frozenset(
 #: Assets, which a bundler puts into what the browser gets.
 _ASSET = re.compile(
     r"\.(?:css|scss|sass|less|svg|png|jpe?g|gif|webp|ico|woff2?|ttf|html|txt|md|graphql|gql|json|wasm|mp3|mp4)(?:\?\w+)?$"
+)
+#: Packages that read `.env` files.
+_READS_DOTENV = frozenset(
+    ("dotenv", "dotenv-expand", "dotenv-flow", "dotenv-safe", "@nestjs/config", "next", "env-cmd", "dotenv-cli")
 )
 _BUNDLES = re.compile(r"\b(?:webpack|esbuild|rollup|vite|ncc|tsup|parcel|rspack|turbo|nx|unbuild|bun build|next build|tsdown)\b")
 _LOADS = re.compile(r"require|import|from\b|export")
@@ -62,12 +67,8 @@ class Project:
     @cached_property
     def dependencies(self) -> set[str]:
         """The packages that `package.json` wants when it runs."""
-        return {
-            name
-            for key in ("dependencies", "optionalDependencies")
-            for name in self.manifest.get(key) or ()
-            if isinstance(name, str)
-        }
+        tables = (self.manifest.get(key) for key in ("dependencies", "optionalDependencies"))
+        return {name for table in tables if isinstance(table, dict) for name in table}
 
     @property
     def builds(self) -> str:
@@ -151,6 +152,9 @@ class Project:
 
     def gather(self, at: str) -> dict[str, Library | None]:
         """Gather what its files and libraries do; the libraries."""
+        if _READS_DOTENV & {*self.packages, *self.dependencies}:
+            self.program = with_dotenv(self.program, self.program.workdir)
+            self.reckoner.program = self.gathering.program = self.program
         named = self.texts & self.dependencies
         used = use_libraries(self.gathering, "node", {*self.packages, *named}, self.dependencies, at)
         if any(library is not None and library.project for library in used.values()) and self.root != "/":

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.dotenv import with_dotenv
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.libraries import Library, shown, strength_of, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
@@ -111,6 +112,7 @@ class _Reading:
 
     def uses(self, web: bool) -> Uses:
         """What all files of the application do."""
+        self.program = self.gathering.program = with_dotenv(self.program, self.root, self.program.workdir)
         self._places()
         composer = self._composer()
         for path in self.files.walk(self.root):

@@ -6,6 +6,7 @@ import posixpath
 import re
 
 from hardener.finding import Evidence, Strength
+from hardener.needs.source.dotenv import with_dotenv
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.libraries import shown, strength_of, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
@@ -81,6 +82,9 @@ class _Reading:
         if not self.listings:
             return unknown(f"the application in `{root}`")
         gems = self._gems(root)
+        if any(gem.startswith("dotenv") for gem in gems):
+            self.program = with_dotenv(self.program, root)
+            self.reckoner.program = gathering.program = self.program
         libraries = use_libraries(gathering, "ruby", gems, gems, program.at)
         for listing in self.listings:
             gathering.look(listing)
@@ -135,10 +139,13 @@ class _Reading:
                 said = found[1] or found[2]
             elif word in ("-p", "--port") and at + 1 < len(words):
                 said = words[at + 1]
-        if any(
-            re.search(r"\bport\b", listing.text) for listing in self.listings if listing.path.endswith(("puma.rb", "config.ru"))
-        ):
-            said = self.program.variable("PORT", said or "") if "$" not in (said or "") else None
+        for listing in self.listings:
+            if not listing.path.endswith("/config/puma.rb"):
+                continue
+            for index in range(len(listing.tokens)):
+                if listing.name(index) == "port" and not listing.is_sign(index - 1, ".", ","):
+                    values = self.reckoner.value(listing, index + 1, listing.expression_end(index + 1))
+                    said = values[0].text if len(values) == 1 and values[0].whole else None
         if said and said.isdecimal():
             evidence = Evidence(f"listens on port {said}", self.program.at, Strength.READ)
             self.gathering.listen(int(said), "tcp", evidence)
@@ -149,6 +156,6 @@ class _Reading:
 #: Libraries that come with Ruby.
 _STANDARD = frozenset(
     "json yaml set time date uri erb csv logger socket securerandom digest fileutils tempfile tmpdir pathname optparse open3"
-    " English net/http open-uri openssl base64 bigdecimal benchmark cgi delegate forwardable ostruct pp singleton stringio strscan"
-    " timeout zlib io/console etc monitor observer thread psych".split()
+    " English net/http open-uri openssl base64 bigdecimal benchmark cgi delegate forwardable ostruct pp singleton stringio"
+    " strscan timeout zlib io/console etc monitor observer thread psych".split()
 )

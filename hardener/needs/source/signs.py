@@ -13,13 +13,23 @@ from functools import lru_cache
 from typing import Any
 
 from hardener.needs.source.listing import MEMBER, Binding, Listing
+from hardener.needs.source.naming import dotted, module_of
 from hardener.needs.source.tokens import NAME, TEXT
 from hardener.needs.source.uses import EVERYTHING
-from hardener.needs.source.values import Reckoner, Vocabulary
+from hardener.needs.source.values import Reckoner
 from hardener.record import NamedTuple
 
 _FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "signs")
 _DEFINES = frozenset("function func def fun fn class interface".split())
+
+
+class Vocabulary(NamedTuple):
+    """The words of a language that make paths and read the environment; see the head of `signs/*.toml`."""
+
+    constants: Mapping[str, str] = {}
+    environment: frozenset[str] = frozenset()
+    calls: Mapping[str, str] = {}
+    methods: Mapping[str, str] = {}
 
 
 class Sign(NamedTuple):
@@ -203,10 +213,10 @@ class Search:
             return True
         owner = owner_of(listing, index)
         if not owner:
-            dotted = self.reckoner.dotted(listing, [listing.tokens[index].text])
-            module, _, member = dotted.rpartition(".")
+            full = dotted(listing, [listing.tokens[index].text])
+            module, _, member = full.rpartition(".")
             return module in sign.of and (module != "" or member not in listing.bindings)
-        if self.reckoner.dotted(listing, owner) in sign.of or owner[-1] in sign.of:
+        if dotted(listing, owner) in sign.of or owner[-1] in sign.of:
             return True
         return not sign.of.isdisjoint(listing.types.get(owner[-1], ()))
 
@@ -221,8 +231,8 @@ class Search:
                 before -= 1
             if listing.name(before):
                 owner = owner_of(listing, before)
-                dotted = self.reckoner.dotted(listing, [*owner, listing.name(before)])
-                if dotted in of or listing.name(before) in of or dotted.rpartition("/")[2] in of:
+                full = dotted(listing, [*owner, listing.name(before)])
+                if full in of or listing.name(before) in of or full.rpartition("/")[2] in of:
                     return True
             brace = listing.block(brace)
         return False
@@ -288,7 +298,7 @@ class Search:
                     continue
                 if binding.kind == "value" and not listing.name(binding.at):
                     continue
-                module, member = self.reckoner.module_of(listing, binding)
+                module, member = module_of(listing, binding)
                 if module and not member:
                     found.modules[name] = module
                 last = member.rpartition(".")[2]

@@ -7,7 +7,8 @@ of which only the beginning is known is open too, which is enough to know a fold
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from hardener.needs.source.alternatives import (
     NOTHING,
@@ -22,22 +23,15 @@ from hardener.needs.source.alternatives import (
     summed,
 )
 from hardener.needs.source.listing import MEMBER, Binding, Listing
+from hardener.needs.source.naming import PREFIXES, dotted
 from hardener.needs.source.tokens import NAME, NUMBER, SIGN, TEXT
 from hardener.needs.source.uses import Program
-from hardener.record import NamedTuple
+
+if TYPE_CHECKING:
+    from hardener.needs.source.signs import Vocabulary
 
 _DEEPEST = 14
-_PREFIXES = frozenset("new await typeof void lazy".split())
 _OR = ("||", "??", "?:", "or")
-
-
-class Vocabulary(NamedTuple):
-    """The words of a language that make paths and read the environment; see the head of `signs/*.toml`."""
-
-    constants: Mapping[str, str] = {}
-    environment: frozenset[str] = frozenset()
-    calls: Mapping[str, str] = {}
-    methods: Mapping[str, str] = {}
 
 
 class Reckoner:
@@ -109,54 +103,6 @@ class Reckoner:
             text = text[: text.rfind("/") + 1] or "."
         return posixpath.normpath(posixpath.join(self.program.workdir, text)), whole
 
-    def dotted(self, listing: Listing, names: Sequence[str], at: int = -1) -> str:
-        """A dotted name, with the module put in that its first name stands for."""
-        for binding in listing.bindings.get(names[0], ()) if at < 0 else listing.bound(names[0], at):
-            module, member = self.module_of(listing, binding)
-            if module:
-                return ".".join(filter(None, (module, member, *names[1:])))
-        return ".".join(names)
-
-    def module_of(self, listing: Listing, binding: Binding, depth: int = 0) -> tuple[str, str]:
-        """The module, and its member, that a binding stands for; empty for anything else."""
-        if binding.kind == "import":
-            return binding.module.removeprefix("node:"), binding.member
-        if binding.kind not in ("value", "member") or depth > 3:
-            return "", ""
-        at = binding.at
-        while listing.name(at) in _PREFIXES or listing.is_sign(at, "("):
-            at += 1
-        if listing.name(at) in ("require", "import") and listing.is_sign(at + 1, "("):
-            argument = listing.tokens[at + 2] if at + 2 < len(listing.tokens) else None
-            if argument is not None and argument.kind == TEXT:
-                rest, at = [], at + 4
-                while listing.is_sign(at, ".", ")") and (listing.name(at + 1) or listing.is_sign(at, ")")):
-                    if listing.name(at + 1) and listing.is_sign(at, "."):
-                        if listing.is_sign(at + 2, "("):
-                            return "", ""
-                        rest.append(listing.name(at + 1))
-                        at += 2
-                    else:
-                        at += 1
-                if listing.is_sign(at, "("):
-                    return "", ""
-                return argument.text.removeprefix("node:"), ".".join(filter(None, (*rest, binding.member)))
-            return "", ""
-        first = listing.name(at)
-        if first and first in listing.bindings and not listing.is_sign(at + 1, "("):
-            rest = []
-            while listing.is_sign(at + 1, ".") and listing.name(at + 2):
-                rest.append(listing.name(at + 2))
-                at += 2
-            if listing.is_sign(at + 1, "(") or at + 1 < listing.expression_end(binding.at):
-                return "", ""
-            for other in listing.bindings[first]:
-                if other != binding:
-                    module, member = self.module_of(listing, other, depth + 1)
-                    if module:
-                        return module, ".".join(filter(None, (member, *rest, binding.member)))
-        return "", ""
-
     def _value(self, listing: Listing, start: int, end: int) -> Values:
         splits: dict[str, list[int]] = {}
         plus = listing.dialect.plus
@@ -202,7 +148,7 @@ class Reckoner:
         return values if after >= end else NOTHING
 
     def _operand(self, listing: Listing, at: int, end: int) -> tuple[Values, int]:
-        while at < end and (listing.name(at) in _PREFIXES or listing.is_sign(at, "@", "&")):
+        while at < end and (listing.name(at) in PREFIXES or listing.is_sign(at, "@", "&")):
             at += 1
         if at >= end:
             return NOTHING, at
@@ -244,31 +190,29 @@ class Reckoner:
             at += 2
         if listing.is_sign(at, "<") and listing.is_sign(at + 1, ">"):
             at += 2
-        dotted = self.dotted(listing, names, start)
+        full = dotted(listing, names, start)
         called = at < end and listing.is_sign(at, "(")
         arguments = listing.arguments(at) if called else []
-        owner, _, last = dotted.rpartition(".")
+        owner, _, last = full.rpartition(".")
         if called:
             at = listing.after(at)
-            kind = self.words.calls.get(dotted) or self.words.calls.get(dotted.lower() if listing.language == "php" else "")
+            kind = self.words.calls.get(full) or self.words.calls.get(full.lower() if listing.language == "php" else "")
             if kind:
                 return self._applied(kind, listing, arguments, ()), at
             if len(names) > 1 and names[-1] in self.words.methods:
                 receiver = self._operand(listing, start, self._before(listing, at))[0]
                 return self._applied(self.words.methods[names[-1]], listing, arguments, receiver), at
-            if listing.language == "ruby" and names[-1] == "fetch" and owner in self.words.environment:
-                return self._applied("environment", listing, arguments, ()), at
             return NOTHING, at
-        if dotted in self.words.constants:
-            return (self._constant(self.words.constants[dotted], listing),), at
+        if full in self.words.constants:
+            return (self._constant(self.words.constants[full], listing),), at
         if owner in self.words.environment:
             return (self._variable(last),), at
-        if dotted in self.words.environment and listing.is_sign(at, "["):
+        if full in self.words.environment and listing.is_sign(at, "["):
             close = listing.after(at)
             keys = self.value(listing, at + 1, close - 1)
             return tuple(self._variable(key.text) if key.whole else OPEN for key in keys), close
-        if self.words.calls.get(dotted, "").startswith(("=", "@")):
-            return self._applied(self.words.calls[dotted], listing, [], ()), at
+        if self.words.calls.get(full, "").startswith(("=", "@")):
+            return self._applied(self.words.calls[full], listing, [], ()), at
         if listing.is_sign(at, "[") and at < end:
             close = listing.after(at)
             key = listing.tokens[at + 1]
@@ -339,8 +283,8 @@ class Reckoner:
             names.append(listing.name(at + 2))
             at += 2
         if at + 1 == listing.expression_end(binding.at) and names[0]:
-            dotted = self.dotted(listing, names)
-            if dotted in self.words.environment and len(keys) == 1:
+            full = dotted(listing, names)
+            if full in self.words.environment and len(keys) == 1:
                 return (self._variable(keys[0]),)
             if self._depth < _DEEPEST and names[0] != "this":
                 self._depth += 1
