@@ -428,6 +428,11 @@ def _nginx(line: str) -> Situation:
     return Situation(mounts=(CONFIGURED._replace(text=f"server {{\n  listen 80;\n  {line}\n}}\n"),))
 
 
+def _haproxy(setting: str, bind: str = "  bind :80") -> Situation:
+    text = f"global\n{setting}\n\ndefaults\n  maxconn 3000\n\nfrontend http\n{bind}\n"
+    return Situation(mounts=(HAPROXY._replace(text=text),))
+
+
 def _file(path: str, text: str | None) -> Situation:
     return Situation(mounts=(Mount(path, "bind", text=text),))
 
@@ -497,6 +502,65 @@ def _file(path: str, text: str | None) -> Situation:
         ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d/x.conf", "pm.max_children = 5\n[b]\npm.max_children = 5"), "pids", None),
         ("php:8.3-fpm", _file("/usr/local/etc/php-fpm.d", None), "pids", None),
         ("php:8.3-apache", Situation(), "memory", None),
+        ("httpd:2.4", Situation(), "pids", 1024),
+        (
+            "httpd:2.4",
+            _file("/usr/local/apache2/conf/httpd.conf", "#LoadModule cgi_module x.so\nScriptAlias /cgi-bin/ /x/"),
+            "pids",
+            1024,
+        ),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", "MaxRequestWorkers 4000"), "pids", None),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", "LoadModule http2_module x.so"), "pids", None),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", "LoadModule cgid_module x.so"), "pids", None),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", "IncludeOptional /srv/*.conf"), "pids", None),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", None), "pids", None),
+        ("httpd:2.4", _file("/usr/local/apache2/conf/httpd.conf", "Listen 80"), "memory", None),
+        ("wordpress:6.8", Situation(), "pids", 4096),
+        ("wordpress:6.8-fpm", Situation(), "pids", 1024),
+        ("wordpress:6.8-fpm-alpine", _file("/usr/local/etc/php-fpm.d/zz.conf", "pm.max_children=200"), "pids", None),
+        ("drupal:11", _file("/etc/apache2/apache2.conf", "ServerLimit 1000"), "pids", None),
+        ("phpmyadmin", Situation(), "pids", 4096),
+        ("nextcloud:33", Situation(), "pids", 4096),
+        ("nextcloud:33", Situation(), "memory", None),
+        ("tecnativa/docker-socket-proxy", Situation(environment={"CONTAINERS": "1"}), "memory", 512),
+        ("tecnativa/docker-socket-proxy", _file("/usr/local/etc/haproxy/haproxy.cfg.template", "maxconn 9"), "memory", None),
+        ("haproxy:3.2", _haproxy("  maxconn 4096"), "memory", 1024),
+        ("haproxy:3.2", _haproxy("  log stdout local0\n\n  maxconn 2000 # enough"), "memory", 1024),
+        ("haproxy:3.2", _haproxy("  maxconn 100000"), "memory", None),
+        ("haproxy:3.2", _haproxy("  log stdout local0"), "memory", None),
+        ("haproxy:3.2", _haproxy("  maxconn 4096\n  tune.bufsize 1048576"), "memory", None),
+        ("haproxy:3.2", _haproxy("  maxconn 4096", "  bind :443 ssl crt /x.pem"), "memory", None),
+        ("haproxy:3.2", _haproxy("  maxconn 4096", "  stick-table type ip size 100m"), "memory", None),
+        ("haproxy:3.2", Situation(mounts=(HAPROXY._replace(text=None),)), "memory", None),
+        ("haproxy:3.2", Situation(), "memory", None),
+        ("swaggerapi/swagger-ui:v5.17.14", Situation(), "pids", 512),
+        ("nats:2.11", Situation(), "pids", 2048),
+        ("nats:2.11", Situation(command=("-js", "-sd", "/data")), "pids", None),
+        ("nats:2.11", Situation(command=("--jetstream",)), "pids", None),
+        ("nats:2.11", _file("/etc/nats/nats.conf", "jetstream {\n}"), "pids", None),
+        ("nats:2.11", _file("/nats-server.conf", None), "pids", None),
+        ("vaultwarden/server:1.34.3", Situation(environment={"ROCKET_PORT": "8080"}), "pids", 2048),
+        ("vaultwarden/server:1.34.3", Situation(environment={"ROCKET_WORKERS": "4000"}), "pids", None),
+        ("vaultwarden/server:1.34.3", Situation(environment={"ROCKET_MAX_BLOCKING": "4000"}), "pids", None),
+        ("zookeeper:3.9", Situation(environment={"ZOO_MY_ID": "1"}), "pids", 2048),
+        ("zookeeper:3.9", Situation(environment={"JVMFLAGS": "-Dzookeeper.nio.numWorkerThreads=5000"}), "pids", None),
+        ("quay.io/coreos/etcd:v3.5.21", Situation(), "pids", 2048),
+        ("rabbitmq:4", Situation(), "pids", 2048),
+        ("rabbitmq:4-management", Situation(environment={"RABBITMQ_DEFAULT_USER": "x"}), "pids", 2048),
+        ("rabbitmq:4", Situation(environment={"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+A 1024"}), "pids", None),
+        ("rabbitmq:4", _file("/etc/rabbitmq/rabbitmq-env.conf", "SERVER_ADDITIONAL_ERL_ARGS='+S 500'"), "pids", None),
+        ("prom/node-exporter:v1.9.1", Situation(command=("--path.rootfs=/host",)), "cpu", 1),
+        ("prom/node-exporter", Situation(), "cpu", 1),
+        ("prom/node-exporter:v1.3.1", Situation(), "cpu", None),
+        ("prom/node-exporter:v1.9.1", Situation(command=("--runtime.gomaxprocs=0",)), "cpu", None),
+        ("prom/node-exporter:v1.9.1", Situation(environment={"GOMAXPROCS": "8"}), "cpu", None),
+        ("mongo-express:1.0", Situation(), "pids", 256),
+        ("mongo-express:1.0", Situation(), "cpu", 1),
+        ("ghcr.io/joeferner/redis-commander", Situation(), "cpu", 1),
+        ("maildev/maildev:2.2.1", Situation(), "pids", 256),
+        ("redis:7", Situation(), "memory", None),
+        ("prom/prometheus", Situation(), "memory", None),
+        ("rabbitmq:4", Situation(), "memory", None),
     ],
 )
 def test_a_limit_holds_as_long_as_nothing_raises_its_bound(
