@@ -24,6 +24,8 @@ _NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .v
 _ASIDE = re.compile(r"(?i).*(?:docker|container)file.*|(?:docker-)?compose.*\.ya?ml|\..*|readme.*|license.*")
 #: A walk ends after this many files, and says so.
 MOST_FILES = 2000
+#: Where so many files come first that are none of a program's, none is expected behind them.
+_MOST_ASIDE = 64
 #: A copied folder with more files than this is not read for what it says.
 _MOST_TEXTS = 64
 
@@ -181,7 +183,7 @@ class ImageFiles:
         """Whether the image has files from the project, and none of these is here: its build context has only Dockerfiles."""
         if not self._copies or self._context is None:
             return False
-        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in self._context.walk("."))
+        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in islice(self._context.walk("."), _MOST_ASIDE))
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""

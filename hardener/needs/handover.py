@@ -71,9 +71,13 @@ def handover(workloads: Iterable[Workload]) -> Handover:
     data: list[str] = []
     places: dict[str, Place] = {}
     evidence: list[Evidence] = []
+    workloads = tuple(workloads)
+    for work in workloads:
+        unknown = unknown or work.uses.open(WRITES, USERS, CAPABILITIES, ESCALATION, PORTS)
+    if unknown:
+        return Handover(unknown, (), (), (), ())
     for work in workloads:
         ground = ground_of(work.image, find_base(work.image.stage.image) if work.image.stage.image else None)
-        unknown = unknown or work.uses.open(WRITES, USERS, CAPABILITIES, ESCALATION, PORTS)
         obstacles += _obstacles(work)
         evidence.append(work.uses.read)
         for write in work.uses.writes:
