@@ -67,8 +67,19 @@ class ContextFiles:
     def walk(self, folder: str) -> Iterator[str]:
         location = self._location(folder)
         if location is not None:
+            inside = os.path.relpath(location, self.folder)
+            start = len(os.path.join(location, ""))
             for path in self._tree.walk(location, _NOT_OWN):
-                yield os.path.relpath(path, self.folder)
+                yield path[start:] if inside == "." else os.path.join(inside, path[start:])
+
+    @property
+    def has_only_dockerfiles(self) -> bool:
+        """Whether there is nothing that a program could be made of."""
+        key = (ContextFiles, self.folder)
+        if key not in self._tree.concluded:
+            first = islice(self.walk("."), _MOST_ASIDE)
+            self._tree.concluded[key] = all(_ASIDE.fullmatch(posixpath.basename(path)) for path in first)
+        return bool(self._tree.concluded[key])
 
     def closed(self, path: str) -> str:
         """The first file or folder at or below a path that only its owner may read or, if the owner may, start."""
@@ -183,7 +194,7 @@ class ImageFiles:
         """Whether the image has files from the project, and none of these is here: its build context has only Dockerfiles."""
         if not self._copies or self._context is None:
             return False
-        return all(_ASIDE.fullmatch(posixpath.basename(path)) for path in islice(self._context.walk("."), _MOST_ASIDE))
+        return self._context.has_only_dockerfiles
 
     def maker(self, path: str) -> tuple[ImageFiles, str]:
         """The stage whose RUN makes what lies at a path, with its path there: this one, or one that it is copied from."""
