@@ -80,13 +80,21 @@ def test_an_image_that_keeps_nginx_start_needs_what_nginx_needs(dockerfile: str,
         ("FROM nginx:1.27\nRUN ./configure-it\n", "what line 2 does to the image (`configure-it`)"),
         ("FROM nginx:1.27\nRUN cp x $WHERE\n", "what line 2 does to"),
         ("FROM nginx:1.27\nRUN ln -s /conf/nginx.conf /etc/nginx/nginx.conf\n", "what line 2 does to /etc/nginx/nginx.conf"),
-        ("FROM nginx:1.27\nRUN rm /docker-entrypoint.sh\n", "line 2"),
         ("FROM nginx:1.27\nCOPY docker-entrypoint.sh /\n", "may take the place of what the base image starts"),
-        ("FROM nginx:1.27\nCOPY start /usr/local/bin/\n", "may take the place of what the base image starts"),
-        ("FROM nginx:1.27\nCOPY site.conf /docker-entrypoint.d/99-own.sh\n", "line 2"),
-        ("FROM nginx:1.27\nADD https://example.com/x.conf /etc/nginx/nginx.conf\n", "/etc/nginx/nginx.conf"),
+        (
+            "FROM nginx:1.27\nCOPY --from=node:22 /usr/local/bin /usr/local/bin\n",
+            "may take the place of what the base image starts",
+        ),
+        ("FROM nginx:1.27\nCOPY rootfs /\n", "may take the place of what the base image starts"),
+        (
+            "FROM nginx:1.27\nCOPY --from=build/image /out/nginx /usr/sbin/nginx\n",
+            "may take the place of what the base image starts",
+        ),
+        ("FROM nginx:1.27\nARG TO\nCOPY start $TO\n", "where line 3 copies to"),
+        ("FROM nginx:1.27\nCOPY start /usr/local/bin/nginx\n", "may take the place of what the base image starts"),
+        ("FROM nginx:1.27\nCOPY site.conf /docker-entrypoint.d/99-own.sh\n", "may take the place"),
         ("FROM nginx:1.27\nUSER weird\n", "weird"),
-        ("FROM nginx:1.27\nARG WHO\nUSER $WHO\n", "WHO"),
+        ("FROM nginx:1.27\nARG WHO\nUSER $WHO\n", ""),
         ("FROM nginx:9.99\n", "9.99"),
         ("FROM nginx@sha256:" + "0" * 64 + "\n", "a digest without a tag"),
         ("ARG VERSION\nFROM nginx:${VERSION}\n", "${VERSION}"),
@@ -95,7 +103,9 @@ def test_an_image_that_keeps_nginx_start_needs_what_nginx_needs(dockerfile: str,
     ],
 )
 def test_what_is_changed_of_its_start_is_why_it_does_not_hold(dockerfile: str, why: str, tmp_path: Path) -> None:
-    answer = ask(tmp_path, dockerfile, "", {"site.conf": CONF, "docker-entrypoint.sh": "exec nginx", "start": "x"})
+    answer = ask(
+        tmp_path, dockerfile, "", {"site.conf": CONF, "docker-entrypoint.sh": "exec nginx", "start": "x", "rootfs/x": "x"}
+    )
     assert not answer.holds
     assert why in answer.why_not
 
@@ -163,25 +173,56 @@ def test_the_own_user_of_the_child(tmp_path: Path) -> None:
     assert not answer.holds or answer.root is False
 
 
+@pytest.mark.parametrize("where", ["/etc/nginx/conf.d/x.conf", "/etc/nginx/conf.d/"])
 @pytest.mark.parametrize(
-    ("dockerfile", "expected"),
+    "how", ["ADD https://example.com/x.conf", "COPY --from=example/conf:1 /x.conf", "COPY gone.conf", "ADD x.tar"]
+)
+def test_a_configuration_that_is_not_here_may_say_anything(how: str, where: str, tmp_path: Path) -> None:
+    """As one does that is mounted from outside the project."""
+    answer = ask(tmp_path / "a", f"FROM nginx:1.27\n{how} {where}\n", "", {"x.tar": "\x00"})
+    outside = ask(tmp_path / "b", "FROM nginx:1.27\n", "volumes: ['/srv/x.conf:/etc/nginx/conf.d/x.conf:ro']")
+    assert outside.holds
+    if answer.holds:
+        assert set(outside.unknown) <= set(answer.unknown)
+        assert answer.memory == outside.memory
+        works = [
+            each.read_only is not None and each.read_only.works and "read_only" not in each.unknown for each in (answer, outside)
+        ]
+        assert works[0] <= works[1]
+
+
+POSTGRES = "volumes: ['data:/var/lib/postgresql/data']"
+
+
+@pytest.mark.parametrize(
+    ("image", "more", "service"),
     [
-        ("FROM postgres:16\nCOPY init.sql /docker-entrypoint-initdb.d/\n", "CHOWN DAC_OVERRIDE FOWNER SETGID SETUID"),
-        (
-            "FROM postgres:16\nRUN localedef -i de_DE -f UTF-8 de_DE.UTF-8\nENV LANG=de_DE.utf8\n",
-            "CHOWN DAC_OVERRIDE FOWNER SETGID SETUID",
-        ),
-        ("FROM postgres:16-alpine\n", "CHOWN DAC_OVERRIDE FOWNER SETGID SETUID"),
-        ('FROM redis:7\nCOPY redis.conf /etc/redis.conf\nCMD ["redis-server", "/etc/redis.conf"]\n', "SETGID SETUID"),
+        ("nginx:1.27", "", ""),
+        ("postgres:16", "", POSTGRES),
+        ("postgres:16", "COPY init.sql /docker-entrypoint-initdb.d/\n", POSTGRES),
+        ("postgres:16", "RUN localedef -i de_DE -f UTF-8 de_DE.UTF-8\nENV LANG=de_DE.utf8\n", POSTGRES),
+        ("postgres:16-alpine", "LABEL a=b\n", POSTGRES),
+        ("redis:7", "", "volumes: ['data:/data']"),
+        ("redis:7", "", "command: redis-server --save ''"),
     ],
 )
-def test_databases_that_are_built_upon(dockerfile: str, expected: str, tmp_path: Path) -> None:
-    answer = ask(
-        tmp_path, dockerfile, "volumes: ['data:/var/lib/postgresql/data']", {"init.sql": "select 1;", "redis.conf": "save ''\n"}
-    )
-    pulled = dockerfile.splitlines()[0].removeprefix("FROM ")
-    assert set(kept(answer).split()) >= set(expected.split()) - {"FOWNER", "DAC_OVERRIDE"}, pulled
-    assert answer.root is True
+def test_what_changes_nothing_of_it_leaves_all_as_it_is(image: str, more: str, service: str, tmp_path: Path) -> None:
+    """The same container of the image as it is pulled is the oracle."""
+    derived = ask(tmp_path / "built", f"FROM {image}\n{more}", service, {"init.sql": "select 1;"})
+    pulled = ask(tmp_path / "pulled", "FROM scratch\n", service, {}, f"image: {image}")
+    assert derived.holds, derived.why_not
+    for question in ("root", "account", "capabilities", "no_new_privileges", "read_only", "tmpfs", "memory"):
+        assert getattr(derived, question) == getattr(pulled, question), question
+
+
+def test_a_configuration_of_redis_in_the_image(tmp_path: Path) -> None:
+    """The command of the image is that of a container: the profile is asked about it."""
+    dockerfile = 'FROM redis:7\nCOPY redis.conf /etc/redis.conf\nCMD ["redis-server", "/etc/redis.conf"]\n'
+    answer = ask(tmp_path / "a", dockerfile, "volumes: ['data:/data']", {"redis.conf": "save ''\n"})
+    service = "command: redis-server /etc/redis.conf\nvolumes: ['data:/data', './redis.conf:/etc/redis.conf:ro']"
+    mounted = ask(tmp_path / "b", "FROM scratch\n", service, {"redis.conf": "save ''\n"}, "image: redis:7")
+    assert answer.holds is mounted.holds
+    assert answer.root is mounted.root
 
 
 def test_a_php_application_is_asked_what_its_base_does_not_tell(tmp_path: Path) -> None:

@@ -84,6 +84,25 @@ class ContextFiles:
         return None if path.startswith("..") else os.path.normpath(os.path.join(self.folder, path))
 
 
+class _Elsewhere:
+    """What comes from another image or from the network: files of which nothing is known."""
+
+    def kind(self, path: str) -> str:
+        return ""
+
+    def text(self, path: str) -> str | None:
+        return None
+
+    def origin(self, path: str) -> str:
+        return ""
+
+    def walk(self, folder: str) -> Iterator[str]:
+        return iter(())
+
+    def closed(self, path: str) -> Iterator[str]:
+        return iter(())
+
+
 class _Copy(NamedTuple):
     """What lies at `target` in the image is what lies at `source` in `files`; of nothing known, an empty `kind`."""
 
@@ -215,6 +234,9 @@ def _read(stage: DockerStage, context: ContextFiles) -> Iterator[_Copy]:
         for source in sources:
             if source is not None and files is not None and "://" not in source:
                 yield from _copies(files, source, into, many)
+            else:
+                name = posixpath.basename((source or "").rstrip("/"))
+                yield _Copy(posixpath.join(into, name) if many else into, "", _Elsewhere(), source or "")
 
 
 def _stage_named(stage: DockerStage, context: ContextFiles, name: str, before: int) -> ImageFiles | None:
