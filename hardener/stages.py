@@ -80,7 +80,8 @@ class DockerfileGroup:
             from hardener.needs.program import workload_of
 
             if stage.runs and self._location:
-                for container in self._users.get(stage.stage.index, ()) or (None,):
+                # Who brings a user of its own does not run as the image's.
+                for container in [c for c in self._users.get(stage.stage.index, ()) if _is_root(c)] or (None,):
                     yield workload_of(stage, self._context, self._tree, container)
 
         return workloads

@@ -40,7 +40,7 @@ class _Files(Protocol):
 
     def walk(self, folder: str) -> Iterator[str]: ...
 
-    def closed(self, path: str) -> str: ...
+    def closed(self, path: str) -> Iterator[str]: ...
 
 
 class ContextFiles:
@@ -81,12 +81,12 @@ class ContextFiles:
             self._tree.concluded[key] = all(_ASIDE.fullmatch(posixpath.basename(path)) for path in first)
         return bool(self._tree.concluded[key])
 
-    def closed(self, path: str) -> str:
-        """The first file or folder at or below a path that only its owner may read or, if the owner may, start."""
+    def closed(self, path: str) -> Iterator[str]:
+        """The files and folders at or below a path that only their owner may read or, if the owner may, start."""
         location = self._location(path)
-        if location is None or not self._tree.contains(location):
-            return ""
-        return next((os.path.relpath(closed, self.folder) for closed in self._tree.closed(location, _NOT_OWN)), "")
+        if location is not None and self._tree.contains(location):
+            for closed in self._tree.closed(location, _NOT_OWN):
+                yield os.path.relpath(closed, self.folder)
 
     def _source(self, path: str) -> Source | None:
         location = self._location(path)
@@ -95,6 +95,25 @@ class ContextFiles:
     def _location(self, path: str) -> str | None:
         path = posixpath.normpath(path.lstrip("/") or ".")
         return None if path.startswith("..") else os.path.normpath(os.path.join(self.folder, path))
+
+
+class _Elsewhere:
+    """What comes from another image or from the network: files of which nothing is known."""
+
+    def kind(self, path: str) -> str:
+        return ""
+
+    def text(self, path: str) -> str | None:
+        return None
+
+    def origin(self, path: str) -> str:
+        return ""
+
+    def walk(self, folder: str) -> Iterator[str]:
+        return iter(())
+
+    def closed(self, path: str) -> Iterator[str]:
+        return iter(())
 
 
 class _Copy(NamedTuple):
@@ -180,14 +199,22 @@ class ImageFiles:
             else:
                 yield copy.target, None
 
-    def closed(self, path: str = "/") -> str:
-        """The first file at or below a path that comes from the project and that only its owner may read."""
-        for copy in self._copies:
+    def closed(self, path: str = "/") -> Iterator[str]:
+        """The files and folders at or below a path that come from the project and that only their owner may read or start.
+
+        A folder that is copied keeps its mode where there was none before (BuildKit; the classic builder opens it).
+        """
+        for number, copy in enumerate(self._copies):
             if copy.kind and (_inside(copy.target, path) is not None or _inside(path, copy.target) is not None):
-                found = copy.files.closed(copy.source)
-                if found:
-                    return found
-        return ""
+                was_there = number < self._built and copy.kind == "folder" and self._is_made(copy.target)
+                for found in copy.files.closed(copy.source):
+                    if not (was_there and posixpath.normpath(found) == posixpath.normpath(copy.source)):
+                        yield found
+
+    def _is_made(self, path: str) -> bool:
+        """Whether a WORKDIR makes a folder, whenever."""
+        workdirs = (item for _, item in self.stage.items if item.keyword == "WORKDIR") if self.stage else ()
+        return any(_inside(item.arguments, path) is not None for item in workdirs)
 
     @property
     def is_absent(self) -> bool:
@@ -220,6 +247,9 @@ def _read(stage: DockerStage, context: ContextFiles) -> Iterator[_Copy]:
         for source in sources:
             if source is not None and files is not None and "://" not in source:
                 yield from _copies(files, source, into, many)
+            else:
+                name = posixpath.basename((source or "").rstrip("/"))
+                yield _Copy(posixpath.join(into, name) if many else into, "", _Elsewhere(), source or "")
 
 
 def _stage_named(stage: DockerStage, context: ContextFiles, name: str, before: int) -> ImageFiles | None:

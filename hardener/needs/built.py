@@ -48,6 +48,9 @@ def needs_of_program(image: BuiltImage, container: Container, usual: Needs, tree
     """What a container needs by what its program does; `usual` is what is taken for what is not known."""
     stage = image.stage
     base = find_base(stage.image) if stage.image else None
+    if container.build is None and base is None:
+        # Of an image that nobody knows, not even the name of a program says what it is.
+        return Needs(False, "the image")
     uses = uses_in(image, base, container, tree)
     nothing = next((doubt.text for doubt in uses.doubts if doubt.about >= EVERYTHING), "")
     if nothing:

@@ -21,6 +21,9 @@ _HARMLESS = frozenset(
 )
 #: These change files that they are told: harmless only outside of what the base image starts with.
 _CHANGE = frozenset("cp mv ln install tee sed".split())
+#: What is started, or starts it, lies here.
+_PROGRAMS = frozenset("/ /usr /usr/local /usr/local/bin /usr/local/sbin /usr/bin /usr/sbin /bin /sbin /opt /etc".split())
+_STARTERS = frozenset("gosu su-exec setpriv tini dumb-init".split())
 _SYSTEMS = tuple("/etc/ /usr/ /bin/ /sbin/ /lib/ /opt/ /docker-entrypoint /entrypoint /var/lib/ /run/ /var/run/".split())
 
 
@@ -65,8 +68,12 @@ def _changes(stage: DockerStage, profile: Profile, copied: tuple[Mount, ...]) ->
     """What the instructions change that the profile rests on."""
     for copy in copied:
         name = posixpath.basename(copy.target)
-        if ("entrypoint" in name and not name.endswith(".d")) or copy.target in ("/usr/local/bin", "/usr/bin", "/"):
+        replaced = ("entrypoint" in name and not name.endswith(".d")) or name in _STARTERS or name in profile.programs
+        if replaced or copy.target in _PROGRAMS or posixpath.dirname(copy.target).endswith("entrypoint.d"):
             yield f"what it copies to {copy.target} may take the place of what the base image starts"
+    for member, item in stage.items:
+        if item.keyword in ("COPY", "ADD") and item.values and stage.resolve(item.values[-1], member, item.index) is None:
+            yield f"where line {item.line} copies to"
     for run in stage.commands:
         what = _what_it_changes(run, profile)
         if what:

@@ -275,7 +275,7 @@ def _closed(image: BuiltImage, given: Mapping[str, Evidence]) -> Evidence | None
     for path, evidence in given.items():
         workdir = image.stage.workdir or "/"
         # Such a home is closed in some images.
-        if path != "/" and (f"{workdir}/".startswith(f"{path}/") or image.files.closed(path)):
+        if path != "/" and (f"{workdir}/".startswith(f"{path}/") or any(image.files.closed(path))):
             return evidence
     _, item = next(closing(image.stage), ("", None))
     return Evidence(f"line {item.line} closes what may belong to another", image.stage.at(item), Strength.READ) if item else None

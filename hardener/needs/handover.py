@@ -111,9 +111,9 @@ def _obstacles(work: Workload) -> Iterator[str]:
     yield from _in_roots_home(work.image.stage)
     if low and (container is None or container.host_network.effective):
         yield f"it binds port {low}, which is root's where no Docker network of its own is used"
-    closed = work.image.files.closed()
+    closed = next(work.image.files.closed(), "")
     if closed:
-        yield f"{closed} can be read or started by its owner only"
+        yield f"{'the build context' if closed == '.' else closed} can be read or started by its owner only"
     if container is None:
         return
     from hardener.facts.container import DEFAULT_CAPABILITIES, capability

@@ -28,11 +28,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from hardener.errors import Unreadable
-from hardener.facts.container import Container
+from hardener.facts.container import Container, capability
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
@@ -45,8 +45,18 @@ from hardener.syntax.yaml import Node, Scalar, Sequence, YamlError, parse
 FILE = "harden.evidence.yaml"
 VERSION = "1"
 _REMEDY = "mend it, or run with --no-evidence"
-_CIRCUMSTANCES = frozenset(("image", "files", "user", "entrypoint", "command", "mounts"))
+_CIRCUMSTANCES = {"image": str, "files": dict, "user": str, "entrypoint": list, "command": list, "mounts": list}
+_KINDS: dict[object, str] = {str: "text", list: "list of texts", dict: "mapping of texts"}
 _FACTS = frozenset(("capabilities", "read-only", "tmpfs", "no-new-privileges", "memory", "pids"))
+
+
+#: All that Linux has (uapi/linux/capability.h): what is none would be left out without a word.
+_CAPABILITIES = frozenset(
+    "AUDIT_CONTROL AUDIT_READ AUDIT_WRITE BLOCK_SUSPEND BPF CHECKPOINT_RESTORE CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID "
+    "IPC_LOCK IPC_OWNER KILL LEASE LINUX_IMMUTABLE MAC_ADMIN MAC_OVERRIDE MKNOD NET_ADMIN NET_BIND_SERVICE NET_BROADCAST NET_RAW "
+    "PERFMON SETFCAP SETGID SETPCAP SETUID SYSLOG SYS_ADMIN SYS_BOOT SYS_CHROOT SYS_MODULE SYS_NICE SYS_PACCT SYS_PTRACE "
+    "SYS_RAWIO SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG WAKE_ALARM".split()
+)
 
 
 class Recorded(NamedTuple):
@@ -62,8 +72,11 @@ def recorded(folder: str, tree: Tree) -> Mapping[str, Recorded]:
 
     Raises `Unreadable` for one that is not well formed.
     """
-    source = tree(os.path.join(folder, FILE))
+    location = os.path.join(folder, FILE)
+    source = tree(location)
     if source is None:
+        if os.path.isfile(location):
+            raise Unreadable(os.path.relpath(location), "it is no text, or leads out of the project", _REMEDY)
         return {}
     key = (recorded, source.path, source.text)
     if key not in tree.concluded:
@@ -152,26 +165,43 @@ class _Reader:
     def _service(self, name: str, node: Node) -> Recorded:
         keys = self._mapping(node, name)
         self._known(keys, _FACTS | {"seen", "engine"})
-        seen = self._mapping(keys.get("seen", node), "seen")
+        if "seen" not in keys:
+            self._fail(node, f"{name} does not say what it was seen with")
+        seen = self._mapping(keys["seen"], "seen")
         self._known(seen, _CIRCUMSTANCES)
         line = self._source.position(node.start).line
         engine = f" on {self._value(keys['engine'])}" if "engine" in keys else ""
         evidence = Evidence(f"seen in a run{engine}", f"{self._source.path}:{line}", Strength.OBSERVED)
         facts = {key: self._value(keys[key]) for key in keys if key in _FACTS}
         for key in ("memory", "pids"):
-            if key in facts and not (isinstance(facts[key], str) and facts[key].isdecimal()):
-                self._fail(keys[key], f"{key} is a whole number")
+            if key in facts and not (_is_number(facts[key]) and int(facts[key])):
+                self._fail(keys[key], f"{key} is a whole number above 0")
         for key in ("read-only", "no-new-privileges"):
             if key in facts and facts[key] not in ("true", "false"):
                 self._fail(keys[key], f"{key} is true or false")
-        for key, kind in (("capabilities", list), ("tmpfs", dict)):
-            if key in facts and not isinstance(facts[key], kind):
-                self._fail(keys[key], f"{key} is a {'list' if kind is list else 'mapping of paths to owners'}")
-        if not all(owner.replace(":", "", 1).isdecimal() for owner in facts.get("tmpfs", {}).values()):
-            self._fail(keys["tmpfs"], 'the owner of a tmpfs is written as "uid:gid"')
-        return Recorded({key: self._value(item) for key, item in seen.items()}, facts, evidence)
+        if "capabilities" in facts:
+            facts["capabilities"] = [capability(name) for name in self._kind(keys["capabilities"], "capabilities", list)]
+            strange = next((name for name in facts["capabilities"] if name not in _CAPABILITIES), "")
+            if strange:
+                self._fail(keys["capabilities"], f"{strange} is no capability")
+        if "tmpfs" in facts:
+            for path, owner in self._kind(keys["tmpfs"], "tmpfs", dict).items():
+                if not path.startswith("/"):
+                    self._fail(keys["tmpfs"], f"the tmpfs {path!r} is not absolute")
+                if not all(map(_is_number, owner.split(":"))) or owner.count(":") != 1:
+                    self._fail(keys["tmpfs"], 'the owner of a tmpfs is written as "uid:gid"')
+        told = {key: self._kind(item, key, _CIRCUMSTANCES[key]) for key, item in seen.items()}
+        return Recorded(told, facts, evidence)
 
-    def _known(self, keys: Mapping[str, Node], known: frozenset[str]) -> None:
+    def _kind(self, node: Node, key: str, kind: type) -> Any:
+        """The value of a node, which must be of a kind, with nothing but texts in it."""
+        value = self._value(node)
+        inside = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        if type(value) is not kind or not all(isinstance(item, str) for item in inside):
+            self._fail(node, f"{key} is a {_KINDS[kind]}")
+        return value
+
+    def _known(self, keys: Mapping[str, Node], known: Iterable[str]) -> None:
         for key, node in keys.items():
             if key not in known:
                 self._fail(node, f"{key!r} is not among {', '.join(sorted(known))}")
@@ -194,3 +224,7 @@ class _Reader:
     def _fail(self, node: Node | None, reason: str) -> None:
         line = self._source.position(node.start).line if node is not None else 1
         raise Unreadable(self._source.path, reason, _REMEDY, line)
+
+
+def _is_number(text: Any) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isdecimal() and len(text) <= 10

@@ -49,6 +49,8 @@ def start_of(stage: DockerStage, base: Base | None, files: ImageFiles, container
     if not words:
         return Start(None, "what the base image starts by itself")
     environment, more = _environment(stage, container)
+    # A base image that nobody knows may set any.
+    more = more or (base is None and stage.base_text != "scratch")
     return Start(
         Program(
             words=words,
