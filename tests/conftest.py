@@ -1,14 +1,15 @@
-"""How tests run the tool: on a project given as bytes, with the result as bytes. Knows no rule."""
+"""How tests run the tool: on a project given as bytes, with the result as bytes; and the engine that some share. Knows no rule."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from compose_oracle import Files, write
+from emulation import Engine, missing
 
 from hardener.discover import discover
 from hardener.finding import Place
@@ -60,3 +61,17 @@ def project(tmp_path_factory: pytest.TempPathFactory):
         return harden(tmp_path_factory.mktemp("project"), files, **how)  # type: ignore[arg-type]
 
     return run_on
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Engine]:
+    """An engine with the root file system of all emulations, which takes a while to make; all that was made on it goes again."""
+    if missing():
+        pytest.skip(missing())
+    engine = Engine()
+    try:
+        if reason := engine.make_base():
+            pytest.skip(f"no root file system could be made from Debian's packages: {reason}")
+        yield engine
+    finally:
+        engine.close()

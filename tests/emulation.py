@@ -21,8 +21,9 @@ FOLDER = Path(__file__).parent / "emulated"
 #: Whose data is laid in front of a server that expects its own.
 STRANGER = 4711
 PACKAGES = (
-    "apache2 caddy curl docker-registry gosu haproxy libapache2-mod-php libcap2-bin mariadb-client-core mariadb-server-core "
-    "memcached mosquitto mosquitto-clients nginx-light postgresql prometheus-alertmanager rabbitmq-server redis-server"
+    "apache2 caddy curl docker-registry gettext-base gosu haproxy libapache2-mod-php libcap2-bin mariadb-client-core "
+    "mariadb-server-core memcached mosquitto mosquitto-clients nginx-light nodejs passwd postgresql prometheus-alertmanager "
+    "python3 rabbitmq-server redis-server"
 ).split()
 #: Text in languages, and the compiler of queries, a third of all that would be unpacked.
 _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "*/libLLVM*", "*/llvmjit*")
@@ -40,9 +41,13 @@ class Process(NamedTuple):
     """A process of a container, with its numbers there."""
 
     pid: int
+    name: str
     uid: int
     gid: int
+    #: Effective, and those that it and its children can never go beyond; a bit each, as the kernel numbers them.
     capabilities: int
+    bounding: int
+    no_new_privileges: bool
 
 
 class Options(NamedTuple):
@@ -95,6 +100,7 @@ class Engine:
         self.label = f"harden.emulated={os.getpid()}"
         self._tag = str(os.getpid())
         self._images: list[str] = []
+        self._lent: list[str] = []
         self._building = threading.Lock()
 
     def make_base(self) -> str:
@@ -122,6 +128,18 @@ class Engine:
         image = self._name(folder)
         with self._building:
             return image if image in self._images else self._build(folder, self._name("account"))
+
+    def lend(self, name: str, folder: str) -> None:
+        """Have a name of a published image mean the emulation of a folder, where this engine has no image of that name."""
+        if subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode:
+            docker("tag", self.build(folder), name)
+            self._lent.append(name)
+
+    def take_back(self) -> None:
+        """Remove the names that were lent, and nothing that they meant."""
+        if self._lent:
+            docker("image", "rm", *self._lent, check=False)
+        self._lent.clear()
 
     def _build(self, folder: str, base: str) -> str:
         image = self._name(folder)
@@ -164,6 +182,7 @@ class Engine:
         volumes = docker("volume", "ls", "--quiet", f"--filter=label={self.label}").split()
         if volumes:
             docker("volume", "rm", "--force", *volumes, check=False)
+        self.take_back()
         if self._images:
             docker("image", "rm", "--force", *reversed(self._images), check=False)
 
@@ -193,17 +212,18 @@ class Container:
 
     def processes(self) -> list[Process]:
         """What runs in it, but for what looks."""
-        text = self._exec("exec grep -sE '^(Pid|PPid|Uid|Gid|CapEff):' /proc/[0-9]*/status").stdout
+        text = self._exec("exec grep -sE '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status").stdout
         found = []
         values: dict[str, str] = {}
         for line in text.splitlines():
             _, name, value = line.split(":", 2)
             values[name] = value.split()[0]
-            # `timeout` and what it starts belong to no process of the container's own: their ancestor has no parent here.
-            if name == "CapEff":
-                found.append(
-                    (int(values["PPid"]), Process(int(values["Pid"]), int(values["Uid"]), int(values["Gid"]), int(value, 16)))
-                )
+            if name == "NoNewPrivs":  # the last of each
+                numbers = [int(values[number]) for number in ("Uid", "Gid")]
+                capabilities = [int(values[mask], 16) for mask in ("CapEff", "CapBnd")]
+                process = Process(int(values["Pid"]), values["Name"], *numbers, *capabilities, values["NoNewPrivs"] == "1")
+                found.append((int(values["PPid"]), process))
+        # `timeout` and what it starts belong to no process of the container's own: their ancestor has no parent here.
         own = {1}
         for parent, process in sorted(found, key=lambda pair: pair[1].pid):
             own |= {process.pid} if parent in own else set()

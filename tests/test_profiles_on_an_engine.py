@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pytest
 from _pytest.mark.structures import ParameterSet
 from emulated_images import AS_IT_IS, AS_ITS_ACCOUNT, EMULATIONS, ON_FOREIGN_DATA, WRITABLE_ROOT, Emulated
-from emulation import STRANGER, Broken, Container, Engine, Options, missing
+from emulation import STRANGER, Broken, Container, Engine, Options
 
 from hardener.needs.situation import ImageNeeds
 
@@ -52,19 +52,6 @@ FELT = [Case(number, AS_IT_IS, need) for number, emulated in enumerate(EMULATION
 FELT += [
     Case(number, ON_FOREIGN_DATA, need) for number, emulated in enumerate(EMULATIONS) for need in emulated.felt_on_foreign_data
 ]
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    if missing():
-        pytest.skip(missing())
-    engine = Engine()
-    try:
-        if reason := engine.make_base():
-            pytest.skip(f"no root file system could be made from Debian's packages: {reason}")
-        yield engine
-    finally:
-        engine.close()
 
 
 def options(needs: ImageNeeds, way: str) -> Options:

@@ -132,6 +132,7 @@ def engine(effects: Effects, name: str, node: ast.Call | None, scope: Scope, own
     for value in _first(effects, node, scope):
         text = text_of(value)
         if text.startswith("sqlite"):
+            effects.spilled(scope, where)
             path = database_path(text)
             if path:
                 effects.written((path,), {"kind": "data", "folder": True}, scope, where)

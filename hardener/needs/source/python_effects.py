@@ -166,6 +166,8 @@ class Effects:
             self._user(self._argument(spec["user"], node), scope, where, spec["why"])
         if "write" in spec or "scratch" in spec:
             self._write(spec, node, scope, own, where)
+        if spec.get("spills"):
+            self.spilled(scope, where)
         if "port" in spec or "address" in spec:
             self._port(spec, node, scope, where)
         if "run" in spec:
@@ -321,6 +323,14 @@ class Effects:
         found = self.places.absolute(path)[0]
         evidence = Evidence(claim, self.program.at, Strength.READ)
         self.places.note(found.rpartition("/")[0] if beside else found, kind, evidence)
+
+    def spilled(self, scope: Scope, node: Any) -> None:
+        """Note that SQLite sorts what is large in temporary files: a query fails that finds no folder for them."""
+        folder = self.reader.known.temporary()
+        if folder.startswith("/"):
+            self.places.note(folder, "scratch", self.evidence("SQLite may sort in temporary files", scope, node))
+        else:
+            self.doubt(frozenset((WRITES,)), scope, node, "uses SQLite, whose temporary files go nobody knows where")
 
     def setting_written(self, name: str, kind: str, at: str) -> None:
         """Note the place that a setting of the project names."""

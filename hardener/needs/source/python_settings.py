@@ -53,6 +53,7 @@ def environment(effects: Effects) -> None:
             path = database_path(value)
             if path:
                 effects.place_written(path, "data", f"the database that {name} names", beside=True)
+                effects.place_written(effects.reader.known.temporary(), "scratch", "SQLite may sort in temporary files")
 
 
 def database(effects: Effects, address: str, scope: Scope, node: ast.AST) -> None:
@@ -62,6 +63,7 @@ def database(effects: Effects, address: str, scope: Scope, node: ast.AST) -> Non
         path = database_path(text)
         for one in _by_flask(effects, path) if path else ():
             effects.written((one,), {"kind": "data", "folder": True}, scope, node)
+            effects.spilled(scope, node)
 
 
 def _by_flask(effects: Effects, path: str) -> tuple[str, ...]:

@@ -10,4 +10,6 @@ if [ "$1" = redis-server ] && [ "$(id -u)" -eq 0 ]; then
 fi
 # What the server writes is private, unless the caller wanted otherwise.
 [ "$(umask)" != 0022 ] || umask 0077
+# The published server is built without protected mode.
+[ "$1" != redis-server ] || set -- "$@" --protected-mode no
 exec "$@"
