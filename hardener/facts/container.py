@@ -162,6 +162,7 @@ class Container:
         "host_uts",
         "image",
         "image_text",
+        "init",
         "key",
         "memory",
         "missing_env_files",
@@ -193,6 +194,8 @@ class Container:
     image: ImageReference | None
     image_text: str
     build: Build | None
+    #: Whether the engine puts an init of its own before the program.
+    init: Setting[bool]
     #: Empty: the image's own.
     user: Setting[str]
     #: None: the image's own. An empty tuple: explicitly none.

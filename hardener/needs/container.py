@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hardener.facts.container import Container
 from hardener.facts.tree import Tree
-from hardener.finding import Evidence
+from hardener.finding import Evidence, Strength
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
 from hardener.needs.situation import Mount, Situation
@@ -44,13 +44,24 @@ def needs_of(
     `tree` gives the files of the project, `profiles` are folders, `records` what runs showed. What was seen of the container
     as it is now comes before what was read.
     """
-    needs = _read_needs(container, tree, profiles)
+    needs = _signalled(_read_needs(container, tree, profiles), container)
     record = (records or {}).get(container.subject)
     if record is None or container.privileged.effective:
         return needs
     from hardener.needs.recorded import stale, with_record
 
     return needs if stale(record, container, tree) else with_record(needs, record)
+
+
+def _signalled(needs: Needs, container: Container) -> Needs:
+    """With KILL, where the engine's init stays root and hands signals on to a program that has stepped down."""
+    names = {needed.name for needed in needs.capabilities or ()}
+    if not container.init.effective or "SETUID" not in names or "KILL" in names:
+        return needs
+    place = container.init.place
+    said = Evidence("init: true", f"{place.path}:{place.line}", Strength.READ if needs.holds else Strength.ASSUMED)
+    kill = NeededCapability("KILL", "its init hands signals on to another account", said)
+    return needs._replace(capabilities=tuple(sorted((*(needs.capabilities or ()), kill))))
 
 
 def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:

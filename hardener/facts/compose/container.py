@@ -48,6 +48,7 @@ def read_container(
     container.image_text = "" if service.scalar("build") else service.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
     container.build = _build(service, folder)
+    container.init = Flag(service, readers, "init", home)
     container.user = Text(service, readers, "user", home)
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
