@@ -223,7 +223,10 @@ def test_what_everybody_may_write_is_not_handed_over(tmp_path: Path) -> None:
 def test_existing_data_is_left_to_its_owner_with_the_command_for_it(tmp_path: Path) -> None:
     found = outcome(tmp_path, project(WRITES_DATA, "volumes: [data:/srv/app/state]"))
     assert found.finding.fix is not None
-    assert found.finding.fix.migration == "existing volumes: chown -R 10001:10001 data"
+    assert found.finding.fix.migration == (
+        "before the next start: docker compose run --rm --no-deps --user 0:0 --cap-add CHOWN --cap-add DAC_OVERRIDE "
+        "--entrypoint chown web -R app:app /srv/app/state (the way back is the same with 0:0)"
+    )
 
 
 # Who runs it.

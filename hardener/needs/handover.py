@@ -50,6 +50,15 @@ class Place(NamedTuple):
     evidence: Evidence
 
 
+class Held(NamedTuple):
+    """Data that is there before the change: where it lies in the container of a service (empty for none that is known)."""
+
+    service: str
+    target: str
+    name: str
+    is_volume: bool
+
+
 class Handover(NamedTuple):
     """What it takes to run as another user than root."""
 
@@ -59,7 +68,7 @@ class Handover(NamedTuple):
     obstacles: tuple[str, ...]
     places: tuple[Place, ...]
     #: Volumes and folders of the host whose existing data would have to change hands.
-    data: tuple[str, ...]
+    data: tuple[Held, ...]
     #: What was read.
     evidence: tuple[Evidence, ...]
 
@@ -68,7 +77,7 @@ def handover(workloads: Iterable[Workload]) -> Handover:
     """What it takes for all containers that run a stage."""
     unknown = ""
     obstacles: list[str] = []
-    data: list[str] = []
+    data: list[Held] = []
     places: dict[str, Place] = {}
     evidence: list[Evidence] = []
     workloads = tuple(workloads)
@@ -86,7 +95,7 @@ def handover(workloads: Iterable[Workload]) -> Handover:
             mounted = _mounted(write, work)
             if mounted is not None:
                 obstacles.append(f"whether what {mounted.name} holds already belongs to it")
-                data.append(mounted.name)
+                data.append(mounted)
                 if mounted.is_volume:
                     # A new volume takes its owner from the image.
                     places.setdefault(mounted.target, Place(mounted.target, write.evidence))
@@ -147,19 +156,12 @@ def _in_roots_home(stage: DockerStage) -> Iterator[str]:
                 yield f"line {run.item.line} (`{name}`) may put into root's home what it starts or reads"
 
 
-class _Mounted(NamedTuple):
-    """What lies at a path of the container: a volume, or a folder of the host."""
-
-    target: str
-    name: str
-    is_volume: bool
-
-
-def _mounted(write: Write, work: Workload) -> _Mounted | None:
+def _mounted(write: Write, work: Workload) -> Held | None:
     """The volume or folder of the host that a path lies on."""
-    there = {path: _Mounted(path, path, True) for path in (posixpath.normpath(path) for path, _ in work.image.stage.volumes)}
+    service = work.container.subject if work.container is not None else ""
+    there = {path: Held(service, path, path, True) for path in (posixpath.normpath(path) for path, _ in work.image.stage.volumes)}
     for mount in work.container.mounts if work.container is not None else ():
         target = posixpath.normpath(mount.target or "/")
-        there[target] = _Mounted(target, mount.source or target, mount.kind in ("volume", "external"))
+        there[target] = Held(service, target, mount.source or target, mount.kind in ("volume", "external"))
     over = [target for target in there if is_within(write.path, target)]
     return there[max(over, key=len)] if over else None

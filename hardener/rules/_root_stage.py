@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from hardener.facts.dockerfile import DockerStage, Start, User
 from hardener.finding import Change, Evidence, Finding, Fix, Strength
-from hardener.needs.handover import Handover
+from hardener.needs.handover import Handover, Held
 from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
 from hardener.rules._accounts import Runner, choose, run_instruction
 from hardener.syntax.dockerfile import Insert, Instruction, Operation
@@ -182,8 +182,19 @@ def _missing(needs: StageNeeds, shell: bool) -> str:
 
 def _migration(runner: Runner, volumes: Sequence[str], handover: Handover | None) -> str:
     """How existing data changes hands, and back."""
-    places = dict.fromkeys((*volumes, *(handover.data if handover is not None else ())))
-    return f"existing volumes: chown -R {runner.user} {' '.join(places)}" if places else ""
+    held = handover.data if handover is not None else ()
+    orders = [_chown(runner.owner, item) for item in held if item.is_volume and item.service]
+    orders += [f"chown -R {runner.owner} {item.name} on the host" for item in held if not item.is_volume]
+    rest = [path for path in volumes if path not in {item.target for item in held if item.service}]
+    if rest:
+        orders.append(f"chown -R {runner.owner} {' '.join(rest)} in existing volumes")
+    return f"before the next start: {'; '.join(orders)} (the way back is the same with 0:0)" if orders else ""
+
+
+def _chown(owner: str, held: Held) -> str:
+    """The command that hands over what a service's volume holds, whatever the service may do by then."""
+    may = "--user 0:0 --cap-add CHOWN --cap-add DAC_OVERRIDE"
+    return f"docker compose run --rm --no-deps {may} --entrypoint chown {held.service} -R {owner} {held.target}"
 
 
 def _operations(stage: DockerStage, runner: Runner, writes: Sequence[Written]) -> list[Operation]:

@@ -85,9 +85,17 @@ def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[E
         (Want(container.user, numbers),),
         evidence=evidence,
         missing=missing,
-        migration="; ".join(f"chown -R {numbers} {mount.source}" for mount in kept),
+        migration=_migration(numbers, [mount.source for mount in kept]),
         unsettles=True,
     )
+
+
+def _migration(numbers: str, sources: list[str]) -> str:
+    """How data of the host changes hands, and back."""
+    if not sources:
+        return ""
+    places = " ".join(sources)
+    return f"before the next start: note `stat -c %u:%g {places}` for the way back, then: chown -R {numbers} {places}"
 
 
 def _about_own_places(container: Container, needs: Needs, account: Account) -> str:
