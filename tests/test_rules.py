@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from conftest import harden
 from test_fixtures import CASES, FIXTURES, Case
 
 from hardener.finding import Applicability, Change, Evidence, Fix, Rule, Strength
+from hardener.render.json import render as render_json
+from hardener.render.text import render as render_text
 from hardener.report import Report, Status
 from hardener.rules import load
 from hardener.standards import citations
@@ -140,7 +143,39 @@ def assert_well_founded(report: Report) -> int:
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.rule}/{case.folder.name}") for case in CASES])
 def test_what_is_applied_by_default_shows_its_evidence(case: Case, tmp_path: Path) -> None:
-    assert_well_founded(harden(tmp_path, case.before, unsafe=False).report)
+    report = harden(tmp_path, case.before, unsafe=False).report
+    assert_well_founded(report)
+    assert_shown(report)
+
+
+def assert_shown(report: Report) -> None:
+    """What people and programs are given has the evidence of every applied fix: each claim, and where it stands."""
+    told = json.loads(render_json(report, "."))["findings"]
+    shown = {(one["rule"], one["subject"], one["line"]): one for one in told if one["status"] == "applied"}
+    text = "".join(render_text(report, RULES).split())
+    for outcome in report.outcomes:
+        finding = outcome.finding
+        if outcome.status is not Status.APPLIED or finding.fix is None:
+            continue
+        entry = shown[finding.rule, finding.subject, finding.place.line]
+        given = [(item["claim"], item["source"]) for item in entry["fix"]["evidence"]]
+        assert given == [(item.claim, item.source) for item in finding.fix.evidence]
+        assert {item["strength"] for item in entry["fix"]["evidence"]} <= {"read", "observed"}
+        for item in finding.fix.evidence:
+            assert "".join(item.claim.split()) in text, finding
+            assert f"[{''.join(item.source.split())}]" in text, finding
+
+
+def test_the_projects_with_source_are_among_them() -> None:
+    """The promise above is worth something only where what was read of programs is applied."""
+    built = [case for case in CASES if case.rule == "_together" and "safe" in case.options and "Dockerfile" in case.before]
+    applied = [case for case in built if " applied" in (case.folder / "findings.txt").read_text()]
+    assert len(applied) >= 5
+    assert any(
+        line.startswith("Dockerfile") and line.endswith("root-user image applied")
+        for case in applied
+        for line in (case.folder / "findings.txt").read_text().splitlines()
+    )
 
 
 IMAGES = """
