@@ -54,6 +54,8 @@ class Found(NamedTuple):
     named: bool
     #: The text, where it is known already: that of standard input, and of a file whose kind only its text could tell.
     text: Source | None = None
+    #: The folder of the command line that it was found in; empty for a file that was named itself.
+    within: str = ""
 
 
 def discover(paths: Sequence[str]) -> tuple[list[Found], list[Trouble]]:
@@ -159,7 +161,7 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))
                 continue
-            found = Found(entry.path, prefix + entry.name, kind, False)
+            found = Found(entry.path, prefix + entry.name, kind, False, within=top)
             if sure:
                 yield found
             elif (text := _weak(found)) is not None:

@@ -107,7 +107,9 @@ def _path(judged: Judged) -> str:
 
 
 def _tree(request: Request) -> Tree:
-    return Tree(tuple({repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}))
+    """What may be read for context: the repositories of the files, and the folders that were asked for, as of an archive."""
+    roots = {repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}
+    return Tree((*roots, *{f.within for f in request.files if f.within}))
 
 
 def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble]) -> Iterator[Group]:

@@ -64,7 +64,7 @@ def names(*paths: str) -> list[str]:
 def test_a_name_alone_is_enough(tree: Tree, name: str, kind: str) -> None:
     tree([f"deep/er/{name}"])
     found, _ = discover(["."])
-    assert found == [Found(os.path.realpath(f"deep/er/{name}"), f"deep/er/{name}", kind, False)]
+    assert found == [Found(os.path.realpath(f"deep/er/{name}"), f"deep/er/{name}", kind, False, within=os.path.realpath("."))]
 
 
 @pytest.mark.parametrize(

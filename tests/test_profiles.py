@@ -248,6 +248,18 @@ def test_read_only_with_tmpfs(image: str, situation: Situation, tmpfs: str) -> N
     assert " ".join(f"{mount.path} {mount.uid}:{mount.gid}" for mount in needs.tmpfs) == tmpfs
 
 
+@pytest.mark.parametrize("name", ["PGDATA", "POSTGRES_INITDB_WALDIR"])
+def test_a_place_that_is_not_known_is_not_the_root(name: str) -> None:
+    """An env_file that is not there may set any variable."""
+    for situation in (Situation(environment={name: None}), Situation(more_environment=True)):
+        needs = ask("postgres:16", situation)
+        assert "" in {written.path for written in needs.writes}
+        assert "/" not in {written.path for written in needs.writes}
+        assert needs.read_only is not None
+        assert not needs.read_only.works
+        assert "not known" in needs.read_only.why
+
+
 MY_CNF = Mount("/etc/mysql/conf.d/x.cnf", "bind")
 CADDYFILE = Mount("/etc/caddy/Caddyfile", "bind", text="example.com {\n reverse_proxy app:80\n}")
 HAPROXY = Mount("/usr/local/etc/haproxy/haproxy.cfg", "bind", text="frontend a\n bind :80")

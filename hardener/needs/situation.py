@@ -287,7 +287,7 @@ def _places(path: WrittenPath, situation: Situation) -> list[str]:
         values = ["" if value is None else value or path.path]
     else:
         values = _option(situation.command or (), argument) or [path.path]
-    return ["" if "$" in value else value if value.startswith("/") else f"/{value}" for value in values]
+    return [value if not value or value.startswith("/") else "" if "$" in value else f"/{value}" for value in values]
 
 
 def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
