@@ -20,6 +20,8 @@ from hardener.record import NamedTuple
 _FLEETING = frozenset(("scratch", "cache", "run", "log"))
 #: File systems of the engine's own, which are not the root's.
 _ENGINES = ("/dev", "/proc", "/sys")
+#: Room for the temporary files of a few requests at a time, in MiB.
+_TMPFS_MIB = 256
 #: Far more than a service of one program starts, few enough to stop a fork bomb.
 _PIDS = 1024
 
@@ -42,7 +44,7 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         "capabilities": _capabilities(uses, runner, ground, container),
         "read_only": read_only,
         "no_new_privileges": _no_new_privileges(uses, ground),
-        "memory": _memory(uses),
+        "memory": _memory(uses, tmpfs),
         "cpu": Limit(1.0, "", _absent(uses, "one core is kept busy at a time")) if cores == 1 else None,
         "pids": Limit(_PIDS, "", _absent(uses, "processes are not started without end")),
     }
@@ -159,7 +161,7 @@ def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container)
         account = runner.account
         uid, gid = (account.uid, account.gid) if account is not None else (0, 0)
         old = wanted.get(folder)
-        wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), write.evidence.claim, write.evidence)
+        wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), _why(write, folder), write.evidence)
     if why_open:
         return None, (), why_open
     outermost = [path for path in sorted(wanted) if not any(path != other and is_within(path, other) for other in wanted)]
@@ -212,6 +214,11 @@ def _about_folder(folder: str, uses: Uses, runner: Runner, ground: Ground) -> st
     return f"whether {ground.unread} puts something into {folder}" if ground.unread and folder not in ("/run", "/var/tmp") else ""
 
 
+def _why(write: Write, folder: str) -> str:
+    """The reason that is written beside a tmpfs; empty where it would only say the path again."""
+    return "" if write.evidence.claim == f"writes {folder}" else write.evidence.claim
+
+
 # The rest.
 
 
@@ -228,7 +235,9 @@ def _absent(uses: Uses, what: str) -> Evidence:
     return uses.read._replace(claim=f"{what} in {uses.read.claim}")
 
 
-def _memory(uses: Uses) -> Limit | None:
+def _memory(uses: Uses, tmpfs: tuple[Tmpfs, ...]) -> Limit | None:
+    """What is enough, with room for what goes to a tmpfs: that counts as the container's memory."""
     if uses.memory is None:
         return None
-    return Limit(uses.memory.mib, uses.memory.why, uses.memory.evidence)
+    room, why = (_TMPFS_MIB, f"{uses.memory.why}, and temporary files") if tmpfs else (0, uses.memory.why)
+    return Limit(uses.memory.mib + room, why, uses.memory.evidence)
