@@ -66,6 +66,7 @@ def test_a_program_that_asks_for_nothing_loses_root(tmp_path: Path) -> None:
         ("", "devices: [/dev/ttyUSB0]", "whether it may use /dev/ttyUSB0"),
         ("", "cap_add: [NET_ADMIN]", "it was given NET_ADMIN, which only root can use"),
         ("", "privileged: true", "it is privileged, which only root can use"),
+        ("", "develop: {watch: [{action: sync, path: ., target: /srv/app}]}", "`docker compose watch`"),
         ("", "pid: host", "whether it may use the host's processes"),
         ("", "ipc: host", "whether it may use the host's shared memory"),
         ("import os\nos.chown('/srv/app/x', 5, 5)", "", "as root it uses CHOWN"),
@@ -304,3 +305,21 @@ def test_without_a_fix_of_the_dockerfile_a_tmpfs_is_roots(tmp_path: Path) -> Non
     text = result.files["compose.yaml"].decode()
     assert "- /run/app  #" in text
     assert "DAC_OVERRIDE" in text
+
+
+def test_what_compose_copies_into_a_container_is_not_made_impossible(tmp_path: Path) -> None:
+    """`docker compose watch` fails on a read-only root: "container rootfs is marked read-only"."""
+    files = project("", "develop: {watch: [{action: sync, path: ., target: /srv/app}]}")
+    result = harden(tmp_path, {name: text.encode() for name, text in files.items()}, unsafe=False)
+    assert "read_only" not in result.files["compose.yaml"].decode()
+    assert "cap_drop" in result.files["compose.yaml"].decode()
+
+
+def test_what_is_mounted_from_other_containers_is_not_known(tmp_path: Path) -> None:
+    files = project()
+    files["compose.yaml"] = files["compose.yaml"].replace(
+        "    build: .\n", "    build: .\n    volumes_from: [db]\n  db:\n    image: redis:7\n", 1
+    )
+    found = outcome(tmp_path, files)
+    assert found.status is Status.HELD_BACK
+    assert "other containers" in found.why

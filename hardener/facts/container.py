@@ -183,6 +183,8 @@ class Container:
         "user",
         "variable",
         "variables",
+        "volumes_from",
+        "watched",
         "workdir",
     )
 
@@ -210,6 +212,10 @@ class Container:
     missing_env_files: tuple[str, ...]
     variable: Callable[[str], Setting[str | None]]
     mounts: tuple[Mount, ...]
+    #: Whether it mounts what other containers mount, too.
+    volumes_from: bool
+    #: Whether files are copied into it while it runs (`docker compose watch`).
+    watched: bool
     served_ports: tuple[int, ...]
     published_ports: tuple[PublishedPort, ...]
     #: Bytes and CPUs that are kept for it; 0 for none.

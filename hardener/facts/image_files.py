@@ -136,9 +136,10 @@ class ImageFiles:
         self._built = len(self._copies)
         self._context = context
 
-    def mount(self, target: str, files: ContextFiles) -> None:
-        """Lay a folder or file of the host over the image."""
-        self._copies.append(_Copy(posixpath.normpath(target), files.kind("."), files, "."))
+    def mount(self, target: str, files: ContextFiles | None) -> None:
+        """Lay a folder or file of the host over the image; None for one of which nothing is known."""
+        here: _Files = files or _Elsewhere()
+        self._copies.append(_Copy(posixpath.normpath(target), here.kind("."), here, "."))
 
     def kind(self, path: str) -> str:
         """ "file", "folder", or empty for what is not known to be there."""
@@ -148,6 +149,8 @@ class ImageFiles:
             if inside is None:
                 if copy.kind and _inside(copy.target, path) is not None:
                     return "folder"
+            elif not copy.kind:
+                return ""  # whatever was there may be covered
             elif copy.kind == "folder" or not inside:
                 kind = copy.files.kind(posixpath.join(copy.source, inside) if inside else copy.source)
                 if kind:
@@ -167,6 +170,8 @@ class ImageFiles:
         path = posixpath.normpath(path)
         for copy in reversed(self._copies):
             inside = _inside(path, copy.target)
+            if inside is not None and not copy.kind:
+                return
             if inside is not None and (copy.kind == "folder") == bool(inside):
                 yield copy.files, posixpath.join(copy.source, inside) if inside else copy.source
 
@@ -245,11 +250,20 @@ def _read(stage: DockerStage, context: ContextFiles) -> Iterator[_Copy]:
         into = posixpath.normpath(posixpath.join(stage.workdir_before(item) or "/", to))
         many = len(sources) > 1 or to.endswith(("/", "/.")) or to in (".", "..", "./")
         for source in sources:
-            if source is not None and files is not None and "://" not in source:
+            packed = item.keyword == "ADD" and source is not None and ".t" in posixpath.basename(source) and ".txt" not in source
+            if packed:
+                yield _Copy(into, "", _Elsewhere(), source or "")
+            elif source is not None and files is not None and "://" not in source:
                 yield from _copies(files, source, into, many)
             else:
-                name = posixpath.basename((source or "").rstrip("/"))
-                yield _Copy(posixpath.join(into, name) if many else into, "", _Elsewhere(), source or "")
+                yield _Copy(_covered(source or "", into) if many else into, "", _Elsewhere(), source or "")
+
+
+def _covered(source: str, into: str) -> str:
+    """What something that is not here covers of a folder: the file of its name, or, where it may be a folder too, all of it."""
+    parent, name = posixpath.split(source.rstrip("/"))
+    is_file = "://" in source or posixpath.splitext(name)[1] or parent.endswith(("/bin", "/sbin"))
+    return posixpath.join(into, name) if is_file and name else into
 
 
 def _stage_named(stage: DockerStage, context: ContextFiles, name: str, before: int) -> ImageFiles | None:

@@ -73,6 +73,10 @@ def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> 
         needs = needs._replace(holds=False, why_not=besides)
     if container.privileged.effective:
         needs = needs._replace(holds=False, why_not=needs.why_not or "it is privileged, so what it really uses cannot be told")
+    if needs.holds and container.watched:
+        # The engine copies nothing into a container whose root is read-only.
+        watched = "whether the files that `docker compose watch` copies into it have to be written"
+        needs = needs._replace(unknown={"read_only": watched, **needs.unknown})
     if needs.holds:
         return needs
     # What it could do without, and how it is asked for its health, does not depend on the rest.
@@ -137,6 +141,8 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
 
 def _besides(container: Container) -> str:
     """What runs in the container beside its program, and may need what the program does not."""
+    if container.volumes_from:
+        return "what it mounts of other containers was not looked at"
     if container.hooks:
         return f"what {container.hooks[0]} runs in it was not looked at"
     words = " ".join(container.healthcheck.effective).replace(";", " ").replace("|", " ").split()

@@ -141,6 +141,10 @@ def _obstacles(work: Workload) -> Iterator[str]:
     for item in container.cap_add.effective:
         if capability(item.text) not in DEFAULT_CAPABILITIES:
             yield f"it was given {capability(item.text)}, which only root can use"
+    if container.volumes_from:
+        yield "whether it may read what it mounts of other containers"
+    if container.watched:
+        yield "whether it may write what `docker compose watch` copies into it"
     if container.privileged.effective:
         yield "it is privileged, which only root can use"
     if container.host_pid.effective or container.host_ipc.effective:

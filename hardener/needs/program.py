@@ -35,7 +35,7 @@ def uses_in(image: BuiltImage, base: Base | None, container: Container | None, t
     asked: tuple[object, ...] = ()
     if container is not None:
         variables = tuple(sorted(container.environment.items(), key=lambda item: item[0]))
-        files = tuple((mount.target, mount.location) for mount in container.mounts if mount.location)
+        files = tuple((mount.target, mount.location) for mount in container.mounts)
         asked = (container.entrypoint, container.command, container.workdir, variables, container.missing_env_files, files)
         asked += (container.healthcheck.effective, container.place.path)
     dockerfile = image.stage.dockerfile
@@ -73,7 +73,9 @@ def _healthcheck(stage: DockerStage, container: Container | None) -> tuple[str, 
 
 
 def lay_over(files: ImageFiles, container: Container, tree: Tree) -> None:
-    """Lay what a container mounts of the project over the files of its image."""
+    """Lay what a container mounts over the files of its image; only what is of the project is known."""
     for mount in container.mounts:
-        if mount.location and mount.target:
-            files.mount(mount.target, ContextFiles(mount.location, tree))
+        if mount.target:
+            files.mount(mount.target, ContextFiles(mount.location, tree) if mount.location else None)
+    for tmpfs in container.tmpfs.effective:
+        files.mount(tmpfs.path, None)

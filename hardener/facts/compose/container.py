@@ -59,6 +59,8 @@ def read_container(
     container.variables = written_variables(service)
     container.variable = _variables(service, readers, home, container)
     container.mounts = read_mounts(service, folder)
+    container.volumes_from = service.mentions("volumes_from")
+    container.watched = service.mentions("develop", "watch")
     container.served_ports = read_served_ports(service)
     container.published_ports = read_published_ports(service)
     container.reserved_memory = _reserved(service, "memory", "mem_reservation", parse_bytes)
