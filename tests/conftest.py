@@ -1,4 +1,4 @@
-"""How tests run the tool: on a project given as bytes, with the result as bytes; and the engine that some share. Knows no rule."""
+"""How tests run the tool, on a project given as bytes, with the result as bytes; the engine that some share. Knows no rule."""
 
 from __future__ import annotations
 

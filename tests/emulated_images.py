@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hardener.facts.image import parse_image
+from hardener.needs.needs import Needs
 from hardener.needs.profile import find_profile
-from hardener.needs.situation import ImageNeeds, Mount, Situation
+from hardener.needs.situation import Mount, Situation
 
 #: What is stored, and found again.
 KEPT = "kept-4eb1"
@@ -44,7 +45,7 @@ class Emulated(NamedTuple):
     #: The same when what is mounted belongs to a stranger; empty where that is not tried.
     felt_on_foreign_data: tuple[str, ...] = ()
 
-    def needs(self, way: str) -> ImageNeeds:
+    def needs(self, way: str) -> Needs:
         """What follows from the profile for one way of running it."""
         image = parse_image(self.image)
         assert image is not None

@@ -219,9 +219,9 @@ class Container:
             _, name, value = line.split(":", 2)
             values[name] = value.split()[0]
             if name == "NoNewPrivs":  # the last of each
-                numbers = [int(values[number]) for number in ("Uid", "Gid")]
-                capabilities = [int(values[mask], 16) for mask in ("CapEff", "CapBnd")]
-                process = Process(int(values["Pid"]), values["Name"], *numbers, *capabilities, values["NoNewPrivs"] == "1")
+                pid, uid, gid = (int(values[number]) for number in ("Pid", "Uid", "Gid"))
+                effective, bounding = (int(values[mask], 16) for mask in ("CapEff", "CapBnd"))
+                process = Process(pid, values["Name"], uid, gid, effective, bounding, value.split()[0] == "1")
                 found.append((int(values["PPid"]), process))
         # `timeout` and what it starts belong to no process of the container's own: their ancestor has no parent here.
         own = {1}

@@ -19,7 +19,7 @@ from _pytest.mark.structures import ParameterSet
 from emulated_images import AS_IT_IS, AS_ITS_ACCOUNT, EMULATIONS, ON_FOREIGN_DATA, WRITABLE_ROOT, Emulated
 from emulation import STRANGER, Broken, Container, Engine, Options
 
-from hardener.needs.situation import ImageNeeds
+from hardener.needs.needs import Needs
 
 #: Seconds for a server that should answer, and for one that should not.
 PATIENCE, IMPATIENCE = 90, 4
@@ -54,7 +54,7 @@ FELT += [
 ]
 
 
-def options(needs: ImageNeeds, way: str) -> Options:
+def options(needs: Needs, way: str) -> Options:
     """What follows from a profile, and nothing else."""
     assert needs.holds, needs.why_not
     assert needs.capabilities is not None

@@ -85,6 +85,11 @@ def test_an_app_that_keeps_uploads_in_one_folder(tmp_path: Path) -> None:
             "const fs = require('fs'); let d = 'a'; if (process.env.X) d = 'b'; fs.mkdirSync(d)",
             {"/app/a": "data", "/app/b": "data"},
         ),
+        (
+            "const fs = require('fs'); const path = require('path'); const D = '/data/d';\n"
+            "function f(n) { if (!fs.existsSync(D)) { fs.rmSync(path.join(D, n), { force: true }); } }",
+            {"/data/d": "data"},
+        ),
         ("const fs = require('fs'); fs.writeFileSync('/dev/null', '')", {}),
         ("// fs.writeFileSync('/x', '')\nconst s = \"fs.writeFileSync('/x')\"", {}),
         (
@@ -212,9 +217,9 @@ def test_a_library_that_is_only_named_counts(tmp_path: Path) -> None:
         (
             "const D = require('better-sqlite3'); const Database = D; new Database('/data/my.db')",
             "better-sqlite3",
-            {"/data": "data"},
+            {"/data": "data", "/tmp": "scratch"},
         ),
-        ("const sqlite3 = require('sqlite3').verbose(); new sqlite3.Database(':memory:')", "sqlite3", {}),
+        ("const sqlite3 = require('sqlite3').verbose(); new sqlite3.Database(':memory:')", "sqlite3", {"/tmp": "scratch"}),
         ("const morgan = require('morgan'); require('express')().use(morgan('dev'))", "express morgan", {}),
     ],
 )

@@ -147,8 +147,9 @@ WRITES_OF = [
     ("tempfile.NamedTemporaryFile()", {"/tmp": "scratch"}),
     ("tempfile.mkdtemp(dir='/data')", {"/data": "scratch"}),
     ("with tempfile.TemporaryDirectory() as folder:\n    open(os.path.join(folder, 'x'), 'w')", {"/tmp": "scratch"}),
-    ("sqlite3.connect('db/app.sqlite')", {"/app/db": "data"}),
-    ("sqlite3.connect(':memory:')", {}),
+    # It sorts in temporary files, also what it holds in memory (measured).
+    ("sqlite3.connect('db/app.sqlite')", {"/app/db": "data", "/tmp": "scratch"}),
+    ("sqlite3.connect(':memory:')", {"/tmp": "scratch"}),
     ("gzip.open('/data/a.gz', 'wb')", {"/data/a.gz": "data"}),
     ("zipfile.ZipFile('/data/a.zip').extractall('/data/all')", {"/data/all": "data"}),
     ("logging.basicConfig(filename='/var/log/it.log')", {"/var/log/it.log": "log"}),
@@ -587,9 +588,10 @@ engine = create_engine(os.environ.get("DATABASE_URL", "sqlite:///./it.db"))
 
 
 def test_a_database_is_a_file_only_where_no_variable_says_otherwise(tmp_path: Path) -> None:
-    assert written(read(tmp_path, ENGINE)) == {"/app": "data"}
+    assert written(read(tmp_path, ENGINE)) == {"/app": "data", "/tmp": "scratch"}
     assert written(read(tmp_path, ENGINE, environment={"DATABASE_URL": "postgresql://db/x"})) == {}
-    assert written(read(tmp_path, ENGINE, environment={"DATABASE_URL": "sqlite:////data/x.db"})) == {"/data": "data"}
+    elsewhere = {"DATABASE_URL": "sqlite:////data/x.db", "TMPDIR": "/data/tmp"}
+    assert written(read(tmp_path, ENGINE, environment=elsewhere)) == {"/data": "data", "/data/tmp": "scratch"}
 
 
 def test_settings_of_pydantic_are_filled_by_variables(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -50,17 +51,29 @@ class Hardened(NamedTuple):
     accounts: frozenset[int]
 
 
+#: Its image is built from nginx, or it is nginx itself.
 NGINX = Hardened("CHOWN SETGID SETUID", "/tmp /var/cache/nginx /var/run", "pids", frozenset((0, 101)))
-STEPS_DOWN = Hardened("CHOWN DAC_OVERRIDE SETGID SETUID", "/tmp", "memory pids", frozenset((1500,)))
+STEPS_DOWN = Hardened("CHOWN DAC_OVERRIDE SETGID SETUID", "/tmp", "cpus memory pids", frozenset((1500,)))
+QUEUE = Hardened("", "", "cpus pids", frozenset((999,)))
 DEFAULT = {
     "notes": {"server": STEPS_DOWN, "worker": STEPS_DOWN},
-    # Where the pictures go is computed in the one place, and nobody knows it.
-    "gallery": {"web": NGINX, "app": Hardened("", None, "memory pids", frozenset((0,)))},
+    "gallery": {"web": NGINX, "app": Hardened("", "/app/cache", "cpus memory pids", frozenset((0,)))},
     "reports": {
-        "queue": Hardened("", "", "cpus pids", frozenset((999,))),
-        "worker": Hardened("DAC_OVERRIDE", "/run/reports", "memory pids", frozenset((0,))),
-        "web": NGINX,
+        "queue": QUEUE,
+        "worker": Hardened("DAC_OVERRIDE", "/run/reports", "cpus memory pids", frozenset((0,))),
+        "web": NGINX._replace(limits="memory pids"),
     },
+}
+#: With the fixes whose evidence is incomplete; or what its log says of why it does its job no longer.
+UNSAFE: dict[str, dict[str, Hardened] | str] = {
+    "notes": DEFAULT["notes"],
+    # The image gives the folder under a volume to the new user, and a volume that is new takes that over.
+    "gallery": {
+        "web": NGINX._replace(limits="cpus pids"),
+        "app": Hardened("", "/app/cache", "cpus memory pids", frozenset((1000,))),
+    },
+    # Not so where another service mounts the same volume over a folder of root's that is not empty.
+    "reports": "/var/lib/reports/.new: Permission denied",
 }
 
 
@@ -119,7 +132,7 @@ def use_reports(project: Project, again: bool) -> None:
         order("SET", "kept", "in the queue")
     name = f"n{order('INCR', 'number')}" if again else "kept"
     order("RPUSH", "orders", f"{name} two apples")
-    project.wait("a page is written", lambda: shown(name, "two apples"))
+    project.wait("a page is written", lambda: shown(name, "two apples"), patience=20)
 
 
 USES: dict[str, Callable[[Project, bool], None]] = {"notes": use_notes, "gallery": use_gallery, "reports": use_reports}
@@ -188,7 +201,7 @@ def live(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytes
 
         for item in request.session.items:
             if isinstance(item, pytest.Function) and item.module is request.module:
-                life(item.callspec.params["stack"], item.callspec.params["way"])
+                life(str(item.callspec.params["stack"]), str(item.callspec.params["way"]))
         try:
             yield lambda stack, way: life(stack, way).result()
         finally:
@@ -237,11 +250,28 @@ def test_a_stack_works(live: Lives, stack: str, way: str) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("stack", USES)
-@pytest.mark.parametrize("way", [BY_DEFAULT, WITH_ALL])
-def test_a_stack_keeps_working(live: Lives, stack: str, way: str) -> None:
+@pytest.mark.parametrize("way", [BY_DEFAULT])
+def test_a_stack_keeps_working_when_it_is_hardened(live: Lives, stack: str, way: str) -> None:
+    check_life(live, stack, way, DEFAULT[stack])
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("stack", USES)
+@pytest.mark.parametrize("way", [WITH_ALL])
+def test_what_becomes_of_a_stack_with_fixes_that_are_held_back(live: Lives, stack: str, way: str) -> None:
+    expected = UNSAFE[stack]
+    if isinstance(expected, str):
+        with pytest.raises(Broken, match=re.escape(expected)):
+            live(stack, way)
+    else:
+        check_life(live, stack, way, expected)
+
+
+def check_life(live: Lives, stack: str, way: str, expected: dict[str, Hardened]) -> None:
+    """At each time a stack shows what it should, and nobody is more privileged than in the original."""
     life = live(stack, way)
     (before,) = live(stack, AS_IT_IS).shown
     for shown in life.shown:
-        check(shown, DEFAULT[stack])
+        check(shown, expected)
         check_not_worse(before, shown)
     assert life.owner == (DEVELOPER if os.geteuid() == 0 else os.geteuid())

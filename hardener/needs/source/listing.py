@@ -400,7 +400,7 @@ class Listing:
                 return -1 if token.text == "->" and self.language == "php" else at
             if token.kind == TEXT or (at == start and token.kind == NAME and token.text != "throws" and self.language != "go"):
                 return -1
-            if token.text in (")", "]") or not _RESULT.fullmatch(token.text):
+            if token.text in (")", "]") or (at == start and token.text == ",") or not _RESULT.fullmatch(token.text):
                 return -1
             at = self.after(at)
         return -1
