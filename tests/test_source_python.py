@@ -395,6 +395,14 @@ STARTS: list[tuple[str, dict[str, str], set[int], dict[str, str], set[str], int 
         1024,
     ),
     (
+        '["celery", "-A", "shop.app.worker", "worker", "-c", "2"]',
+        {"shop/__init__.py": "", "shop/app.py": "from celery import Celery\nworker = Celery()\nopen('/x/y', 'w')"},
+        set(),
+        {"/tmp": "scratch", "/x/y": "data"},
+        set(),
+        1024,
+    ),
+    (
         '["celery", "-A", "tasks", "beat"]',
         {"tasks.py": "from celery import Celery\napp = Celery()"},
         set(),

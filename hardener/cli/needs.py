@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from hardener.cli.exits import OK, TROUBLE
 from hardener.cli.profiles import searched
-from hardener.cli.terminal import emit, say
+from hardener.cli.terminal import emit, say, width
 from hardener.discover import discover
 from hardener.needs.known import Told, told, told_of_program
 from hardener.pipeline import Judged, Request, needs
@@ -23,7 +23,7 @@ def run(paths: Sequence[str], format: str, folders: Sequence[str]) -> int:
     if format == "json":
         emit(json(rows, troubles).encode("utf-8"))
     else:
-        say(text(rows, troubles), error=False)
+        say(text(rows, troubles, width()), error=False)
     return TROUBLE if any(trouble.remedy for trouble in troubles) else OK
 
 

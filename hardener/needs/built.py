@@ -77,7 +77,8 @@ def runner_of(stage: DockerStage, base: Base | None, container: Container | None
         text, evidence = last.text, Evidence(f"USER {last.text}", stage.at(last.item), Strength.READ)
     elif base is not None:
         own = base.starts_as
-        text, evidence = f"{own.uid}:{own.gid}" if own else "root", base.evidence
+        text = f"{own.uid}:{own.gid}" if own else "root"
+        evidence = base.evidence._replace(claim=f"no USER is set, and the base image starts as {own.name if own else 'root'}")
     else:
         text, evidence = None, Evidence("", "")
     if text is None or "$" in text:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from hardener.finding import Evidence
+from hardener.finding import Evidence, Strength
 from hardener.needs.handover import Workload
 from hardener.needs.needs import Needs
-from hardener.needs.source.uses import Uses
+from hardener.needs.source.uses import EVERYTHING, Uses
 from hardener.record import NamedTuple
 
 
@@ -27,22 +27,48 @@ class Told(NamedTuple):
     unknown: tuple[tuple[str, str], ...]
 
 
+#: Programs that every script calls, which nobody needs to be told of.
+_EVERYDAY = frozenset(
+    "sh ash dash bash env sleep cat echo printf test [ true false mkdir rmdir rm cp mv ln ls touch chmod chown head tail cut "
+    "sort uniq tr wc tee grep egrep fgrep sed awk find xargs date dirname basename id whoami hostname uname nproc stat readlink "
+    "realpath seq expr mktemp which command kill".split()
+)
+
+
 def told(needs: Needs) -> Told:
     """What is known of a container's needs."""
     if not needs.holds:
         return Told((), (("everything", needs.why_not),))
     items = [item for item in _items(needs) if item.question.replace(" ", "_") not in needs.unknown]
-    return Told(tuple(items), tuple((question.replace("_", " "), why) for question, why in needs.unknown.items()))
+    return Told(_brief(items, needs.read), tuple((question.replace("_", " "), why) for question, why in needs.unknown.items()))
 
 
 def told_of_program(work: Workload) -> Told:
     """What is known of an image's program, wherever it is started."""
     uses = work.uses
-    doubts = tuple((", ".join(sorted(doubt.about)), doubt.text) for doubt in uses.doubts)
-    return Told(tuple(_uses(uses)), doubts)
+    doubts = tuple(
+        ("everything" if doubt.about >= EVERYTHING else ", ".join(sorted(doubt.about)), doubt.text) for doubt in uses.doubts
+    )
+    return Told(_brief(_uses(uses), uses.read), doubts)
+
+
+def _brief(items: Iterable[Known], read: Evidence | None) -> tuple[Known, ...]:
+    """Answers whose evidence does not say once more what was read, or what the answer says."""
+    tail = f" in {read.claim}" if read is not None and read.claim else ""
+    brief = []
+    for item in items:
+        claim = item.evidence.claim
+        if read is not None and claim == read.claim and item.question != "read":
+            claim = ""
+        elif tail:
+            claim = claim.removesuffix(tail)
+        brief.append(item._replace(evidence=item.evidence._replace(claim=claim)))
+    return tuple(brief)
 
 
 def _items(needs: Needs) -> Iterator[Known]:
+    if needs.read is not None:
+        yield Known("read", needs.read.claim, needs.read)
     if needs.runs_as is not None:
         who = "root" if needs.root else "not known" if needs.root is None else "an account that is not root"
         if needs.account is not None:
@@ -53,7 +79,7 @@ def _items(needs: Needs) -> Iterator[Known]:
         yield Known("capabilities", f"{capability.name}: {capability.why}", capability.evidence)
     if needs.capabilities == () and needs.no_more_capabilities is not None:
         yield Known("capabilities", "none", needs.no_more_capabilities)
-    yield from (Known("writes", _place(w.path, w.kind, w.exec), w.evidence) for w in needs.writes)
+    yield from (_written(write.path, write.kind, write.exec, write.evidence) for write in needs.writes)
     if needs.read_only is not None and not needs.read_only.works:
         yield Known("read only", f"not possible: {needs.read_only.why}", needs.read_only.evidence)
     elif needs.read_only is not None and not needs.writes:
@@ -61,24 +87,45 @@ def _items(needs: Needs) -> Iterator[Known]:
     verdict = needs.no_new_privileges
     if verdict is not None:
         yield Known("no new privileges", "can be set" if verdict.works else f"not possible: {verdict.why}", verdict.evidence)
-    yield from (Known("listens", f"{port.number}/{port.protocol}", port.evidence) for port in needs.ports)
-    yield from (Known("runs", evidence.claim, evidence) for evidence in needs.runs)
-    for question, limit, unit in (("memory", needs.memory, " MiB"), ("cpu", needs.cpu, " cores"), ("pids", needs.pids, "")):
+    yield from (_listens(port.number, port.protocol, port.evidence) for port in needs.ports)
+    yield from _runs(needs.runs)
+    cores = " core" if needs.cpu is not None and needs.cpu.amount == 1 else " cores"
+    for question, limit, unit in (("memory", needs.memory, " MiB"), ("cpu", needs.cpu, cores), ("pids", needs.pids, "")):
         if limit is not None:
-            yield Known(question, f"{limit.amount:g}{unit} is enough{f': {limit.why}' if limit.why else ''}", limit.evidence)
+            enough = "are enough" if question == "pids" or unit.endswith("s") else "is enough"
+            why = f": {limit.why}" if limit.why else ""
+            yield Known(question, f"{limit.amount:g}{unit} {enough}{why}", limit.evidence)
 
 
 def _uses(uses: Uses) -> Iterator[Known]:
+    if uses.read.strength > Strength.ASSUMED:
+        yield Known("read", uses.read.claim, uses.read)
     yield from (Known("capabilities", f"{item.name}: {item.why}", item.evidence) for item in uses.capabilities)
-    yield from (Known("writes", _place(w.path, w.kind, w.exec), w.evidence) for w in uses.writes)
+    yield from (_written(write.path, write.kind, write.exec, write.evidence) for write in uses.writes)
     yield from (Known("becomes", user.name, user.evidence) for user in uses.users)
     yield from (Known("gains privileges by", program.name, program.evidence) for program in uses.escalates)
-    yield from (Known("listens", f"{listen.number}/{listen.protocol}", listen.evidence) for listen in uses.listens)
-    yield from (Known("runs", program.name, program.evidence) for program in uses.runs)
+    yield from (_listens(listen.number, listen.protocol, listen.evidence) for listen in uses.listens)
+    yield from _runs(uses.runs)
     if uses.memory is not None:
         yield Known("memory", f"{uses.memory.mib} MiB is enough: {uses.memory.why}", uses.memory.evidence)
-    yield Known("otherwise", "nothing", uses.read)
+    if not any(doubt.about >= EVERYTHING for doubt in uses.doubts):
+        yield Known("otherwise", "nothing", uses.read)
 
 
-def _place(path: str, kind: str, exec: bool) -> str:
-    return f"{path or 'a place that is not known'} ({kind}{', runs code from there' if exec else ''})"
+def _written(path: str, kind: str, exec: bool, evidence: Evidence) -> Known:
+    place = f"{path or 'a place that is not known'} ({kind}{', runs code from there' if exec else ''})"
+    return Known("writes", place, _without(evidence, f"writes {path}"))
+
+
+def _listens(number: int, protocol: str, evidence: Evidence) -> Known:
+    return Known("listens", f"{number}/{protocol}", _without(evidence, f"listens on port {number}"))
+
+
+def _runs(programs: Iterable[tuple[str, Evidence]]) -> Iterator[Known]:
+    for name, evidence in programs:
+        if name not in _EVERYDAY:
+            yield Known("runs", name, _without(evidence, f"`{name}` is run"))
+
+
+def _without(evidence: Evidence, said: str) -> Evidence:
+    return evidence._replace(claim="") if evidence.claim == said else evidence

@@ -80,8 +80,10 @@ class Needs(NamedTuple):
     unprivileged: Unprivileged | None = None
     heap: Heap | None = None
     healthcheck: Healthcheck | None = None
-    #: Other programs that it runs, and how that is known.
-    runs: tuple[Evidence, ...] = ()
+    #: Other programs that it runs, by name, and how that is known.
+    runs: tuple[tuple[str, Evidence], ...] = ()
+    #: What was read of its program; the claim is a noun, and ends those of what was not found in it.
+    read: Evidence | None = None
     #: Why a question has no answer, or only a usual one: "memory" -> "it grows with its data".
     unknown: Mapping[str, str] = {}
 

@@ -66,7 +66,8 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         tmpfs=tmpfs if "read_only" not in unknown else usual.tmpfs,
         writes=tuple(Written(write.path, write.kind, write.exec, "", write.evidence) for write in uses.writes),
         runs_as=runner.evidence,
-        runs=tuple(program.evidence for program in uses.runs),
+        runs=tuple((program.name, program.evidence) for program in uses.runs),
+        read=uses.read,
         ports=tuple(Port(EVERYWHERE, listen.number, listen.protocol, "", listen.evidence) for listen in uses.listens),
         unknown=unknown,
         **answers,  # type: ignore[arg-type]

@@ -15,6 +15,19 @@ def clean(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.replace("\n", " ").translate(_CONTROL)
 
 
+def filled(text: str, room: int) -> list[str]:
+    """Words in lines of at most `room` characters; a longer word, such as a URL, stays whole."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        if line and len(line) + 1 + len(word) > room:
+            lines.append(line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    return [*lines, line]
+
+
 def count(number: int, singular: str, plural: str = "") -> str:
     """A number with its noun."""
     return f"{number} {singular if number == 1 else plural or singular + 's'}"

@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from hardener.finding import Evidence, Rule, Severity
-from hardener.render.summary import clean, count, problem, summary
+from hardener.render.summary import clean, count, filled, problem, summary
 from hardener.report import Outcome, Report, Status
 
 _COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
@@ -81,7 +81,7 @@ class _Page:
     def wrapped(self, text: str, indent: int, lead: str = "", code: str = "") -> None:
         """Words filled into lines; `lead` stands before the first, and its width before the others."""
         room = max(20, self.style.width - indent - len(lead))
-        for number, line in enumerate(_filled(clean(text), room)):
+        for number, line in enumerate(filled(clean(text), room)):
             start = lead if not number else " " * len(lead)
             self.lines.append(" " * indent + (self.paint(code, start) if code and not number else start) + line)
 
@@ -94,25 +94,12 @@ class _Page:
         message = clean(finding.message + (f" (line {place})" if place else ""))
         room = self.style.width - indent - len(lead)
         if room >= 24:
-            first, *others = _filled(message, room)
+            first, *others = filled(message, room)
             self.lines.append(" " * indent + painted + first)
             self.lines += [" " * (indent + len(lead)) + line for line in others]
         else:
             self.lines.append((" " * indent + painted).rstrip())
             self.wrapped(message, indent + 2)
-
-
-def _filled(text: str, room: int) -> list[str]:
-    """Words in lines of at most `room` characters; a longer word, such as a URL, stays whole."""
-    lines: list[str] = []
-    line = ""
-    for word in text.split():
-        if line and len(line) + 1 + len(word) > room:
-            lines.append(line)
-            line = word
-        else:
-            line = f"{line} {word}" if line else word
-    return [*lines, line]
 
 
 def _subjects(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:

@@ -291,6 +291,14 @@ def django(program: Program, launch: Launch, words: tuple[str, ...]) -> Launch |
     return launch._replace(modules=("django", *([named] if named else ())), everything=True, finish=finish)
 
 
+def _module_of_app(program: Program, root: str, app: str) -> str:
+    """The module that `--app` names: all of it, or all but the last part, which then is an attribute of that."""
+    name = app.partition(":")[0]
+    stem = posixpath.join(root, *name.split("."))
+    there = program.files.kind(f"{stem}.py") == "file" or program.files.kind(stem) == "folder"
+    return name if there or "." not in name else name.rpartition(".")[0]
+
+
 def celery(program: Program, launch: Launch, words: tuple[str, ...]) -> Launch | None:
     """Workers and the scheduler of Celery; what they find by name is all of the project."""
     flags = "beat without-gossip without-mingle without-heartbeat detach quiet no-color purge discard task-events autoreload"
@@ -334,9 +342,10 @@ def celery(program: Program, launch: Launch, words: tuple[str, ...]) -> Launch |
                 effects.place_written(options.get(name) or "", kind, f"writes its --{name}")
 
     pools = [name for name in ("gevent", "eventlet") if options.get("pool") == name]
+    root = posixpath.join(program.workdir, options.get("workdir") or "")
     return launch._replace(
-        roots=(posixpath.join(program.workdir, options.get("workdir") or ""),),
-        modules=(app.partition(":")[0], "celery", *pools),
+        roots=(root,),
+        modules=(_module_of_app(program, root, app), "celery", *pools),
         everything=True,
         workers=0 if single else int(count) if count and count.isdecimal() else None,
         finish=finish,
