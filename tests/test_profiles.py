@@ -260,6 +260,38 @@ def test_a_place_that_is_not_known_is_not_the_root(name: str) -> None:
         assert "not known" in needs.read_only.why
 
 
+NGINX_SITE = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server {\n  listen 80;\n}")
+CADDY_SITE = Mount("/etc/caddy/Caddyfile", "bind", text="example.com {\n\treverse_proxy app:8080\n}")
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "ports"),
+    [
+        ("nginx:1.27", Situation(), [80]),
+        ("nginx:1.27", Situation(mounts=(NGINX_SITE,)), [80]),
+        ("nginx:1.27", Situation(mounts=(NGINX_SITE._replace(text="server { listen [::]:80; }"),)), [80]),
+        ("nginx:1.27", Situation(mounts=(NGINX_SITE._replace(text="server { listen 8080; }"),)), []),
+        ("nginx:1.27", Situation(mounts=(NGINX_SITE._replace(text=None),)), []),
+        ("nginx:1.27", Situation(copied=(NGINX_SITE._replace(text="server { listen 8080; }"),)), []),
+        ("nginx:1.27", Situation(mounts=(Mount("/usr/share/nginx/html", "bind"),)), [80]),
+        ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/nginx.conf", "bind", text="include /etc/nginx/conf.d/*;"),)), [80]),
+        ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/nginx.conf", "bind", text="listen 443;"),)), []),
+        ("caddy:2", Situation(), [80, 443]),
+        ("caddy:2", Situation(mounts=(CADDY_SITE,)), [80, 443]),
+        ("caddy:2", Situation(copied=(CADDY_SITE._replace(text="{\n\tadmin off\n}\n\n:8080 {\n}"),)), []),
+        ("httpd:2.4", Situation(mounts=(Mount("/usr/local/apache2/conf/httpd.conf", "bind", text="Listen 8080"),)), []),
+        ("traefik:v3", Situation(), [80]),
+        ("traefik:v3", Situation(command=("--entrypoints.web.address=:8080",)), []),
+        ("redis:7", Situation(command=("redis-server", "--port", "0", "--tls-port", "6380")), []),
+        ("postgres:16", Situation(command=("postgres", "-c", "max_connections=9")), [5432]),
+        ("postgres:16", Situation(command=("postgres", "-c", "port=5433")), []),
+        ("mongo:7", Situation(command=("mongod", "--port", "1")), []),
+    ],
+)
+def test_a_port_is_named_where_nothing_moves_it(image: str, situation: Situation, ports: list[int]) -> None:
+    assert [port.number for port in ask(image, situation).ports] == ports
+
+
 MY_CNF = Mount("/etc/mysql/conf.d/x.cnf", "bind")
 CADDYFILE = Mount("/etc/caddy/Caddyfile", "bind", text="example.com {\n reverse_proxy app:80\n}")
 HAPROXY = Mount("/usr/local/etc/haproxy/haproxy.cfg", "bind", text="frontend a\n bind :80")
