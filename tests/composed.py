@@ -75,7 +75,11 @@ class Project:
 
     def down(self) -> None:
         """Take all of it away: containers, networks, volumes, and the images that were built."""
-        self.compose("down", "--volumes", "--rmi=local", "--remove-orphans", f"--timeout={GRACE}")
+        self.compose("down", "--volumes", "--remove-orphans", f"--timeout={GRACE}")
+        # Those of the classic builder have no label by which Compose would know them.
+        images = docker("images", f"--filter=reference={self._name}-*", "--format={{.Repository}}").split()
+        if images:
+            docker("image", "rm", *images)
 
     def fetch(self, path: str, *, put: bytes | None = None, post: bytes | None = None) -> bytes:
         """What a service answers. Raises `OSError` where it does not, or with a status that tells of an error."""
