@@ -205,7 +205,9 @@ def _held_back(report: Report, page: _Page) -> None:
                     shown = outcome.finding._replace(message=fix.summary) if fix else outcome.finding
                     _row(outcome._replace(finding=shown), line, page, rule_width)
                 page.wrapped(missing, 4, "missing: ", "33")
-                for migration in dict.fromkeys(o.finding.fix.migration for o in same if o.finding.fix and o.finding.fix.migration):
+                for migration in dict.fromkeys(
+                    o.finding.fix.migration for o in same if o.finding.fix and o.finding.fix.migration
+                ):
                     page.wrapped(migration, 4, "you do: ", "33")
         page.add(f"  to see them: {page.paint('36', f'harden --diff --unsafe-fixes {_for_shell(path)}')}")
 
