@@ -111,21 +111,8 @@ class _Case:
 class _Frame:
     """What is being read at one level: a script, or a substitution within one of its words."""
 
-    __slots__ = (
-        "assignments",
-        "begin",
-        "cases",
-        "close",
-        "expands",
-        "last",
-        "parens",
-        "parts",
-        "pattern",
-        "pending",
-        "quoted",
-        "redirects",
-        "start",
-        "words",
+    __slots__ = tuple(
+        "assignments begin cases close expands last parens parts pattern pending quoted redirects start words".split()
     )
 
     def __init__(self, close: str, quoted: bool) -> None:

@@ -20,17 +20,7 @@ from hardener.needs.source.reconfigured import reconfigured
 from hardener.needs.source.script_text import Assigned, Text
 from hardener.needs.source.shell_case import asks_arguments, is_in_loop, passed_over
 from hardener.needs.source.step_down import STEP_DOWNS
-from hardener.needs.source.uses import (
-    Capability,
-    Memory,
-    Program,
-    Read,
-    Uses,
-    Write,
-    merged,
-    together,
-    unknown,
-)
+from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, Write, merged, together, unknown
 from hardener.record import NamedTuple
 from hardener.syntax import shell
 
