@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardener.syntax.shell import commands
+from hardener.syntax.shell import cases, commands
 
 
 def texts(script: str) -> list[str]:
@@ -102,3 +102,31 @@ def test_time_grows_with_length_only(piece: str) -> None:
     started = time.process_time()
     commands(piece * (100_000 // len(piece)))
     assert time.process_time() - started < 2
+
+
+def test_the_branches_of_a_case_are_found_with_what_they_span() -> None:
+    script = 'case $a in (x|"y z") case $b in q) 1;; esac ;; *) echo $(case $c in 5) r;; esac);& z) last\nesac; after'
+    found = [
+        (case.subject.text, [([w.text for w in b.patterns], script[b.start : b.end], b.falls_through) for b in case.branches])
+        for case in cases(script)
+    ]
+    assert found == [
+        (
+            "$a",
+            [
+                (["x", "y z"], " case $b in q) 1;; esac ", False),
+                (["*"], " echo $(case $c in 5) r;; esac)", True),
+                (["z"], " last\n", False),
+            ],
+        ),
+        ("$b", [(["q"], " 1", False)]),
+        ("$c", [(["5"], " r", False)]),
+    ]
+
+
+@pytest.mark.parametrize(
+    "script", ["case", "case x in", "case x in a", "case x in a)", "esac;;", ")", "case x in ;; a) b;; esac", "$(case x in a"]
+)
+def test_a_case_that_does_not_end_has_no_branch_that_is_not_there(script: str) -> None:
+    for case in cases(script):
+        assert all(0 <= branch.start <= branch.end <= len(script) for branch in case.branches)

@@ -148,6 +148,55 @@ def test_which_capabilities_root_needs(script: str, needed: set[str], users: set
     assert not found.open(CAPABILITIES)
 
 
+@pytest.mark.parametrize(
+    ("script", "written"),
+    [
+        ('case "$1" in\nserve) touch /a ;;\nwork) touch /b ;;\n*) touch /c ;;\nesac\ntouch /d', {"/a", "/d"}),
+        ('case "$1" in\nw*) touch /a ;;\n*) touch /b\nesac', {"/b"}),
+        ('case "${1:-none}" in (work|s[a-f]rve) touch /a;; (*) touch /b;; esac', {"/a"}),
+        ("case $1 in serve) case $2 in --now) touch /a;; *) touch /b;; esac;; *) touch /c;; esac", {"/a"}),
+        ('f() {\n  case "$1" in\n  x) touch /a ;;\n  *) touch /b ;;\n  esac\n}\nf x', {"/a"}),
+        ('case "$ROLE" in web) touch /a ;; *) touch /b ;; esac', {"/b"}),
+        # What is not known, or may have changed by then, takes them all.
+        ('case "$(date)" in serve) touch /a ;; *) touch /b ;; esac', {"/a", "/b"}),
+        ('read x\ncase "$x" in serve) touch /a ;; *) touch /b ;; esac', {"/a", "/b"}),
+        ('case "$1" in "$2") touch /a ;; *) touch /b ;; esac', {"/a", "/b"}),
+        ('case "$1" in serve) touch /a ;& work) touch /b ;; esac', {"/a", "/b"}),
+        ('case "$1" in @(serve|x)) touch /a ;; *) touch /b ;; esac', {"/a", "/b"}),
+        ('shift\ncase "$1" in serve) touch /a ;; --now) touch /b ;; *) touch /c ;; esac', {"/a", "/b", "/c"}),
+        (
+            'while [ $# -gt 0 ]; do\n  case "$1" in\n  serve) touch /a ;;\n  --now) touch /b ;;\n  x) touch /c ;;\n  esac\n'
+            "  shift\ndone",
+            {"/a", "/b"},
+        ),
+        ('f() {\n  shift\n  case "$1" in\n  x) touch /a ;;\n  *) touch /b ;;\n  esac\n}\nf x y', {"/a", "/b"}),
+    ],
+)
+def test_of_a_case_only_what_may_be_taken_counts(script: str, written: set[str], tmp_path: Path) -> None:
+    assert paths(of(tmp_path, script, environment={"ROLE": "worker"})) == written
+
+
+PATTERNS = st.sampled_from(
+    ["serve", "s*", "*", "work", "?????", "[a-s]*", '"serve"', "'s*'", "work|serve", "(x|--now", "$1", "--*"]
+)
+SUBJECTS = st.sampled_from(['"$1"', "$2", '"${2#--}"', "${3:-serve}", '"$*"', '"$NAME"', "serve"])
+
+
+@settings(max_examples=60, deadline=None)
+@given(SUBJECTS, st.lists(PATTERNS, min_size=1, max_size=4), st.booleans(), st.sampled_from([";;", ";;", ";;&"]))
+def test_a_real_shell_takes_no_other_branch(
+    tmp_path_factory: pytest.TempPathFactory, subject: str, patterns: list[str], shifted: bool, ends: str
+) -> None:
+    branches = "".join(f"  {pattern}) touch b{number} {ends}\n" for number, pattern in enumerate(patterns))
+    script = f"{'shift' if shifted else ':'}\ncase {subject} in\n{branches}esac\ntouch end\n"
+    folder, ran = tmp_path_factory.mktemp("read"), tmp_path_factory.mktemp("ran")
+    found = {path.rpartition("/")[2] for path in paths(of(folder, script, environment={"NAME": "work"}))}
+    subprocess.run(
+        ["bash", "-c", script, "x", "serve", "--now"], cwd=ran, env={"NAME": "work", "PATH": "/bin:/usr/bin"}, check=True
+    )
+    assert {path.name for path in ran.iterdir()} <= found
+
+
 def test_a_script_that_steps_down_by_starting_itself_ends(tmp_path: Path) -> None:
     found = of(tmp_path, 'if [ "$(id -u)" = 0 ]; then\n  chown app /data\n  exec gosu app "$0" "$@"\nfi\nexec true')
     assert capabilities(found) == {"CHOWN", "SETUID", "SETGID"}

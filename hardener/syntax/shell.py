@@ -60,6 +60,22 @@ class Command(NamedTuple):
         return tuple(word.text for word in self.words[1:])
 
 
+class Branch(NamedTuple):
+    """A branch of a `case`: its patterns, what it spans, and whether the next one may follow it (`;&`, `;;&`)."""
+
+    patterns: tuple[Word, ...]
+    start: int
+    end: int
+    falls_through: bool
+
+
+class Case(NamedTuple):
+    """A `case`: the word that decides, and the branches in their order."""
+
+    subject: Word
+    branches: tuple[Branch, ...]
+
+
 def commands(script: str) -> tuple[Command, ...]:
     """All simple commands of a script, those within substitutions too, in the order in which they begin."""
     found = _Reader(script).read()
@@ -67,24 +83,36 @@ def commands(script: str) -> tuple[Command, ...]:
     return tuple(found)
 
 
+def cases(script: str) -> tuple[Case, ...]:
+    """Every `case` of a script, in the order in which they begin."""
+    reader = _Reader(script)
+    reader.read()
+    found = sorted(reader.cases, key=lambda case: case.subject.start)
+    return tuple(Case(case.subject, tuple(case.branches)) for case in found)
+
+
+class _Case:
+    """A `case` that is being read: its branches so far, and the patterns and the begin of the one that is read."""
+
+    __slots__ = ("branches", "patterns", "start", "subject")
+
+    def __init__(self, subject: Word) -> None:
+        self.subject = subject
+        self.branches: list[Branch] = []
+        self.patterns: list[Word] = []
+        self.start = -1
+
+    def end_branch(self, end: int, falls_through: bool) -> None:
+        if self.start >= 0:
+            self.branches.append(Branch(tuple(self.patterns), self.start, end, falls_through))
+        self.patterns, self.start = [], -1
+
+
 class _Frame:
     """What is being read at one level: a script, or a substitution within one of its words."""
 
-    __slots__ = (
-        "assignments",
-        "begin",
-        "cases",
-        "close",
-        "expands",
-        "last",
-        "parens",
-        "parts",
-        "pattern",
-        "pending",
-        "quoted",
-        "redirects",
-        "start",
-        "words",
+    __slots__ = tuple(
+        "assignments begin cases close expands last parens parts pattern pending quoted redirects start words".split()
     )
 
     def __init__(self, close: str, quoted: bool) -> None:
@@ -92,7 +120,8 @@ class _Frame:
         #: Within double quotes, where this frame's reading goes on once the substitution above it has ended.
         self.quoted = quoted
         self.parens = 0
-        self.cases = 0
+        #: The `case`s that are open.
+        self.cases: list[_Case] = []
         #: Before a `case` branch's closing parenthesis.
         self.pattern = False
         self.parts: list[str] | None = None
@@ -111,12 +140,13 @@ class _Frame:
 
 
 class _Reader:
-    __slots__ = ("at", "bodies", "found", "frame", "script", "stack")
+    __slots__ = ("at", "bodies", "cases", "found", "frame", "script", "stack")
 
     def __init__(self, script: str) -> None:
         self.script = script
         self.at = 0
         self.found: list[Command] = []
+        self.cases: list[_Case] = []
         self.frame = _Frame("", False)
         self.stack: list[_Frame] = []
         #: Ends of here-documents that begin at the next line, and whether their tabs are stripped.
@@ -316,6 +346,7 @@ class _Reader:
         if frame.pattern:
             frame.pattern = False
             self.at += 1
+            frame.cases[-1].start = self.at
         else:
             self._end_command()
             if frame.parens:
@@ -336,10 +367,11 @@ class _Reader:
         frame = self.frame
         if frame.pattern:
             self._end_word()
-        else:
+        if not frame.pattern:  # nor after an `esac` that ends here
             self._end_command()
             if frame.cases and match.group().startswith((";;", ";&")):
                 frame.pattern = True
+                frame.cases[-1].end_branch(self.at, match.group() != ";;")
         self.at = match.end()
 
     def _end_word(self) -> None:
@@ -360,12 +392,14 @@ class _Reader:
         if frame.pattern:
             if raw == "esac":
                 frame.pattern = False
-                frame.cases -= 1
+                frame.cases.pop()
+            else:
+                frame.cases[-1].patterns.append(word)
             return
         if not frame.words:
             if not frame.assignments and raw in _AROUND:
                 if raw == "esac" and frame.cases:
-                    frame.cases -= 1
+                    frame.cases.pop().end_branch(word.start, False)
                 return
             if _ASSIGNMENT.match(self.script, word.start, word.end):
                 frame.assignments.append(word)
@@ -374,8 +408,9 @@ class _Reader:
         else:
             head = frame.words[0].text
             if head == "case" and raw == "in" and len(frame.words) == 2:
+                frame.cases.append(_Case(frame.words[1]))
+                self.cases.append(frame.cases[-1])
                 frame.clear()
-                frame.cases += 1
                 frame.pattern = True
                 return
             if head == "function" and raw == "{":

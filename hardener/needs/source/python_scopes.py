@@ -8,6 +8,7 @@ providers look at one module at a time, while names here are followed from modul
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from typing import Any
 
 from hardener.record import NamedTuple
@@ -104,8 +105,12 @@ class Module:
         return self.path.rpartition("/")[0]
 
 
+@lru_cache(maxsize=1024)
 def parse(path: str, text: str, main: bool = False) -> Module:
-    """Read a module. Raises `SyntaxError` or `ValueError` for what this Python cannot parse, `RecursionError` for monsters."""
+    """Read a module, once for all programs that have it, since nothing is noted in it later.
+
+    Raises `SyntaxError` or `ValueError` for what this Python cannot parse, `RecursionError` for monsters.
+    """
     return Module(path, ast.parse(text, path), main)
 
 

@@ -46,6 +46,7 @@ class Text:
         self.label = label
         self._at = at
         self.commands = shell.commands(script)
+        self.cases = shell.cases(script) if "esac" in script else ()
         #: Names and ranges of functions, in the order in which they begin.
         self.functions = tuple(_functions(script))
         self.exported: set[str] = set()

@@ -1,12 +1,13 @@
 """What the commands of a shell script do, with their variables put in. Knows no command but the shell's own.
 
-There is no control flow: each command counts as run, and a variable as having any of the values that it is ever given.
+There is no control flow but `case`, where its word is known: each command counts as run, and a variable as having any of the
+values that it is ever given.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product
 
@@ -17,18 +18,9 @@ from hardener.needs.source.places import found as found_program
 from hardener.needs.source.places import location, place, written
 from hardener.needs.source.reconfigured import reconfigured
 from hardener.needs.source.script_text import Assigned, Text
+from hardener.needs.source.shell_case import asks_arguments, is_in_loop, passed_over
 from hardener.needs.source.step_down import STEP_DOWNS
-from hardener.needs.source.uses import (
-    Capability,
-    Memory,
-    Program,
-    Read,
-    Uses,
-    Write,
-    merged,
-    together,
-    unknown,
-)
+from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, Write, merged, together, unknown
 from hardener.record import NamedTuple
 from hardener.syntax import shell
 
@@ -172,6 +164,7 @@ class Shell:
         #: Files that commands are given which are not the project's: the program may have made them, for nobody else to read.
         self._looks: list[Uses] = []
         self.main = _Frame("", (arguments,))
+        self._arguments = arguments
         self._learn(text, 0)
         self.main = self.main._replace(positional=self._positional(arguments))
 
@@ -235,11 +228,11 @@ class Shell:
                 self._sourced[file] = text = Text(script, self.program.files.origin(path) or path)
                 self._learn(text, depth)
 
-    def _positional(self, arguments: tuple[str, ...]) -> tuple[tuple[str, ...] | None, ...]:
-        """All that `"$@"` may be, by the script's `set --` and `shift`."""
+    def _positional(self, arguments: tuple[str, ...], before: int | None = None) -> tuple[tuple[str, ...] | None, ...]:
+        """All that `"$@"` may be, by the script's `set --` and `shift`, and before an offset by those that come before it."""
         found: list[tuple[str, ...] | None] = [arguments]
         for command in self.text.commands:
-            if self.text.function_at(command.start):
+            if self.text.function_at(command.start) or (before is not None and command.start > before):
                 continue
             if command.name == "shift":
                 found += [words[at:] for words in found if words for at in range(1, len(words) + 1)]
@@ -254,10 +247,26 @@ class Shell:
         return tuple(found)
 
     def _run(self, text: Text, frame: _Frame) -> None:
+        passed = list(self._passed_over(text, frame))
         for command in text.commands:
-            if text.function_at(command.start) == frame.function:
+            if text.function_at(command.start) == frame.function and not any(s <= command.start < end for s, end in passed):
                 here = frame if frame.function else frame._replace(since=command.start)
                 self._command(text, command, here)
+
+    def _passed_over(self, text: Text, frame: _Frame) -> Iterator[tuple[int, int]]:
+        """The ranges of the branches of each `case` that are not taken."""
+        for case in text.cases:
+            start = case.subject.start
+            if text.function_at(start) != frame.function:
+                continue
+            here = frame if frame.function else frame._replace(since=start)
+            if asks_arguments(text.raw(case.subject)):
+                if text is not self.text or (frame.function and any(c.name in ("shift", "set") for c in text.commands)):
+                    continue
+                if not frame.function and not is_in_loop(text.script, case):
+                    here = here._replace(positional=self._positional(self._arguments, start))
+            values = shell_words.texts(text.raw(case.subject), start, _Scope(self, text, here))
+            yield from passed_over(text.script, case, values)
 
     def _command(self, text: Text, command: shell.Command, frame: _Frame) -> None:
         self._count += 1
