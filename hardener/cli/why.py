@@ -55,7 +55,8 @@ def _in_compose(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]
 def _in_dockerfile(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]:
     for item in judged:
         stage = item.subject
-        here = next((i for _, i in stage.items if i.line <= line <= i.last_line), None)
+        instructions = (*stage.stage.instructions, *(item for _, item in stage.items))
+        here = next((item for item in instructions if item.line <= line <= item.last_line), None)
         if here is None:
             continue
         yield f"{path}:{line}  {stage.subject}: {here.keyword} {here.arguments}"
