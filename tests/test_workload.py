@@ -19,6 +19,7 @@ from hardener.facts.tree import Tree
 from hardener.finding import Applicability, Evidence, Strength
 from hardener.needs.bases import find_base
 from hardener.needs.built import runner_of
+from hardener.needs.container import needs_of
 from hardener.needs.ground import ground_of, is_closed, is_within
 from hardener.needs.needs import Needs
 from hardener.needs.source.uses import (
@@ -632,3 +633,13 @@ def test_the_bases_of_these_tests_are_known() -> None:
         reference = parse_image(text)
         assert reference is not None
         assert find_base(reference) is not None
+
+
+def test_an_own_program_of_the_base_image_has_the_reason_of_its_profile(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM php:8.0.9-apache\nCMD ["apache2-foreground"]\n')
+    text = f"services:\n  web:\n    build: {tmp_path}\n"
+    tree = Tree((str(tmp_path),))
+    (web,) = ComposeProject({"/p/compose.yaml": ComposeFile(Source("compose.yaml", text))}, tree).containers
+    needs = needs_of(web, tree)
+    assert not needs.holds
+    assert "8.0.9" in needs.why_not

@@ -267,6 +267,16 @@ class DockerStage:
         return frozenset(package for run in self.commands for package in installed(run.name, run.known))
 
     @cached_property
+    def laid_over(self) -> str:
+        """The image of others whose whole file system is copied over this one, its accounts and programs with it."""
+        names = {name.lower() for stage in self.dockerfile.stages for name in (stage.name or "", str(stage.index)) if name}
+        for _, item in self.items:
+            image = item.flag("from") if item.keyword == "COPY" else None
+            if image and image.lower() not in names and item.values[:1] == ("/",) and item.values[-1] == "/":
+                return image
+        return ""
+
+    @cached_property
     def new_users(self) -> tuple[tuple[NewUser, Run], ...]:
         """Users and groups that are created on the way."""
         found = ((created(run.name, run.known), run) for run in self.commands)

@@ -116,8 +116,9 @@ def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
     told = _of_program(container, tree)
     if derived is None:
         return told
-    # Where the base image starts something of its own, the profile's reason says more.
-    return (told if told.holds or is_all_that_starts(image.stage) else derived[1])._replace(heap=derived[1].heap)
+    # Where the base image starts something of its own, or its own program is started, the profile's reason says more.
+    own = not is_all_that_starts(image.stage) or any(f"`{program}`" in told.why_not for program in derived[0].programs)
+    return (derived[1] if own and not told.holds else told)._replace(heap=derived[1].heap)
 
 
 def _of_program(container: Container, tree: Tree) -> Needs:

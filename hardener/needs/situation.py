@@ -38,7 +38,7 @@ _UNITS = {"": 0.0, "b": 1 / 1048576, "k": 1 / 1024, "kb": 1 / 1024, "m": 1.0, "m
 
 #: Measured: what `cap_add` gives a process that does not start as root is not effective.
 NOT_ROOT = Evidence(
-    "a process that does not start as root has no capabilities to lose", "measured on engine 20.10", Strength.OBSERVED
+    "a process that does not start as root has no capabilities to lose", "an engine of version 20.10", Strength.OBSERVED
 )
 #: Longer texts are not searched, and count as not known.
 _LONGEST_TEXT = 256 * 1024

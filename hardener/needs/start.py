@@ -46,6 +46,8 @@ def start_of(stage: DockerStage, base: Base | None, files: ImageFiles, container
     if container is not None and container.command is not None:
         command, at = container.command, at if entrypoint else _at(container)
     words = (*entrypoint, *command)
+    if stage.laid_over:
+        return Start(None, f"what `{stage.laid_over}` has, whose whole file system is copied over it")
     if not words:
         return Start(None, "what the base image starts by itself")
     environment, more = _environment(stage, container)

@@ -83,7 +83,7 @@ def _refusal(stage: DockerStage, needs: StageNeeds) -> tuple[str, str]:
     if needs.family == UNKNOWN:
         name = stage.base_text or stage.chain[0].base
         return f"the base image `{name}` is not known", "add USER after the last instruction that needs root"
-    if needs.family == SCRATCH and _has_root_file_system(stage):
+    if (needs.family == SCRATCH and _has_root_file_system(stage)) or stage.laid_over:
         return "its whole file system is copied in: what users it has is not known", "add USER before the command"
     if needs.needs_root:
         return needs.needs_root, "let the orchestrator or another program do this part, so that the rest can be unprivileged"
