@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from programs import program_of, uses
 
 from hardener.needs.source.reading import uses_of
+from hardener.needs.source.script_text import Text
 from hardener.needs.source.shell_words import expand
 from hardener.needs.source.uses import CAPABILITIES, EVERYTHING, WRITES, Uses
 
@@ -356,3 +357,20 @@ def test_an_sftp_client(tmp_path: Path) -> None:
     assert paths(found) == {"/tmp/stamp", "/tmp/err"}
     assert not found.doubts
     assert of(tmp_path, push.replace("put", "get")).open(WRITES)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'if [ -n "$X" ]; then\nDATA=/srv/a\nfi\n',
+        "for i in 1 2; do\nDATA=/srv/a\ndone\n",
+        'case "$X" in\na)\nDATA=/srv/a\n;;\nesac\n',
+        'while read -r line\ndo\nif [ "$line" ]\nthen\nDATA=/srv/a\nfi\ndone\n',
+    ],
+)
+def test_what_stands_in_a_condition_is_not_certain_however_it_is_indented(script: str) -> None:
+    text = Text(script, "start.sh")
+    (found,) = [item for item in text.assigned if item.name == "DATA"]
+    assert not found.certain
+    (after,) = [item for item in Text(script + "AFTER=1\n", "start.sh").assigned if item.name == "AFTER"]
+    assert after.certain

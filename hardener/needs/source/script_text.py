@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from hardener.record import NamedTuple
 from hardener.syntax import shell
@@ -19,6 +20,9 @@ _NAME = re.compile(r"[A-Za-z_]\w*")
 #: Built-in commands whose words are assignments, and those that give variables a value of their own.
 _DECLARING = frozenset(("export", "local", "declare", "typeset", "readonly"))
 _FILLING = frozenset(("read", "getopts", "mapfile", "readarray", "printf"))
+#: Words that open and close a loop or condition, where a command may begin.
+_OPENS = re.compile(r"(?:^|[;&|]|\b(?:then|do|else|elif|in)\b)[ \t]*(?:if|for|while|until|select|case)\b", re.MULTILINE)
+_CLOSES = re.compile(r"(?:^|[;&|])[ \t]*(?:fi|done|esac)\b", re.MULTILINE)
 #: What a line ends in whose next one is part of it, or depends on it.
 _GOES_ON = ("\\", "&&", "||", "|", "(")
 
@@ -83,11 +87,27 @@ class Text:
         return "(" in before and before.count("(") > before.count(")")
 
     def is_certain(self, offset: int) -> bool:
-        """Whether what begins here is at the start of a line that no other one leads to."""
+        """Whether what begins here is at the start of a line that no other one leads to, and in no loop or condition."""
         before = self.script[:offset]
-        if before and not before.endswith("\n"):
+        if (before and not before.endswith("\n")) or self._is_inside(offset):
             return False
         return not before.rstrip().endswith(_GOES_ON) and not self.function_at(offset)
+
+    def _is_inside(self, offset: int) -> bool:
+        """Whether more loops and conditions were opened than closed before; what is no keyword may count as one that opens."""
+        at = bisect_left(self._steps, (offset,))
+        return at > 0 and self._steps[at - 1][1] > 0
+
+    @cached_property
+    def _steps(self) -> tuple[tuple[int, int], ...]:
+        """After which offsets how many loops and conditions are open."""
+        steps = [(match.start(), 1) for match in _OPENS.finditer(self.script)]
+        steps += [(match.start(), -1) for match in _CLOSES.finditer(self.script)]
+        depth, found = 0, []
+        for offset, step in sorted(steps):
+            depth = max(0, depth + step)
+            found.append((offset, depth))
+        return tuple(found)
 
     def _assignments(self) -> Iterator[Assigned]:
         for command in self.commands:
