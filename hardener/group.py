@@ -90,7 +90,10 @@ class ComposeGroup:
 
     def _records(self, folder: str) -> Mapping[str, Recorded]:
         """What runs showed of the services of a folder."""
-        if not self._evidence or not os.path.isfile(os.path.join(folder, _RECORDED)):
+        key = (_RECORDED, folder)
+        if key not in self._tree.concluded:
+            self._tree.concluded[key] = os.path.isfile(os.path.join(folder, _RECORDED))
+        if not self._evidence or not self._tree.concluded[key]:
             return {}
         from hardener.needs.recorded import recorded
 
