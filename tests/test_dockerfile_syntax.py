@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
+import timeit
 from pathlib import Path
 
 import dockerfile as buildkit  # type: ignore[import-not-found]
@@ -456,10 +457,12 @@ PIECES = [
 
 @pytest.mark.parametrize("piece", PIECES, ids=["quotes", "continuations", "json", "marker", "blanks", "comments"])
 def test_time_grows_with_length_only(piece: str) -> None:
-    started = time.process_time()
-    with contextlib.suppress(DockerfileError):
-        parse("FROM a\n" + piece)
-    assert time.process_time() - started < 2
+    def read() -> None:
+        with contextlib.suppress(DockerfileError):
+            parse("FROM a\n" + piece)
+
+    # The best of three: a pause of the machine is not the reader's.
+    assert min(timeit.repeat(read, timer=time.process_time, number=1, repeat=3)) < 2
 
 
 @settings(max_examples=200, deadline=None)
