@@ -7,14 +7,12 @@ from importlib import import_module
 
 from hardener.finding import Evidence, Strength
 from hardener.needs.source.uses import Capability, Memory, Program, Read, Reader, Uses, unknown
-from hardener.syntax import shell
 
 #: How many programs may start one another before it counts as a circle.
 _DEEPEST = 12
 _INITS = frozenset(("tini", "tini-static", "dumb-init", "catatonit"))
 #: How many programs may be read for one.
 _MOST = 400
-_SHELLS = frozenset(("sh", "bash", "ash", "dash"))
 #: The readers, in the order in which they are asked: modules of this package with a `reader`.
 _READERS = ("script", "python", "node", "java", "php", "ruby", "go", "server", "command")
 #: Programs that no other reader could know: by the beginning of their name.
@@ -68,18 +66,6 @@ def unwrapped(program: Program) -> Program:
     return program._replace(words=words, environment=environment)
 
 
-def script_of(program: Program) -> str | None:
-    """The script that `sh -c` is given; None for another program."""
-    if program.name not in _SHELLS:
-        return None
-    for at, word in enumerate(program.words[1:], 1):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c"):
-            return program.words[at + 1] if at + 1 < len(program.words) else ""
-        if not word.startswith(("-", "+")):
-            break
-    return None
-
-
 def _read(program: Program, depth: int, known: dict[object, Uses]) -> Uses:
     init = program.name in _INITS
     program = unwrapped(program)
@@ -120,11 +106,3 @@ def _readers(program: str) -> Iterator[Reader]:
     named = next((module for head, module in _NAMED.items() if program.startswith(head)), "")
     for name in (named, *(name for name in _READERS if name != named)) if named else _READERS:
         yield import_module(f"hardener.needs.source.{name}").reader
-
-
-def words_of(script: str) -> tuple[str, ...] | None:
-    """The words of a script that is one simple command, as `CMD node app.js` is; None for any other."""
-    found = shell.commands(script)
-    if len(found) != 1 or found[0].assignments or found[0].redirects:
-        return None
-    return tuple(word.text for word in found[0].words)
