@@ -203,6 +203,16 @@ class DockerStage:
         return resolve(self.dockerfile, text, before, stage)
 
     @cached_property
+    def variables(self) -> dict[str, str | None]:
+        """The variables that its ENV instructions set, at the end; None for a value that is not known."""
+        sets = ((stage, item) for stage, item in self.items if item.keyword == "ENV")
+        return {
+            name: self.resolve(value, stage, item.index)
+            for stage, item in sets
+            for name, value in zip(item.values[::2], item.values[1::2], strict=True)
+        }
+
+    @cached_property
     def users(self) -> tuple[User, ...]:
         """Every USER on the way, in order."""
         users = ((stage, item) for stage, item in self.items if item.keyword == "USER")

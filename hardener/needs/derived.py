@@ -45,16 +45,11 @@ def needs_of_derived(
     words = situation.command
     if words is None and command is not None:
         words = command.values if command.is_json else ("/bin/sh", "-c", command.arguments)
-    variables: dict[str, str | None] = {}
-    for member, item in stage.items:
-        if item.keyword == "ENV":
-            for name, value in zip(item.values[::2], item.values[1::2], strict=True):
-                variables[name] = stage.resolve(value, member, item.index)
     copied = tuple(Mount(target, "bind", True, text) for target, text in image.files.copied())
     situation = situation._replace(
         user=situation.user or last,
         command=words,
-        environment={**variables, **situation.environment},
+        environment={**stage.variables, **situation.environment},
         copied=copied,
     )
     needs = profile.evaluate(stage.image, situation)

@@ -102,11 +102,7 @@ def _workdir(stage: DockerStage, container: Container | None) -> str:
 
 
 def _environment(stage: DockerStage, container: Container | None) -> tuple[dict[str, str | None], bool]:
-    found: dict[str, str | None] = {}
-    for member, item in stage.items:
-        if item.keyword == "ENV":
-            for name, value in zip(item.values[::2], item.values[1::2], strict=True):
-                found[name] = stage.resolve(value, member, item.index)
+    found = dict(stage.variables)
     if container is None:
         # Whoever starts the image may set more.
         return found, True
