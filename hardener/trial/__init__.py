@@ -1,0 +1,1 @@
+"""A project on a real engine: brought up from a copy, looked at, compared, and relaxed where it breaks."""
