@@ -147,3 +147,14 @@ def write(path: str, data: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def create(path: str, data: bytes) -> None:
+    """Write a file that may not be there yet in one step; one that is there keeps its mode and owner. Raises `OSError`."""
+    if not os.path.exists(path):
+        # Whose the folder is, as far as we may give it away: a project's files belong together.
+        with open(path, "xb") as file:
+            owner = os.stat(os.path.dirname(path) or ".")
+            if hasattr(os, "fchown") and os.geteuid() == 0:
+                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    write(path, data)

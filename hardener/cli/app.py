@@ -28,6 +28,7 @@ harden explain RULE               explain one
 harden profiles [IMAGE]           what is known about images, with its sources
 harden needs [PATHS]              what each container needs, how that is known, and what is not
 harden why FILE:LINE              the evidence for a setting that stands there
+harden verify [DIR]               run the project on your Docker engine, and back off what breaks
 
 [bold]Exit codes[/bold]
 0   nothing to do, or all written
@@ -163,7 +164,67 @@ def _commands(chosen: list[Action]) -> typer.Typer:
 
     why.__annotations__ |= {"place": Annotated[str, place_argument], "folders": Annotated[list[str], folder_option]}
     application.command(help="Show the evidence for a setting that stands in a file.")(why)
+    _add_verify(application, chosen, folder_option)
     return application
+
+
+_VERIFY = """Prove on a real Docker engine that the hardened project still works, and back off exactly what breaks.
+
+It builds and runs what the project contains, on a copy, under a name of its own, on empty volumes, and takes all of it away
+again. First as it is, twice; then with the strictest set of fixes, relaxed by what it shows until it does its job."""
+
+
+def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: Any) -> None:
+    """The command that runs things: the one with options of its own."""
+    annotations: dict[str, Any] = {
+        "path": Annotated[str, typer.Argument(metavar="[DIR]", help="The project: a folder, a Compose file or a Dockerfile.")],
+        "files": Annotated[
+            list[str], typer.Option("--file", "-f", metavar="FILE", help="A Compose file (repeat to lay one over another).")
+        ],
+        "probes": Annotated[
+            list[str],
+            typer.Option(
+                "--probe",
+                metavar="CMD",
+                help="A shell command that ends with 0 when the stack does its job: here, with COMPOSE_FILE, "
+                "COMPOSE_PROJECT_NAME, HARDEN_PHASE and HARDEN_ADDRESS set, or `in SERVICE: CMD` (repeat for more).",
+            ),
+        ],
+        "write": Annotated[bool, typer.Option("--write", help="Write what was proved, and what was seen.")],
+        "diff": Annotated[bool, typer.Option("--diff", help="Print what was proved as a unified diff.")],
+        "unsafe_fixes": Annotated[
+            bool, typer.Option("--unsafe-fixes", help="Try also what existing data or load may not bear: see the report.")
+        ],
+        "budget": Annotated[str, typer.Option("--budget", metavar="TIME", help="How long it may take: 90s, 10m, 1h.")],
+        "keep_logs": Annotated[str, typer.Option("--keep-logs", metavar="FOLDER", help="Keep the logs of what failed there.")],
+        "allow_socket": Annotated[
+            bool,
+            typer.Option("--allow-socket", help="Run services that get the engine's socket: they may do anything."),
+        ],
+        "compose": Annotated[str, typer.Option("--compose", metavar="CMD", help="The command that is Docker Compose v2.")],
+        "folders": Annotated[list[str], folder_option],
+    }
+
+    def verify(
+        path: str = ".",
+        files: list[str] = [],  # noqa: B006
+        probes: list[str] = [],  # noqa: B006
+        write: bool = False,
+        diff: bool = False,
+        unsafe_fixes: bool = False,
+        budget: str = "10m",
+        keep_logs: str = "",
+        allow_socket: bool = False,
+        compose: str = "",
+        folders: list[str] = [],  # noqa: B006
+    ) -> None:
+        from hardener.cli import verify as command
+
+        asked = command.Asked(path, files, probes, write, diff, unsafe_fixes, budget, keep_logs, allow_socket, compose, folders)
+        chosen.append(lambda: command.run(asked))
+
+    verify.__annotations__ |= annotations
+    application.command(help=_VERIFY)(verify)
 
 
 def _first_words(incomplete: str) -> list[str]:

@@ -1,0 +1,181 @@
+"""`harden verify [DIR]`: try the fixes on the user's engine, say what held, and write that. Knows no engine."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from hardener.cli.exits import FINDINGS, INTERRUPTED, OK, TROUBLE
+from hardener.cli.terminal import emit, has_colour, say, width
+from hardener.errors import UsageError
+
+if TYPE_CHECKING:
+    from hardener.record import NamedTuple
+    from hardener.trial.verdict import Tried, Verdict
+    from hardener.trial.verify import Announced
+else:
+    from hardener.record import NamedTuple
+
+_UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+#: One run of the smallest project takes about this long.
+_LEAST_BUDGET = 20.0
+
+
+class Asked(NamedTuple):
+    """The command line."""
+
+    path: str = "."
+    files: Sequence[str] = ()
+    probes: Sequence[str] = ()
+    write: bool = False
+    diff: bool = False
+    unsafe_fixes: bool = False
+    budget: str = "10m"
+    keep_logs: str = ""
+    allow_socket: bool = False
+    compose: str = ""
+    profiles: Sequence[str] = ()
+
+
+def run(asked: Asked) -> int:
+    """Verify, tell, and write where that is asked for; the exit code is 2 where nothing was proved."""
+    import signal
+
+    from hardener.trial.probe import read
+    from hardener.trial.verify import Settings, verify
+
+    settings = Settings(
+        path=asked.path,
+        files=tuple(asked.files),
+        probes=tuple(map(read, asked.probes)),
+        unsafe=asked.unsafe_fixes,
+        budget=seconds_of(asked.budget),
+        allow_socket=asked.allow_socket,
+        compose=asked.compose,
+        keep_logs=os.path.abspath(asked.keep_logs) if asked.keep_logs else "",
+        profiles=_searched(asked.profiles),
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _as_interrupted)
+    watcher = _watcher()
+    try:
+        verdict = verify(settings, watcher)
+    except KeyboardInterrupt:
+        watcher.stop()
+        say("harden: interrupted: what the trial had made is taken away again, and your files are as they were")
+        return INTERRUPTED
+    finally:
+        watcher.stop()
+    return _finish(verdict, asked)
+
+
+def _finish(verdict: Verdict, asked: Asked) -> int:
+    from hardener.render.trial import Style, render
+
+    written, code = False, TROUBLE if verdict.stopped else OK
+    report = verdict.report
+    if asked.write and not verdict.stopped:
+        from hardener.cli.run import write
+
+        report = write(report)
+        written = True
+        code = TROUBLE if report.troubles else OK
+        if not report.troubles:
+            _write_record(verdict, asked)
+    elif report.changes:
+        code = FINDINGS
+    if asked.diff:
+        from hardener.render.diff import coloured, unified
+
+        data = unified(report.changes, os.getcwd())
+        emit(coloured(data) if has_colour("auto") else data)
+    text = render(verdict._replace(report=report), Style(width(), written=written, record=_record_name(verdict, asked)))
+    say(text, error=asked.diff)
+    return code
+
+
+def _write_record(verdict: Verdict, asked: Asked) -> None:
+    from hardener import source
+    from hardener.trial.record import is_new
+
+    if not verdict.records:
+        return
+    location, text = verdict.record
+    if is_new(location, text):
+        source.create(location, text.encode())
+
+
+def _record_name(verdict: Verdict, asked: Asked) -> str:
+    return os.path.relpath(verdict.record[0]) if verdict.records else ""
+
+
+def seconds_of(text: str) -> float:
+    """A length of time as people write it: `90s`, `10m`, `1h`; plain numbers are minutes. Raises `UsageError`."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|min|h)?", text.strip())
+    if found is None:
+        raise UsageError(f"--budget {text!r}: write it as in 90s, 10m or 1h")
+    seconds = float(found[1]) * _UNITS[found[2] or "m"]
+    if seconds < _LEAST_BUDGET:
+        raise UsageError(f"--budget {text}: less than {_LEAST_BUDGET:.0f} s is not enough for any project")
+    return seconds
+
+
+def _searched(folders: Sequence[str]) -> tuple[str, ...]:
+    from hardener.cli.profiles import searched
+
+    return searched(folders) if folders else ()
+
+
+def _as_interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _watcher() -> Any:
+    from hardener.render.trial import announcement, line
+    from hardener.trial.verify import Watcher
+
+    class Shown(Watcher):
+        """Says each step on standard error; on a terminal, also what goes on right now and how much time is left."""
+
+        def __init__(self) -> None:
+            self._status: Any = None
+            self._what, self._left = "", 0.0
+
+        def announce(self, announced: Announced) -> None:
+            say(announcement(announced, width()))
+
+        def begin(self, what: str, left: float) -> None:
+            self._what, self._left = what, left
+            self._show("")
+
+        def phase(self, name: str) -> None:
+            self._show(name)
+
+        def end(self, tried: Tried) -> None:
+            self.stop()
+            say(line(tried, width()))
+
+        def stop(self) -> None:
+            if self._status is not None:
+                self._status.stop()
+                self._status = None
+
+        def _show(self, phase: str) -> None:
+            import sys
+
+            if sys.stderr is None or not sys.stderr.isatty():
+                return
+            from rich.console import Console
+            from rich.markup import escape
+
+            minutes = f"{max(self._left, 0) / 60:.0f} min left"
+            text = escape(f"{self._what}{f': {phase}' if phase else ''} ({minutes})")
+            if self._status is None:
+                self._status = Console(stderr=True).status(text)
+                self._status.start()
+            else:
+                self._status.update(text)
+
+    return Shown()

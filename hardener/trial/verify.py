@@ -1,0 +1,459 @@
+"""`harden verify`: a project tried on the user's engine, as it is and hardened, and backed off where it breaks.
+
+Knows the order of things: who may what was found out by others. Writes nothing to the user's files.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from hardener.errors import UsageError
+from hardener.needs.proven import Proven
+from hardener.pipeline import Request, run
+from hardener.record import NamedTuple
+from hardener.report import Report, Status
+from hardener.trial.candidate import ROOT_USER, Candidate, Control
+from hardener.trial.compose import Compose, TrialError, find_compose
+from hardener.trial.draft import Draft, Made, Place, asked, controls_of
+from hardener.trial.engine import Engine, Facts
+from hardener.trial.expect import Moment, expected
+from hardener.trial.leftovers import Trial, trial
+from hardener.trial.observe import Kept
+from hardener.trial.probe import Probe, Setting
+from hardener.trial.project import Project, alone_model, find_project
+from hardener.trial.remedy import Complaint
+from hardener.trial.search import Attempt, Result, Search
+from hardener.trial.stack import COLD, PHASES, RECREATE, Life, Original, Stack
+from hardener.trial.strictest import Doubt, Seen, strictest
+from hardener.trial.verdict import NotExercised, Tried, Verdict
+
+#: Trials of the original that must all do well, and how often at most it is asked when one did not.
+_ORIGINALS, _AT_MOST = 2, 3
+#: Seconds that a service gets to stop which does not stop by itself: it would only be waited for.
+_NO_GRACE = 1.0
+#: Trials that are kept for the end: the set that was found once more, and over the data of the original.
+_RESERVE = 1.6
+_WHY = "in a run"
+
+
+class Settings(NamedTuple):
+    """What the user asks for."""
+
+    path: str = "."
+    files: tuple[str, ...] = ()
+    probes: tuple[Probe, ...] = ()
+    unsafe: bool = False
+    #: Seconds for everything.
+    budget: float = 600.0
+    allow_socket: bool = False
+    compose: str = ""
+    #: A folder for the logs of what failed; empty for none.
+    keep_logs: str = ""
+    profiles: tuple[str, ...] = ()
+
+
+class Announced(NamedTuple):
+    """What is about to happen, before anything of the project is run."""
+
+    project: Project
+    engine: Facts
+    compose: Compose
+    services: tuple[str, ...]
+    built: tuple[str, ...]
+    hints: tuple[str, ...]
+    shared: tuple[NotExercised, ...]
+    cleared: tuple[str, ...] = ()
+
+
+class Watcher:
+    """Who is told how it goes; this one does not care."""
+
+    def announce(self, announced: Announced) -> None:
+        """Before anything is run."""
+
+    def begin(self, what: str, left: float) -> None:
+        """Another life of the stack begins; `left` are seconds of the budget."""
+
+    def phase(self, name: str) -> None:
+        """It comes into another phase."""
+
+    def end(self, tried: Tried) -> None:
+        """It is over."""
+
+
+def verify(settings: Settings, watcher: Watcher) -> Verdict:
+    """Try the project of a folder. Raises `UsageError`, and `TrialError` where no trial can be made or the engine is lost."""
+    compose = find_compose(settings.compose)
+    engine = Engine()
+    facts = engine.facts()
+    request = Request((), unsafe=True, profiles=settings.profiles, engine=facts.text)
+    project = find_project(settings.path, settings.files, compose, request)
+    if project.troubles and not project.services and not project.alone:
+        first = project.troubles[0]
+        raise UsageError(f"{first.path}{f':{first.line}' if first.line else ''}: {first.reason}")
+    with trial(engine, is_snap=facts.is_snap) as started:
+        session = _Session(settings, watcher, compose, engine, facts, project, request, started)
+        return session.run()
+
+
+class _Session:
+    """One project's trials."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        watcher: Watcher,
+        compose: Compose,
+        engine: Engine,
+        facts: Facts,
+        project: Project,
+        request: Request,
+        started: Trial,
+    ) -> None:
+        self._settings = settings
+        self._watcher = watcher
+        self._engine = engine
+        self._facts = facts
+        self._compose = compose
+        self._project = project
+        self._request = request
+        self._trial = started
+        self._end = time.monotonic() + settings.budget
+        self._tried: list[Tried] = []
+        self._longest = 0.0
+        self._original: Original | None = None
+        self._draft = self._prepare()
+        setting = Setting(self._place.folder, started.project, self._draft.file, ())
+        self._stack = Stack(engine, facts, compose, setting, settings.probes, self._remaining, watcher.phase)
+
+    def _prepare(self) -> Draft:
+        from hardener.trial.copy import make_copy
+        from hardener.trial.host import Names
+
+        project, folder = self._project, self._trial.folder
+        copy = make_copy(project.root, os.path.join(folder, "copy"))
+        self._left_out = copy.left_out
+
+        def there(path: str) -> str:
+            return os.path.normpath(os.path.join(copy.root, os.path.relpath(path, project.root)))
+
+        self._place = Place(
+            folder=there(project.folder),
+            compose_files=tuple(map(there, project.compose_files)),
+            found=tuple(one._replace(location=there(os.path.realpath(one.location)), within=copy.root) for one in project.found),
+            builders=project.builders,
+        )
+        if project.alone:
+            name = os.path.join(self._place.folder, "compose.yaml")
+            self._place = self._place._replace(compose_files=(name,))
+            for at in (copy.root, copy.pristine):
+                path = os.path.join(at, os.path.relpath(name, copy.root))
+                with open(path, "w", encoding="utf-8") as file:
+                    file.write(alone_model(project.alone))
+        labels = dict(self._trial.labels)
+        names = Names(copy.root, project.root, os.path.join(folder, "stand-ins"), self._trial.project, labels, "original")
+        return Draft(
+            self._engine,
+            self._compose,
+            copy,
+            self._place,
+            names,
+            self._request,
+            self._remaining,
+            allow_socket=self._settings.allow_socket,
+        )
+
+    def _remaining(self) -> float:
+        return self._end - time.monotonic()
+
+    def run(self) -> Verdict:
+        """Try it."""
+        made = self._draft.original()
+        if made.model.sockets and not self._settings.allow_socket:
+            service, source = made.model.sockets[0]
+            raise UsageError(
+                f"{service} mounts the engine's socket ({source}), with which it could do anything to your other containers: "
+                "if that is all right, say --allow-socket"
+            )
+        self._announce(made)
+        lives, stopped = self._originals()
+        if stopped:
+            return self._verdict(made, stopped=stopped)
+        self._original = _original(lives)
+        candidate, doubts = self._strictest(made, lives)
+        candidate = self._without_migrations(candidate)
+        search = Search(self._attempt, self._has_time, asked=bool(self._settings.probes))
+        result = search.run(candidate)
+        if result.works and result.candidate != Candidate():
+            result = self._over_existing_data(search, result)
+        return self._verdict(made, result=result, doubts=doubts)
+
+    def _announce(self, made: Made) -> None:
+        from hardener.trial.reach import env_hints
+
+        services = made.model.document.get("services") or {}
+        names = tuple(services)
+        self._watcher.announce(
+            Announced(
+                self._project,
+                self._facts,
+                self._compose,
+                names,
+                tuple(made.model.images),
+                tuple(env_hints(self._project.folder, names)),
+                tuple(NotExercised(*note) for note in made.model.shared),
+            )
+        )
+
+    # The original.
+
+    def _originals(self) -> tuple[list[Life], str]:
+        """The lives of the original, or why they are no measure."""
+        self._draft.bring()
+        good: list[Life] = []
+        bad: list[Life] = []
+        while len(good) < _ORIGINALS:
+            if good or bad:
+                self._draft.original()
+            life = self._lead(f"the original, {['first', 'second', 'third'][len(good) + len(bad)]} time", None, observe=True)
+            (bad if life.failed else good).append(life)
+            self._draft.grace |= dict.fromkeys(life.killed, _NO_GRACE)
+            if bad and not good:
+                return [], f"the project as it is does not work: {_told(life)}"
+            if len(bad) > 1 or (len(good) < _ORIGINALS and len(good) + len(bad) == _AT_MOST):
+                break
+            if self._remaining() < self._longest:
+                return [], "the budget is too short for two runs of the project as it is: give more with --budget"
+        if bad:
+            runs = len(good) + len(bad)
+            return [], f"the project as it is is flaky: it did well {len(good)} of {runs} times. Then: {_told(bad[0])}"
+        return good, ""
+
+    def _strictest(self, made: Made, lives: Sequence[Life]) -> tuple[Candidate, tuple[Doubt, ...]]:
+        writes = {service: found for life in lives for service, found in life.writes.items()}
+        self._draft.written = writes
+        report = self._draft.judge(Candidate())
+        fixed: dict[str, set[str]] = {}
+        for (service, rule), _ in controls_of(report, self._project.builders):
+            fixed.setdefault(service, set()).add(rule)
+        services = made.model.document.get("services") or {}
+        seen = {}
+        for service, one in services.items():
+            moments = [moment for life in lives for moment in life.moments if service in moment.sights]
+            sights = [moment.sights[service] for moment in moments]
+            seen[service] = Seen(
+                user=self._draft.starts_as(one),
+                unprivileged=frozenset.intersection(*(sight.unprivileged for sight in sights)) if sights else frozenset(),
+                writes=writes.get(service, Seen().writes),
+                kept=_kept(moments, service),
+                memory=max((sight.memory for sight in sights), default=0),
+                pids=max((sight.pids for sight in sights), default=0),
+            )
+        candidate, doubts = strictest(
+            {name: found for name, found in self._project.services.items() if name in services},
+            {service: frozenset(rules) for service, rules in fixed.items()},
+            seen,
+            unsafe=self._settings.unsafe,
+            asked=bool(self._settings.probes),
+        )
+        impossible = {(service, rule): why for rule, why in self._facts.impossible().items() for service in services}
+        return candidate.leaving_out(impossible), doubts
+
+    def _without_migrations(self, candidate: Candidate) -> Candidate:
+        """Without the fixes for which existing data would have to change hands, where these were not asked for."""
+        if self._settings.unsafe:
+            return candidate
+        report = self._draft.judge(candidate)
+        orders = {o.finding.identity: o.finding.fix.migration for o in report.outcomes if o.finding.fix is not None}
+        out: dict[Control, str] = {}
+        for control, identity in controls_of(report, self._project.builders):
+            if orders.get(identity):
+                out[control] = f"existing data would have to change hands ({orders[identity]}); --unsafe-fixes tries it"
+        for service, rule in out:
+            if rule == ROOT_USER:
+                candidate = candidate.giving(service, candidate.of(service)._replace(user=""))
+        return candidate.leaving_out(out)
+
+    # Lives.
+
+    def _lead(self, what: str, original: Original | None, phases: Sequence[str] = PHASES, *, observe: bool = False) -> Life:
+        self._watcher.begin(what, self._remaining())
+        try:
+            life = self._stack.lead(original, phases, observe=observe)
+        finally:
+            if phases == PHASES:
+                self._stack.down()
+        self._longest = max(self._longest, life.seconds if not life.failed else 0.0)
+        self._note(what, life)
+        return life
+
+    def _note(self, what: str, life: Life) -> None:
+        tried = Tried(what, life.failed, life.complaints, life.starts, life.seconds)
+        self._tried.append(tried)
+        self._watcher.end(tried)
+        if self._settings.keep_logs and life.failed:
+            _keep(self._settings.keep_logs, len(self._tried), what, life)
+
+    def _has_time(self, trials: int) -> bool:
+        return self._remaining() > (trials + _RESERVE) * self._longest
+
+    def _attempt(self, candidate: Candidate, what: str) -> Attempt:
+        try:
+            made = self._draft.hardened(candidate)
+        except TrialError as error:
+            if "does not build" not in str(error):
+                raise
+            return self._unbuilt(candidate, what, str(error))
+        life = self._lead(what, self._original)
+        return Attempt(life.complaints, life.noises, made.standings, made.controls, life.failed)
+
+    def _unbuilt(self, candidate: Candidate, what: str, why: str) -> Attempt:
+        """A candidate that cannot even be built: without symptoms, so that its Dockerfiles are taken back."""
+        from hardener.trial.remedy import Kind, Standing
+
+        self._watcher.begin(what, self._remaining())
+        complaint = Complaint("", Kind.START, why)
+        tried = Tried(what, "build", (complaint,), 0, 0.0)
+        self._tried.append(tried)
+        self._watcher.end(tried)
+        controls = frozenset(control for control, _ in controls_of(self._draft.judge(candidate), self._project.builders))
+        built = {service for services in self._project.builders.values() for service in services}
+        guilty = frozenset(control for control in controls if control[0] in built)
+        return Attempt((complaint,), (), {service: Standing() for service in built}, guilty, "build")
+
+    def _over_existing_data(self, search: Search, result: Result) -> Result:
+        """Whether it also works over what the original has left on its volumes; without the user where that is in the way."""
+        if not self._remaining() > self._longest:
+            return result
+        complaints = self._inherit(result.candidate)
+        if not complaints:
+            return result
+        users = {
+            (service, rule): f"over existing data: {complaints[0].text}"
+            for service, rule in (result.last.controls if result.last else frozenset())
+            if rule == ROOT_USER and service in {complaint.service for complaint in complaints} | {""}
+        }
+        self._existing = complaints
+        if self._settings.unsafe or not users:
+            return result
+        without = result.candidate.leaving_out(users)
+        for service, _ in users:
+            without = without.giving(service, without.of(service)._replace(user=""))
+        again = search.run(without)
+        return again if again.works and not self._inherit(again.candidate) else again._replace(works=False)
+
+    _existing: tuple[Complaint, ...] = ()
+
+    def _inherit(self, candidate: Candidate) -> tuple[Complaint, ...]:
+        """What is wrong with a candidate that begins with the volumes of the original."""
+        assert self._original is not None
+        try:
+            self._draft.original()
+            life = self._lead("the original, to leave data behind", self._original, (COLD,))
+            if life.failed:
+                return ()
+            self._draft.hardened(candidate, fresh=False)
+            life = self._lead("what was found, over that data", self._original, (RECREATE,))
+            return life.complaints
+        finally:
+            self._stack.down()
+
+    # The end.
+
+    def _verdict(self, made: Made, *, stopped: str = "", result: Result | None = None, doubts: Sequence[Doubt] = ()) -> Verdict:
+        left_out = [NotExercised("", f"{one.path}: {one.why}") for one in self._left_out]
+        exercised = (*(NotExercised(*note) for note in made.model.not_exercised), *left_out)
+        base = Verdict(
+            stopped=stopped, tried=tuple(self._tried), not_exercised=exercised,
+            engine=self._facts.text, compose=self._compose.version,
+        )  # fmt: skip
+        if result is None:
+            return base
+        broke = {
+            (step.remedy.service, step.remedy.value): step.remedy.why for step in result.steps if step.remedy.kind == "without"
+        }
+        left = {control: why for control, why in result.candidate.without.items() if control not in broke}
+        if not result.works:
+            last = result.last.complaints if result.last else ()
+            told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
+            why = f"no set was found in the budget that works twice{told}"
+            return base._replace(stopped=why, steps=result.steps, flaky=result.flaky, failed=broke, left=left)
+        from hardener.trial.record import file_with
+
+        report = self._report(result.candidate)
+        seen = self._records(result.candidate, broke, report)
+        held = {}
+        for outcome in report.outcomes:
+            if outcome.status is Status.APPLIED and outcome.finding.fix is not None:
+                for service in self._project.builders.get(outcome.finding.place.path, (outcome.finding.subject,)):
+                    held[service, outcome.finding.rule] = outcome.finding.fix.summary
+        migrations = [o.finding.fix.migration for o in report.outcomes if o.status is Status.APPLIED and o.finding.fix]
+        migrations += [
+            f"{complaint.service}: {complaint.text} (seen over the data of the original)" for complaint in self._existing
+        ]
+        return base._replace(
+            steps=result.steps,
+            held=held,
+            failed=broke,
+            left=left,
+            flaky=result.flaky,
+            noises=result.noises,
+            migrations=tuple(dict.fromkeys(filter(None, migrations))),
+            report=report,
+            records=seen,
+            record=file_with(self._project, seen) if seen else ("", ""),
+        )
+
+    def _report(self, candidate: Candidate) -> Report:
+        """What is to be written to the user's own files."""
+        request = asked(self._request, candidate, self._draft.identities)
+        return run(request._replace(files=self._project.found))
+
+    def _records(self, candidate: Candidate, broke: Mapping[Control, str], report: Report) -> Mapping[str, Any]:
+        """What was seen of each service, with what it will be once the fixes are written."""
+        from hardener.trial.record import records
+
+        failed: dict[str, dict[str, str]] = {}
+        for (service, rule), why in broke.items():
+            failed.setdefault(service, {})[rule] = why
+        proven = {service: candidate.of(service)._replace(failed=failed.get(service, {})) for service in self._project.services}
+        proven = {service: values for service, values in proven.items() if values != Proven()}
+        return records(self._project, proven, report, self._facts.text)
+
+
+def _original(lives: Sequence[Life]) -> Original:
+    by_phase: dict[str, list[Moment]] = {}
+    for life in lives:
+        for moment in life.moments:
+            by_phase.setdefault(moment.phase, []).append(moment)
+    waits = {phase: max(life.waits.get(phase, 0.0) for life in lives) for phase in by_phase}
+    logs: dict[str, list[Sequence[str]]] = {}
+    for life in lives:
+        for service, lines in life.logs.items():
+            logs.setdefault(service, []).append(lines)
+    return Original({phase: expected(moments) for phase, moments in by_phase.items()}, waits, logs)
+
+
+def _kept(moments: Sequence[Moment], service: str) -> Mapping[str, Kept]:
+    return {target: kept for moment in moments for (name, target), kept in moment.kept.items() if name == service}
+
+
+def _told(life: Life) -> str:
+    first = life.complaints[0]
+    who = f"{first.service} " if first.service else ""
+    return f"{who}{first.text} (phase {life.failed})"
+
+
+def _keep(folder: str, number: int, what: str, life: Life) -> None:
+    """Write what a failed life printed to a folder of the user's."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in what)[:60].strip("-")
+    os.makedirs(folder, exist_ok=True)
+    for service, lines in life.logs.items():
+        with open(os.path.join(folder, f"{number:02}-{name}-{service}.log"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+
+Say = Callable[[str], None]
