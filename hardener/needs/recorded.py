@@ -56,7 +56,8 @@ from hardener.syntax.yaml import Node, Scalar, Sequence, YamlError, parse
 FILE = "harden.evidence.yaml"
 VERSION = "1"
 _REMEDY = "mend it, or run with --no-evidence"
-_CIRCUMSTANCES: dict[str, type] = {
+#: What may stand under `seen`, in the order in which it is written.
+CIRCUMSTANCES: dict[str, type] = {
     "image": str,
     "target": str,
     "files": dict,
@@ -294,8 +295,8 @@ class _Reader:
         if "seen" not in keys:
             self._fail(node, f"{name} does not say what it was seen with")
         seen = self._mapping(keys["seen"], "seen")
-        self._known(seen, _CIRCUMSTANCES)
-        told = {key: self._kind(item, key, _CIRCUMSTANCES[key]) for key, item in seen.items()}
+        self._known(seen, CIRCUMSTANCES)
+        told = {key: self._kind(item, key, CIRCUMSTANCES[key]) for key, item in seen.items()}
         line = self._source.position(node.start).line
         engine = self._kind(keys["engine"], "engine", str) if "engine" in keys else ""
         claim = f"seen in a run on {engine}" if engine else "seen in a run"
