@@ -328,6 +328,21 @@ def test_a_service_that_is_built_gets_its_user_where_it_starts_as_root(last: str
     assert all('user: "5:6"' in text for text in changed.values())
 
 
+def test_what_else_is_needed_is_judged_for_that_user(tmp_path: Path) -> None:
+    make(tmp_path, {"compose.yaml": "services:\n  db:\n    image: redis:7\n"})
+    (change,) = judge(tmp_path, proven={"db": Proven("999:1000")}, unsafe=True).changes
+    assert "cap_drop" in change.after.text
+    assert "cap_add" not in change.after.text, "as root it needs some, to step down"
+
+
+def test_a_user_of_the_service_may_work_where_user_in_the_dockerfile_failed(tmp_path: Path) -> None:
+    make(tmp_path, {**BUILT, ".git/HEAD": ""})
+    proven = {"web": Proven("5:6", failed={"root-user": "it binds port 80"})}
+    (change,) = judge(tmp_path, proven=proven, unsafe=True, select=frozenset(["root-user"])).changes
+    assert change.before.path == "compose.yaml"
+    assert 'user: "5:6"' in change.after.text
+
+
 def test_data_on_the_host_changes_hands(tmp_path: Path) -> None:
     compose = "services:\n  db:\n    image: redis:7\n    volumes:\n      - ./data:/data\n"
     make(tmp_path, {"compose.yaml": compose})

@@ -44,9 +44,9 @@ def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUIL
     needs = _signalled(_read_needs(container, tree, profiles), container)
     if record is None:
         return needs
-    from hardener.needs.recorded import of_privileged, with_record
+    from hardener.needs.recorded import with_record
 
-    seen = with_record(needs, of_privileged(record) if container.privileged.effective else record)
+    seen = with_record(needs, record)
     return seen._replace(worked_as=None) if seen.worked_as and _is_spared_root(container, needs, tree) else seen
 
 

@@ -254,11 +254,6 @@ def with_record(needs: Needs, record: Recorded) -> Needs:
     return needs._replace(holds=True, why_not="", unknown=unknown, **new)
 
 
-def of_privileged(record: Recorded) -> Recorded:
-    """What a record says of a container that is privileged: not what it does without, for it does without nothing."""
-    return record._replace(proven=record.proven._replace(capabilities=None, no_new_privileges=None))
-
-
 def _verdict(works: bool, evidence: Evidence) -> Verdict:
     return Verdict(EVERYWHERE, works, "" if works else "it failed in a run", evidence)
 
