@@ -64,12 +64,19 @@ class ComposeGroup:
     counts = "containers"
 
     def __init__(
-        self, files: Mapping[str, ComposeFile], tree: Tree, profiles: tuple[str, ...] = (), *, evidence: bool = True
+        self,
+        files: Mapping[str, ComposeFile],
+        tree: Tree,
+        profiles: tuple[str, ...] = (),
+        *,
+        evidence: bool = True,
+        trial: Mapping[str, Recorded] = {},
     ) -> None:
         self.files = files
         self._tree = tree
         self._profiles = profiles or (BUILT_IN,)
         self._evidence = evidence
+        self._trial = trial
         self.project = ComposeProject(files, tree)
 
     @property
@@ -86,7 +93,18 @@ class ComposeGroup:
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.project.containers:
-            yield container, needs_of(container, self._tree, self._profiles, self._records(container.folder))
+            yield container, needs_of(container, self._tree, self._profiles, self.record_of(container))
+
+    def record_of(self, container: Container) -> Recorded | None:
+        """What runs showed of a container as it is now: in a trial that is going on, or else in those that were recorded."""
+        if container.subject in self._trial:
+            return self._trial[container.subject]
+        record = self._records(container.folder).get(container.subject)
+        if record is None:
+            return None
+        from hardener.needs.recorded import stale
+
+        return None if stale(record, container, self._tree) else record
 
     def _records(self, folder: str) -> Mapping[str, Recorded]:
         """What runs showed of the services of a folder."""
@@ -103,7 +121,7 @@ class ComposeGroup:
         """What was once seen of services that have changed since."""
         for container in self.project.containers:
             record = self._records(container.folder).get(container.subject)
-            if record is not None:
+            if record is not None and container.subject not in self._trial:
                 from hardener.needs.recorded import stale
 
                 why = stale(record, container, self._tree)
@@ -117,7 +135,7 @@ class ComposeGroup:
             location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file
             for location, file in self.files.items()
         }
-        return type(self)(files, self._tree, self._profiles, evidence=self._evidence)
+        return type(self)(files, self._tree, self._profiles, evidence=self._evidence, trial=self._trial)
 
     def weaker(self, after: Self) -> str:
         now = {container.key: container for container in after.project.containers}
@@ -131,9 +149,18 @@ class ComposeGroup:
 
 
 def compose_groups(
-    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble], *, evidence: bool = True
+    sources: Mapping[str, Source],
+    tree: Tree,
+    profiles: tuple[str, ...],
+    troubles: list[Trouble],
+    *,
+    evidence: bool = True,
+    trial: Mapping[str, Recorded] = {},
 ) -> Iterator[ComposeGroup]:
-    """Compose files, grouped with those that they build on; a file that cannot be read is reported and left out."""
+    """Compose files, grouped with those that they build on; a file that cannot be read is reported and left out.
+
+    `trial` is what a trial that is going on has proved, by service; `evidence`, whether what was recorded of others counts.
+    """
     files: dict[str, ComposeFile] = {}
     for location, source in sources.items():
         try:
@@ -160,7 +187,7 @@ def compose_groups(
     for location, file in files.items():
         members.setdefault(find(location), {})[location] = file
     for group in members.values():
-        yield ComposeGroup(group, tree, profiles, evidence=evidence and _can_be_read(group, tree, troubles))
+        yield ComposeGroup(group, tree, profiles, evidence=evidence and _can_be_read(group, tree, troubles), trial=trial)
 
 
 def _can_be_read(files: Mapping[str, ComposeFile], tree: Tree, troubles: list[Trouble]) -> bool:

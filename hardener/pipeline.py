@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
@@ -20,6 +20,8 @@ from hardener.source import Source
 if TYPE_CHECKING:
     from hardener.facts.container import Container
     from hardener.group import Group
+    from hardener.needs.proven import Proven
+    from hardener.needs.recorded import Recorded
 
 #: Passes to a fixed point; what still changes after these is not written.
 MAX_PASSES = 10
@@ -37,6 +39,11 @@ class Request(NamedTuple):
     profiles: tuple[str, ...] = ()
     #: Whether what `harden.evidence.yaml` says of runs counts.
     evidence: bool = True
+    #: Of a trial that is going on: what it proved, by service; findings whose fixes are not to be made, with the reason;
+    #: and the engine that it runs on, for people. What it proved counts before what is recorded, and is never stale.
+    proven: Mapping[str, Proven] = {}
+    withheld: Mapping[Identity, str] = {}
+    engine: str = ""
 
 
 def run(request: Request) -> Report:
@@ -56,7 +63,7 @@ def run(request: Request) -> Report:
     files = {found.location or found.name: found for found in request.files}
     for group in _groups(files, tree, request, troubles):
         notes += group.notes
-        result = _Run(group, rules(group.sees), threshold)
+        result = _Run(group, rules(group.sees), threshold, request.withheld)
         result.to_fixed_point()
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
             outcomes.setdefault((*_shown(outcome.finding), outcome.status, outcome.why), outcome)
@@ -124,34 +131,44 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
         except Unreadable as error:
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
     builders: dict[str, list[Container]] = {}
+    proven: dict[str, Proven] = {}
     # What only one of the two kinds needs is imported only where there are files of it.
     compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
     projects: list[Group] = []
     if compose:
         from hardener.group import compose_groups
 
-        for group in compose_groups(compose, tree, request.profiles, troubles, evidence=request.evidence):
+        trial: Mapping[str, Recorded] = {}
+        if request.proven:
+            from hardener.needs.recorded import of_trial
+
+            trial = of_trial(request.proven, request.engine)
+        for group in compose_groups(compose, tree, request.profiles, troubles, evidence=request.evidence, trial=trial):
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
+                    record = group.record_of(container)
+                    if record is not None:
+                        proven[container.key] = record.proven
             projects.append(group)
     dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
-        yield from dockerfile_groups(dockerfiles, builders, tree, troubles)
+        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven)
     yield from projects
 
 
 class _Run:
     """One group on its way to the fixed point."""
 
-    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability) -> None:
+    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability, withheld: Mapping[Identity, str]) -> None:
         self.group = group
         self.troubles: list[Trouble] = []
         self._rules = rules
         self._checks = [check for rule in rules.values() if (check := rule.check(group.sees)) is not None]
         self._threshold = threshold
+        self._withheld = withheld
         self._original = group
         self._blocked: dict[Identity, str] = {}
         self._refused: dict[Identity, str] = {}
@@ -181,7 +198,23 @@ class _Run:
         )
 
     def _check(self, group: Group) -> list[Finding]:
-        return [finding for subject, needs in group.judged() for check in self._checks for finding in check(subject, needs)]
+        return [
+            self._allowed(finding, needs.failed)
+            for subject, needs in group.judged()
+            for check in self._checks
+            for finding in check(subject, needs)
+        ]
+
+    def _allowed(self, finding: Finding, failed: Mapping[str, str]) -> Finding:
+        """A finding without its fix, where that is withheld or failed in a run."""
+        if finding.identity in self._withheld:
+            reason = self._withheld[finding.identity]
+        elif finding.rule in failed:
+            seen = failed[finding.rule]
+            reason = f"it failed in a run: {seen}" if seen else "it failed in a run"
+        else:
+            return finding
+        return finding._replace(fix=None, refusal=reason) if finding.fix or not finding.refusal else finding
 
     def _next(self, findings: list[Finding]) -> Group:
         """The group after this pass: with all chosen fixes, or, where their proof fails, with each that passes alone."""

@@ -14,11 +14,13 @@ from hardener.needs.handover import Workload
 from hardener.needs.stage import StageNeeds, needs_of
 from hardener.report import Trouble
 from hardener.source import Source
-from hardener.syntax.dockerfile import Dockerfile, DockerfileError, Stage, parse, second_opinion
+from hardener.syntax.dockerfile import Dockerfile, DockerfileError, Instruction, Stage, parse, second_opinion
+from hardener.syntax.dockerfile.variables import parent
 
 if TYPE_CHECKING:
     from hardener.facts.container import Container
     from hardener.facts.tree import Tree
+    from hardener.needs.proven import Proven
 
 _ROOT = ("", "0", "root")
 
@@ -34,17 +36,25 @@ class DockerfileFile:
 
 
 class DockerfileGroup:
-    """One Dockerfile, with the containers that are built from it."""
+    """One Dockerfile, with the containers that are built from it, and what runs proved of these, by their keys."""
 
     sees = "stage"
     counts = "stages"
 
-    def __init__(self, location: str, file: DockerfileFile, containers: Sequence[Container], tree: Tree) -> None:
+    def __init__(
+        self,
+        location: str,
+        file: DockerfileFile,
+        containers: Sequence[Container],
+        tree: Tree,
+        proven: Mapping[str, Proven] = {},
+    ) -> None:
         self.files: Mapping[str, Any] = {location: file}
         self._location = location
         self._file = file
         self._containers = containers
         self._tree = tree
+        self._proven = proven
 
     @property
     def name(self) -> str:
@@ -71,7 +81,22 @@ class DockerfileGroup:
 
     @cached_property
     def _judged(self) -> tuple[tuple[DockerStage, StageNeeds], ...]:
-        return tuple((stage, needs_of(stage, self._workloads_of(stage))) for stage in self._stages)
+        return tuple((stage, needs_of(stage, self._workloads_of(stage), self._failed(stage))) for stage in self._stages)
+
+    def _failed(self, stage: DockerStage) -> Mapping[str, str]:
+        """What any container failed with that is made of a stage: the text serves all of them."""
+        failed: dict[str, str] = {}
+        for index, containers in self._users.items() if self._proven else ():
+            found = [self._proven[c.key].failed for c in containers if c.key in self._proven]
+            if any(found) and stage.stage in _made_of(self._file.tree.stages[index]):
+                for one in found:
+                    failed = {**one, **failed}
+        return failed
+
+    def _is_root(self, container: Container) -> bool:
+        """Whether the image's own user decides, or root was asked for; not where a service worked as one of its own."""
+        proven = self._proven.get(container.key)
+        return _is_root(container.user.effective) and (proven is None or _is_root(proven.user))
 
     def _workloads_of(self, stage: DockerStage) -> Callable[[], Iterator[Workload]]:
         """What is run of a stage, by each container that asks for it, or by anybody where none does."""
@@ -81,7 +106,7 @@ class DockerfileGroup:
 
             if stage.runs and self._location:
                 # Who brings a user of its own does not run as the image's.
-                for container in [c for c in self._users.get(stage.stage.index, ()) if _is_root(c)] or (None,):
+                for container in [c for c in self._users.get(stage.stage.index, ()) if self._is_root(c)] or (None,):
                     yield workload_of(stage, self._context, self._tree, container)
 
         return workloads
@@ -92,7 +117,7 @@ class DockerfileGroup:
             if disagreement:
                 raise CannotWrite(f"two readings of this file disagree: {disagreement}")
         file = DockerfileFile(*texts[self._file.source.path]) if self._file.source.path in texts else self._file
-        return type(self)(self._location, file, self._containers, self._tree)
+        return type(self)(self._location, file, self._containers, self._tree, self._proven)
 
     def weaker(self, after: Self) -> str:
         were_root = {stage.key: _starts_as_root(stage) for stage in self._stages if stage.runs}
@@ -127,7 +152,7 @@ class DockerfileGroup:
         self, stage: Stage, containers: list[Container] | None, ships: bool, scripts: dict[int, tuple[Script, ...]]
     ) -> DockerStage:
         # Where every container brings a user of its own, the image's does not matter.
-        runs = containers is not None and (not containers or any(map(_is_root, containers)))
+        runs = containers is not None and (not containers or any(map(self._is_root, containers)))
         started_by = ", ".join(c.subject for c in containers or () if c.command is not None or c.entrypoint is not None)
         return in_context(
             self._file.source,
@@ -149,21 +174,52 @@ class DockerfileGroup:
 
 
 def dockerfile_groups(
-    sources: Mapping[str, Source], built: Mapping[str, Sequence[Container]], tree: Tree, troubles: list[Trouble]
+    sources: Mapping[str, Source],
+    built: Mapping[str, Sequence[Container]],
+    tree: Tree,
+    troubles: list[Trouble],
+    proven: Mapping[str, Proven] = {},
 ) -> Iterator[DockerfileGroup]:
-    """Each Dockerfile as a group; one that a builder would refuse is reported and left out."""
+    """Each Dockerfile as a group; one that a builder would refuse is reported and left out.
+
+    `built` are the containers by the Dockerfile that they are built from, `proven` what runs proved of them, by their keys.
+    """
     for location, source in sources.items():
         try:
             file = DockerfileFile(source, parse(source.text))
         except DockerfileError as error:
             troubles.append(Trouble(source.path, error.line, error.reason, "mend it: a builder refuses it too"))
             continue
-        yield DockerfileGroup(location, file, built.get(location, ()), tree)
+        yield DockerfileGroup(location, file, built.get(location, ()), tree, proven)
 
 
-def _is_root(container: Container) -> bool:
-    """Whether the image's own user decides, or root was asked for."""
-    return container.user.effective.partition(":")[0] in _ROOT
+def _is_root(user: str) -> bool:
+    """Whether a user says root, or nothing."""
+    return user.partition(":")[0] in _ROOT
+
+
+def _made_of(stage: Stage) -> set[Stage]:
+    """A stage, with those that it builds upon or takes files from, and theirs."""
+    found: set[Stage] = set()
+    waiting = [stage]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            above = parent(one)
+            names = {name.lower() for item in one.instructions for name in _taken_from(item)}
+            waiting += [other for other in one.dockerfile.stages[: one.index] if names & {other.name or "", str(other.index)}]
+            waiting += [above] if above is not None else []
+    return found
+
+
+def _taken_from(item: Instruction) -> Iterator[str]:
+    """The stages or images that an instruction takes files from."""
+    for flag in item.flags:
+        if flag.name == "from":
+            yield flag.value or ""
+        elif flag.name == "mount":
+            yield from (part[len("from=") :] for part in (flag.value or "").split(",") if part.startswith("from="))
 
 
 def _starts_as_root(stage: DockerStage) -> bool:

@@ -64,6 +64,12 @@ def is_all_that_starts(stage: DockerStage) -> bool:
     return stage.last("ENTRYPOINT") is not None or (base is not None and bool(base.entrypoint))
 
 
+def starts_as_root(image: BuiltImage, container: Container) -> bool | None:
+    """Whether the first process of an image is root in a container; None when it is not known."""
+    base = find_base(image.stage.image) if image.stage.image else None
+    return runner_of(image.stage, base, container).root
+
+
 def runner_of(stage: DockerStage, base: Base | None, container: Container | None) -> Runner:
     """Who runs its program, by the service, the last USER or the base image."""
     asked = container.user.effective if container is not None else ""

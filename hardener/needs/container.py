@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from hardener.facts.container import Container
@@ -36,21 +35,31 @@ _MORE_THAN_ASKS = frozenset(
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
-def needs_of(
-    container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,), records: Mapping[str, Recorded] | None = None
-) -> Needs:
+def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,), record: Recorded | None = None) -> Needs:
     """What is known about a container's needs. Where nothing is, `why_not` says why and the rest is only usual.
 
-    `tree` gives the files of the project, `profiles` are folders, `records` what runs showed. What was seen of the container
-    as it is now comes before what was read.
+    `tree` gives the files of the project, `profiles` are folders, `record` is what runs showed of the container as it is now,
+    which comes before what was read.
     """
     needs = _signalled(_read_needs(container, tree, profiles), container)
-    record = (records or {}).get(container.subject)
-    if record is None or container.privileged.effective:
+    if record is None:
         return needs
-    from hardener.needs.recorded import stale, with_record
+    from hardener.needs.recorded import with_record
 
-    return needs if stale(record, container, tree) else with_record(needs, record)
+    seen = with_record(needs, record)
+    return seen._replace(worked_as=None) if seen.worked_as and _is_spared_root(container, needs, tree) else seen
+
+
+def _is_spared_root(container: Container, needs: Needs, tree: Tree) -> bool:
+    """Whether it does not start as root although its service says nothing."""
+    if container.user.effective:
+        return False
+    if container.build is None:
+        return needs.holds and needs.root is False
+    from hardener.needs.built import image_of, starts_as_root
+
+    image = image_of(container, tree)
+    return not isinstance(image, str) and starts_as_root(image, container) is False
 
 
 def _signalled(needs: Needs, container: Container) -> Needs:

@@ -75,6 +75,8 @@ def _items(needs: Needs) -> Iterator[Known]:
             name = f"{needs.account.name} ({needs.account.uid}:{needs.account.gid})".strip()
             who = f"root, then {name}" if needs.root else name
         yield Known("user", who, needs.runs_as)
+    if needs.worked_as is not None:
+        yield Known("user", f"works as {needs.worked_as.uid}:{needs.worked_as.gid}", needs.worked_as.evidence)
     for capability in needs.capabilities or ():
         yield Known("capabilities", f"{capability.name}: {capability.why}", capability.evidence)
     if needs.capabilities == () and needs.no_more_capabilities is not None:

@@ -36,6 +36,14 @@ class Limit(NamedTuple):
     evidence: Evidence
 
 
+class WorkedAs(NamedTuple):
+    """The numbers of an account that it was started as in a run, in which it worked."""
+
+    uid: int
+    gid: int
+    evidence: Evidence
+
+
 class Written(NamedTuple):
     """A place that it writes; "data" and "config" must outlive it, the other kinds need not. An empty path is not known."""
 
@@ -84,6 +92,10 @@ class Needs(NamedTuple):
     runs: tuple[tuple[str, Evidence], ...] = ()
     #: What was read of its program; the claim is a noun, and ends those of what was not found in it.
     read: Evidence | None = None
+    #: Whom else than root it may be started as, because it was.
+    worked_as: WorkedAs | None = None
+    #: Rules whose fixes it did not work with in a run, and what was seen then.
+    failed: Mapping[str, str] = {}
     #: Why a question has no answer, or only a usual one: "memory" -> "it grows with its data".
     unknown: Mapping[str, str] = {}
 

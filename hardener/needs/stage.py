@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
 from hardener.facts.dockerfile import DockerStage, Run, Start
@@ -151,8 +151,12 @@ class Written(NamedTuple):
 class StageNeeds:
     """What is known about how a stage runs; each part is found out when it is asked for."""
 
-    def __init__(self, stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple) -> None:
+    def __init__(
+        self, stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple, failed: Mapping[str, str] = {}
+    ) -> None:
         self._stage = stage
+        #: Rules whose fixes it did not work with in a run, and what was seen then.
+        self.failed = failed
         self._find_workloads = workloads
 
     @cached_property
@@ -217,9 +221,14 @@ class StageNeeds:
         return tuple(Written(place.path, place.evidence, place.path in exists) for place in self.handover.places)
 
 
-def needs_of(stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple) -> StageNeeds:
-    """What a stage needs, by its base, its instructions, the scripts that it starts with, and what its program does."""
-    return StageNeeds(stage, workloads)
+def needs_of(
+    stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple, failed: Mapping[str, str] = {}
+) -> StageNeeds:
+    """What a stage needs, by its base, its instructions, the scripts that it starts with, and what its program does.
+
+    `failed` is what its containers did not work with in runs: the ids of rules, and what was seen.
+    """
+    return StageNeeds(stage, workloads, failed)
 
 
 def _keeps_the_bases_start(stage: DockerStage) -> bool:

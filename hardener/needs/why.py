@@ -79,6 +79,8 @@ def _tmpfs(needs: Needs, text: str) -> Answer:
 
 
 def _user(needs: Needs, text: str) -> Answer:
+    if needs.worked_as is not None:
+        return f"it works as {needs.worked_as.uid}:{needs.worked_as.gid}", (needs.worked_as.evidence,)
     account = needs.start.account if needs.start is not None else needs.account
     who = f"{account.name} ({account.uid}:{account.gid})".strip() if account is not None else "its own account"
     evidence = (needs.runs_as, needs.user.evidence if needs.user is not None else None)

@@ -14,7 +14,8 @@ others are built from, because their children would no longer be able to install
 A service of a pulled image gets `user:` with the numbers of the account that the image's entrypoint would step down to, where
 that entrypoint is known to work so; it then needs no capability at all. What it keeps on volumes belongs to that account
 already. Files of the host that are mounted into it may not: then the fix is held back, with the `chown` that it takes.
-A service that is built in the project is decided by its Dockerfile, and an existing `user:` wins.
+A service that is built in the project is decided by its Dockerfile, and an existing `user:` wins. A service that was run as
+another user, and worked, gets that user, wherever its image is from.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
 
 if TYPE_CHECKING:  # at run time only those of one kind are there
-    from hardener.facts.container import Container
+    from hardener.facts.container import Container, Mount
     from hardener.facts.dockerfile import DockerStage
     from hardener.needs.needs import Needs
     from hardener.needs.profile import Account
@@ -42,6 +43,18 @@ def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
     if user.partition(":")[0] not in _ROOT:
         return
     message = "is told to run as root" if user else "runs as root"
+    if needs.worked_as is not None:
+        numbers = f"{needs.worked_as.uid}:{needs.worked_as.gid}"
+        fix = Fix(
+            f"start as {numbers}",
+            (Want(container.user, numbers),),
+            evidence=(needs.worked_as.evidence,),
+            migration=_migration(numbers, [mount.source for mount in _kept(container, needs)]),
+            unsettles=True,
+        )
+        message += f", and works as {numbers} too"
+        yield Finding(ID, container.subject, container.user.place, message, fix, key=container.key)
+        return
     if container.build is not None or not needs.holds:
         if user:
             advice = "remove `user:`, or name an account that is not root"
@@ -70,8 +83,8 @@ def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
 
 def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[Evidence, ...]) -> Fix:
     numbers = f"{account.uid}:{account.gid}"
-    foreign = [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs")]
-    kept = [mount for mount in foreign if mount.source and not mount.read_only and _is_one_of(mount.target, needs.data)]
+    foreign = _foreign(container)
+    kept = _kept(container, needs)
     if kept:
         missing = f"whether {', '.join(mount.source for mount in kept)} belongs to {numbers} on the host"
     elif foreign:
@@ -88,6 +101,18 @@ def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[E
         migration=_migration(numbers, [mount.source for mount in kept]),
         unsettles=True,
     )
+
+
+def _foreign(container: Container) -> list[Mount]:
+    """What is mounted that may belong to anybody."""
+    return [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs")]
+
+
+def _kept(container: Container, needs: Needs) -> list[Mount]:
+    """The folders of the host that it keeps its data in."""
+    return [
+        mount for mount in _foreign(container) if mount.source and not mount.read_only and _is_one_of(mount.target, needs.data)
+    ]
 
 
 def _migration(numbers: str, sources: list[str]) -> str:

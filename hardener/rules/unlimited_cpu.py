@@ -23,8 +23,14 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     limit = needs.cpu
     if limit is not None and container.reserved_cpus > limit.amount:
         limit = None  # more is kept for it than may be written without knowing the host
-    amount = Amount(limit.amount, f"{limit.amount:.1f}", limit.why) if limit is not None else None
+    amount = Amount(limit.amount, _text(limit.amount), limit.why) if limit is not None else None
     yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount)
+
+
+def _text(cores: float) -> str:
+    """As people write it, with a decimal, and with more where it has more."""
+    short = f"{cores:.1f}"
+    return short if float(short) == cores else f"{cores:.3f}".rstrip("0")
 
 
 RULE = Rule(
