@@ -92,6 +92,7 @@ def trial_model(
     document: dict[str, Any] = _each(config, lambda text: text.replace("$$", "$"), keys=True)
     services: dict[str, dict[str, Any]] = document.get("services") or {}
     document["name"] = names.project
+    document.pop("models", None)
     for kind in ("networks", "volumes", "configs", "secrets"):
         document[kind] = {key: dict(item or {}) for key, item in (document.get(kind) or {}).items()}
     images, renamed = image_names(services, names)
