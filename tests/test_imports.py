@@ -26,6 +26,7 @@ FLOORS = (
     ("plan",),
     ("discover",),
     ("pipeline",),
+    ("trial",),
     ("render",),
     ("cli",),
     ("__main__",),
