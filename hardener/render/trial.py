@@ -28,8 +28,6 @@ class Style(NamedTuple):
 
 def announcement(announced: Announced, width: int) -> str:
     """What is about to happen: that things of the project are run, and what they could reach."""
-    from hardener.trial.engine import Facts  # noqa: F401
-
     services = ", ".join(f"{name} (built)" if name in announced.built else name for name in announced.services)
     lines = [
         f"harden verify: builds and runs {services} on {announced.engine.text}, {announced.engine.cores} cores, "
@@ -70,8 +68,8 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
         by_service: dict[str, list[str]] = {}
         for (service, _), words in sorted(verdict.held.items()):
             by_service.setdefault(service, []).append(words)
-        for service, words in by_service.items():
-            yield _wrapped(f"{service}: {'; '.join(words)}", style.width, "  ", "    ")
+        for service, all_words in by_service.items():
+            yield _wrapped(f"{service}: {'; '.join(all_words)}", style.width, "  ", "    ")
     if verdict.steps:
         yield ""
         yield "Broke, and what mended it"

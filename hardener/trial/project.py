@@ -49,9 +49,9 @@ def find_project(path: str, files: Sequence[str], compose: Compose, request: Req
     if not named and not os.path.isdir(path):
         if not os.path.isfile(path):
             raise UsageError(f"{path}: no such file or folder")
-        found = discover([path])[0]
-        if found and found[0].kind == DOCKERFILE:
-            return _alone(folder, found[0], request)
+        given = discover([path])[0]
+        if given and given[0].kind == DOCKERFILE:
+            return _alone(folder, given[0], request)
         named = (os.path.realpath(path),)
     locations = named or tuple(_default_files(folder))
     if not locations:

@@ -9,11 +9,14 @@ stand in for each other.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from hardener.record import NamedTuple
 from hardener.trial.candidate import CAPABILITIES, Candidate, Control, relaxed
 from hardener.trial.remedy import Complaint, Kind, Remedy, Standing
 from hardener.trial.symptoms import remedies
+
+T = TypeVar("T")
 
 #: What an entrypoint uses that starts as root, hands its data to another user and steps down to it.
 _USUAL = (
@@ -185,22 +188,20 @@ class Search:
         if guilty is None:
             return candidate, attempt
         relaxed_ = candidate.leaving_out(dict.fromkeys(guilty, why))
-        worked = attempt
         for service, rule in guilty:
             self._steps.append(Step(attempt.complaints[0], Remedy(service, "without", rule, why), attempt.phase))
         for service in [service for service, rule in guilty if rule == CAPABILITIES]:
             relaxed_ = self._with_some_capabilities(relaxed_, service, why)
         if not self._has_time(1):
             return relaxed_, attempt
-        worked = self._attempt(relaxed_, f"without {', '.join(f'{rule} of {service}' for service, rule in guilty)}")
-        return relaxed_, worked
+        return relaxed_, self._attempt(relaxed_, f"without {_named(guilty)}")
 
     def _guilty(self, candidate: Candidate, attempt: Attempt, controls: Sequence[Control], why: str) -> list[Control] | None:
         """A smallest set of controls without which it works; None where time is over, or nothing helps."""
 
         def works_without(some: Iterable[Control]) -> bool:
-            names = ", ".join(sorted({f"{rule} of {service}" for service, rule in some}))
-            return self._attempt(candidate.leaving_out(dict.fromkeys(some, why)), f"without {names}").works
+            out = dict.fromkeys(some, why)
+            return self._attempt(candidate.leaving_out(out), f"without {_named(out)}").works
 
         suspects = [complaint.service for complaint in attempt.complaints if complaint.service]
         for service in dict.fromkeys(suspects):
@@ -211,11 +212,16 @@ class Search:
             return None
         services = list(dict.fromkeys(service for service, _ in controls))
         if len(services) > 1:
-            groups = self._smallest(services, lambda some: works_without(c for c in controls if c[0] in tuple(some)))
+
+            def works_without_all_of(some: Iterable[str]) -> bool:
+                names = tuple(some)
+                return works_without(control for control in controls if control[0] in names)
+
+            groups = self._smallest(services, works_without_all_of)
             controls = [control for control in controls if control[0] in groups]
         return self._smallest(controls, works_without)
 
-    def _smallest(self, items: Sequence[object], works_without: Callable[[Iterable[object]], bool]) -> list[object]:
+    def _smallest(self, items: Sequence[T], works_without: Callable[[Iterable[T]], bool]) -> list[T]:
         """A part of the items without which it works, of which none can be spared; as far as time allows (ddmin)."""
         left, parts = list(items), 2
         while len(left) > 1 and self._has_time(3):
@@ -303,6 +309,10 @@ def described(remedy: Remedy) -> str:
         "memory": f"with {remedy.value} times the memory",
     }
     return f"{remedy.service} {words.get(remedy.kind, f'without the fix of {remedy.value}')}"
+
+
+def _named(controls: Iterable[Control]) -> str:
+    return ", ".join(f"{rule} of {service}" for service, rule in sorted(controls))
 
 
 def _short(text: str, most: int = 60) -> str:
