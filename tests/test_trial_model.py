@@ -342,7 +342,7 @@ services:
     container_name: the-app
     command: ["sh", "-c", "echo $$HOME $${X} $$$$"]
     entrypoint: []
-    environment: {<<: *env, PRICE: "5$$", PASSWORD: "${PASSWORD}", UNSET: null}
+    environment: {<<: *env, "KEY$B": k, PRICE: "5$$", PASSWORD: "${PASSWORD}", UNSET: null}
     healthcheck: {test: ["CMD-SHELL", "test $$A = b"], interval: 5s, start_period: 1m30s, retries: 4}
     depends_on: {db: {condition: service_healthy, restart: true}, gone: {condition: service_started, required: false}}
     cap_add: [NET_ADMIN]
