@@ -63,7 +63,7 @@ def bind(source: str, **more: Any) -> dict[str, Any]:
         ("/copy/notes", "/copy/empty/host/copy/notes", True),  # `../notes` of the original
         ("/", "/copy/empty/host", False),
         ("/var/lib/docker", "/copy/empty/host/var/lib/docker", False),
-        ("/root/.ssh", "/copy/empty/host/root/.ssh", False),
+        ("/home/me/.ssh", "/copy/empty/host/home/me/.ssh", False),
         ("/etc", "/copy/empty/host/etc", False),
         ("/etc/ssl/private", "/copy/empty/host/etc/ssl/private", False),
         ("/etc/localtime/../shadow", "/copy/empty/host/etc/shadow", False),
@@ -300,7 +300,7 @@ def test_images_that_are_built_get_names_of_the_trials() -> None:
 def test_files_of_configs_and_secrets() -> None:
     secrets = {
         "in": {"name": "mine_in", "file": "/copy/project/s"},
-        "out": {"file": "/root/.aws/credentials"},
+        "out": {"file": "/home/me/.aws/credentials"},
         "held": {"name": "prod", "external": True},
         "env": {"environment": "TOKEN"},
     }
@@ -342,7 +342,7 @@ services:
     container_name: the-app
     command: ["sh", "-c", "echo $$HOME $${X} $$$$"]
     entrypoint: []
-    environment: {<<: *env, PRICE: "5$$", PASSWORD: "${PASSWORD}", UNSET: null}
+    environment: {<<: *env, "KEY$B": k, PRICE: "5$$", PASSWORD: "${PASSWORD}", UNSET: null}
     healthcheck: {test: ["CMD-SHELL", "test $$A = b"], interval: 5s, start_period: 1m30s, retries: 4}
     depends_on: {db: {condition: service_healthy, restart: true}, gone: {condition: service_started, required: false}}
     cap_add: [NET_ADMIN]

@@ -253,7 +253,7 @@ def _copy_tree(root: str, target: str, whole: str, left_out: list[LeftOut], skip
         # What is only for others to read would stop the second copy.
         mode = stat.S_IMODE(os.lstat(made).st_mode)
         if not os.access(made, os.R_OK):
-            os.chmod(made, mode | (0o500 if os.path.isdir(made) else 0o400))
+            os.chmod(made, mode | (0o700 if os.path.isdir(made) else 0o600))
 
 
 def _is_ours_to_miss(path: str, error: OSError) -> bool:
