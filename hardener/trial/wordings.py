@@ -28,7 +28,7 @@ class Wording(NamedTuple):
     noise: bool = False
 
     def says_so(self, line: str, errors: frozenset[str]) -> bool:
-        """Whether this is how the line words it, which names these errors."""
+        """Whether this is how a line in small letters words it, which names these errors."""
         if self.errno and errors.isdisjoint(self.errno):
             return False
         return self.says is None or self.says.search(line) is not None
@@ -39,12 +39,16 @@ class _Table(NamedTuple):
     wordings: tuple[Wording, ...]
 
 
-#: Every line of the table has one of these, in small letters; looking for them is quicker than any expression.
-_HINTS = tuple(
-    "denied|permi|read-only|readonly|read only|errno|errcode|os error|eacces|eperm|erofs|enoent|no such|could not|couldn't|"
-    "cannot|can't|can not|unable|fail|memory|alloc|thread|fork|no space|writ|priv|root|suid|setuid|audit|cap_|user|uid|sandbox|"
-    "heap|kill|temp|tmp|error|not found|range of cpus|distinct values|minimum|unavailable|pam_|access|i have no name|metaspace|"
-    "raw|ah0|limit|must be|\u2019t".split("|")
+#: What names an error, in small letters: looking for these is quicker than any expression.
+NAMES = tuple(
+    "denied|not permitted|read-only|readonly|errno |errcode|os error|eacces|eperm|erofs|enoent|eagain|no such file|"
+    "out of memory|outofmemory|cannot allocate|temporarily unavailable|no space left|privileges".split("|")
+)
+#: Every other line of the table has one of these.
+HINTS = tuple(
+    "permi|read only|could not|couldn't|cannot|can't|can not|unable|fail|memory|alloc|thread|fork|writ|priv|root|suid|audit|"
+    "cap_|user|uid|sandbox|heap|kill|temp|tmp|error|not found|no such|range of cpus|distinct values|minimum|pam_|access|"
+    "i have no name|metaspace|raw|ah0|limit|must be".split("|")
 )
 
 
@@ -54,30 +58,35 @@ def _table() -> _Table:
 
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "symptoms.toml"), "rb") as file:
         table = tomllib.load(file)
-    errors = tuple((name, re.compile(one, re.IGNORECASE)) for name, one in table["errno"].items())
+    errors = tuple((name, _expression(one)) for name, one in table["errno"].items())
     return _Table(errors, tuple(map(_wording, table["wording"])))
 
 
 def _wording(entry: dict[str, Any]) -> Wording:
     says = [f"(?:{one})" for one in entry.pop("says", ())]
     given: Any = {key.replace("-", "_"): tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
-    return Wording(says=re.compile("|".join(says), re.IGNORECASE) if says else None, **given)
+    return Wording(says=_expression("|".join(says)) if says else None, **given)
+
+
+def _expression(text: str) -> re.Pattern[str]:
+    """An expression for lines in small letters: to ignore the case is what takes most of the time."""
+    return re.compile(re.sub(r"\\.|[A-Z]", lambda match: match[0] if match[0][0] == "\\" else match[0].lower(), text))
 
 
 def errors_in(line: str) -> dict[str, tuple[int, int]]:
     """The errors that a line names, each with where its words begin and end the last time."""
-    return {name: match.span() for name, pattern in _table().errors for match in pattern.finditer(line)}
+    return {name: match.span() for name, pattern in _table().errors for match in pattern.finditer(line.lower())}
 
 
 def wordings_of(line: str) -> list[Wording]:
     """The entries of the table that say what the line says, in their order; none for noise and for what tells nothing."""
-    if not hints(line):
+    low = within(line).lower()
+    if not any(map(low.__contains__, (*NAMES, *HINTS))):
         return []
-    line = within(line)
-    errors = frozenset(errors_in(line))
+    errors = frozenset(errors_in(low))
     found = []
     for wording in _table().wordings:
-        if wording.says_so(line, errors):
+        if wording.says_so(low, errors):
             if wording.noise:
                 return []
             found.append(wording)
@@ -89,19 +98,13 @@ def tells(line: str) -> bool:
     return bool(wordings_of(line))
 
 
-def hints(line: str) -> bool:
-    """Whether it is worth while to read a line; costs next to nothing."""
-    low = line.lower()
-    return any(hint in low for hint in _HINTS)
-
-
 def within(line: str) -> str:
     """A line of bounded length: the surroundings of the first word that tells most, where it is longer."""
     line = line if line.isascii() else line.translate(_QUOTES)
     if len(line) <= LONGEST_LINE:
         return line
     low = line.lower()
-    places = [at for at in map(low.find, _HINTS[:12]) if at >= 0]
+    places = [at for at in map(low.find, NAMES) if at >= 0]
     start = max(0, min(places, default=0) - LONGEST_LINE // 2)
     return line[start : start + LONGEST_LINE]
 
