@@ -36,7 +36,7 @@ def announcement(announced: Announced, width: int) -> str:
     ]
     lines += [f"What is run can reach: {hint}" for hint in announced.hints]
     lines += [f"It shares with this machine: {_about(note.service, note.text)}" for note in announced.shared]
-    return "\n".join(_wrapped(clean(line), width) for line in lines)
+    return "\n".join(_wrapped(line, width) for line in lines)
 
 
 def line(tried: Tried, width: int) -> str:
@@ -45,12 +45,12 @@ def line(tried: Tried, width: int) -> str:
     if not tried.failed:
         return f"  ok      {clean(tried.what)}  ({took})"
     said = "; ".join(_about(complaint.service, complaint.text) for complaint in tried.complaints[:3])
-    return _wrapped(f"failed  {clean(tried.what)}  ({took}, {tried.failed}): {clean(said)}", width, "  ", " " * 10)
+    return _wrapped(f"failed  {tried.what}  ({took}, {tried.failed}): {said}", width, "  ", " " * 10)
 
 
 def render(verdict: Verdict, style: Style) -> str:
     """The whole report."""
-    return "\n".join(clean(line) if not line.startswith("\x1b") else line for line in _lines(verdict, style))
+    return "\n".join(_lines(verdict, style))
 
 
 def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
@@ -123,5 +123,5 @@ def _about(service: str, text: str) -> str:
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> str:
     return textwrap.fill(
-        text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        clean(text), width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
     )

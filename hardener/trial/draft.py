@@ -81,6 +81,8 @@ class Draft:
         self._built: set[str] = set()
         self._users: dict[tuple[str, str | None], str] = {}
         self._identities: dict[Control, set[Identity]] = {}
+        #: Addresses that were free when they were first asked for: from then on they are ours.
+        self._ours: set[tuple[str, int]] = set()
         #: What the original wrote, by service; for the owners of what becomes a tmpfs.
         self.written: Mapping[str, Writes] = {}
         #: Seconds to stop for services that do not stop by themselves.
@@ -141,8 +143,14 @@ class Draft:
     def _model(self, config: Mapping[str, Any]) -> Model:
         tag = self._tag()
         return trial_model(
-            config, self._names._replace(tag=tag), _look, _is_free, allow_socket=self._allow_socket, grace=self.grace
+            config, self._names._replace(tag=tag), _look, self._is_free, allow_socket=self._allow_socket, grace=self.grace
         )
+
+    def _is_free(self, address: str, port: int) -> bool:
+        if (address, port) not in self._ours and not _is_free(address, port):
+            return False
+        self._ours.add((address, port))
+        return True
 
     def _write_model(self, model: Model, *, empty: bool) -> None:
         import json

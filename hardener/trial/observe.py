@@ -41,14 +41,14 @@ class Sight(NamedTuple):
     health: str
     #: What the engine said where it could not be started.
     error: str
-    processes: tuple[Process, ...]
     #: `tcp/80`: where it listens.
     listens: frozenset[str]
     read_only: bool
-    #: MiB and processes with threads, at most so far; 0 where that is not known.
-    memory: int
-    pids: int
-    log: tuple[str, ...]
+    processes: tuple[Process, ...] = ()
+    #: MiB at most so far, and processes with threads; 0 where that is not known.
+    memory: int = 0
+    pids: int = 0
+    log: tuple[str, ...] = ()
 
     @property
     def unprivileged(self) -> frozenset[tuple[str, int, int]]:
@@ -56,21 +56,14 @@ class Sight(NamedTuple):
         return frozenset((process.name, process.uid, process.gid) for process in self.processes if process.uid)
 
 
-def look(engine: Engine, facts: Facts, container: Mapping[str, Any]) -> Sight:
-    """What a container shows now; `container` is what `docker inspect` says of it. Raises `TrialError`."""
+def glance(facts: Facts, container: Mapping[str, Any]) -> Sight:
+    """Whether a container is up, and where it listens; `container` is what `docker inspect` says of it."""
     state, host = container["State"], container["HostConfig"]
     running = bool(state.get("Running")) and not state.get("Restarting")
-    processes: tuple[Process, ...] = ()
-    memory = pids = 0
-    listens: frozenset[str] = frozenset()
-    if running:
-        processes = tuple(_processes(engine, facts, container["Id"], int(state.get("Pid") or 0)))
-        memory, pids = _amounts(engine, facts, container)
-        # On the host's network its ports cannot be told from those of others.
-        if facts.is_here and host.get("NetworkMode") != "host":
-            listens = frozenset(_listening(int(state.get("Pid") or 0)))
+    # On the host's network its ports cannot be told from those of others.
+    sees_ports = running and facts.is_here and host.get("NetworkMode") != "host"
     return Sight(
-        service=str(container["Config"]["Labels"].get("com.docker.compose.service", "")),
+        service=service_of(container),
         id=str(container["Id"]),
         running=running,
         exit_code=int(state.get("ExitCode") or 0),
@@ -78,13 +71,24 @@ def look(engine: Engine, facts: Facts, container: Mapping[str, Any]) -> Sight:
         killed_at_memory_limit=bool(state.get("OOMKilled")),
         health=str((state.get("Health") or {}).get("Status", "")).replace("none", ""),
         error=str(state.get("Error") or ""),
-        processes=processes,
-        listens=listens,
+        listens=frozenset(_listening(int(state.get("Pid") or 0))) if sees_ports else frozenset(),
         read_only=bool(host.get("ReadonlyRootfs")),
-        memory=memory,
-        pids=pids,
-        log=log(engine, container["Id"]),
     )
+
+
+def look(engine: Engine, facts: Facts, container: Mapping[str, Any]) -> Sight:
+    """All that a container shows now. Raises `TrialError`."""
+    sight = glance(facts, container)._replace(log=log(engine, container["Id"]))
+    if not sight.running:
+        return sight
+    first = int(container["State"].get("Pid") or 0)
+    memory, pids = (_of_group(first) if facts.is_here else None) or _by_engine(engine, container["Id"])
+    return sight._replace(processes=tuple(_processes(engine, facts, container["Id"], first)), memory=memory, pids=pids)
+
+
+def service_of(container: Mapping[str, Any]) -> str:
+    """The service that a container is of."""
+    return str(container["Config"]["Labels"].get("com.docker.compose.service", ""))
 
 
 def log(engine: Engine, id: str) -> tuple[str, ...]:
@@ -153,31 +157,41 @@ def _listening(pid: int) -> Iterator[str]:
                 yield f"{kind[:3]}/{int(port, 16)}"
 
 
-def _amounts(engine: Engine, facts: Facts, container: Mapping[str, Any]) -> tuple[int, int]:
-    """The most memory so far in MiB, and the processes and threads now."""
+#: Where the kernel shows the most memory so far in bytes, and the processes and threads now (cgroup v2, or v1 below it;
+#: linux, Documentation/admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, cgroup-v1/pids.rst; `memory.peak` since 5.19).
+_AMOUNTS = (
+    ("memory.peak", "pids.current"),
+    ("memory/memory.max_usage_in_bytes", "pids/pids.current"),
+)
+
+
+def _of_group(pid: int) -> tuple[int, int] | None:
+    """MiB and processes, as this machine's kernel counts them; None where it does not."""
+    try:
+        with open(f"/proc/{pid}/cgroup", encoding="ascii") as file:
+            groups = dict(line.rstrip("\n").split(":", 2)[1:] for line in file)
+        found = []
+        for name in _AMOUNTS[0] if set(groups) == {""} else _AMOUNTS[1]:
+            controller, _, leaf = name.rpartition("/")
+            with open(f"/sys/fs/cgroup/{controller}{groups[controller]}/{leaf}", encoding="ascii") as file:
+                found.append(int(file.read()))
+    except (OSError, ValueError, KeyError):
+        return None
+    return -(-found[0] // _MIB), found[1]
+
+
+def _by_engine(engine: Engine, id: str) -> tuple[int, int]:
+    """The same as the engine tells it, for which it may take a second."""
     import docker.errors
 
     with lost():
         try:
-            told = engine.client.api.stats(container["Id"], stream=False, one_shot=True)
+            told = engine.client.api.stats(id, stream=False, one_shot=True)
         except docker.errors.APIError:
             return 0, 0
     memory = told.get("memory_stats") or {}
-    most = max(int(memory.get("max_usage") or 0), int(memory.get("usage") or 0), _peak(facts, container))
+    most = max(int(memory.get("max_usage") or 0), int(memory.get("usage") or 0))
     return -(-most // _MIB), int((told.get("pids_stats") or {}).get("current") or 0)
-
-
-def _peak(facts: Facts, container: Mapping[str, Any]) -> int:
-    """What cgroup v2 keeps of the most memory that was used (kernel 5.19, Documentation/admin-guide/cgroup-v2.rst)."""
-    if not facts.is_here or facts.cgroup != "2":
-        return 0
-    try:
-        with open(f"/proc/{container['State']['Pid']}/cgroup", encoding="ascii") as file:
-            group = file.read().strip().rpartition(":")[2]
-        with open(f"/sys/fs/cgroup{group}/memory.peak", encoding="ascii") as file:
-            return int(file.read())
-    except (OSError, ValueError):
-        return 0
 
 
 class Kept(NamedTuple):

@@ -13,7 +13,7 @@ from hardener.trial.compose import Compose, Done, OutOfTime, last_words
 from hardener.trial.engine import Engine, Facts
 from hardener.trial.expect import Address, Expected, Moment, fatal, lacking, worse
 from hardener.trial.logs import new_errors
-from hardener.trial.observe import Sight, kept, look
+from hardener.trial.observe import Sight, glance, kept, look, service_of
 from hardener.trial.probe import Probe, Setting, failure
 from hardener.trial.remedy import Complaint, Kind
 from hardener.trial.writes import Writes, writes
@@ -164,13 +164,13 @@ class Stack:
 
     def _stop(self) -> frozenset[str]:
         """Stop all; returns the services that had to be killed."""
-        was_up = {_service(container) for container in self._containers() if container["State"].get("Running")}
+        was_up = {service_of(container) for container in self._containers() if container["State"].get("Running")}
         try:
             self._run("stop", seconds=max(30.0, min(self._remaining(), _LONGEST)))
         except OutOfTime:
             return frozenset(was_up)
         return frozenset(
-            _service(container)
+            service_of(container)
             for container in self._containers()
             if container["State"].get("ExitCode") == _KILLED and not container["State"].get("OOMKilled")
         ) & frozenset(was_up)
@@ -190,7 +190,7 @@ class Stack:
         text = last_words(done.said, 500)
         if found:
             return tuple(found)
-        names = {_service(container): str(container.get("Name", "")).strip("/") for container in self._containers()}
+        names = {service_of(container): str(container.get("Name", "")).strip("/") for container in self._containers()}
         named = next((service for service, name in names.items() if name and name in text), "")
         return (Complaint(named, Kind.START, text),)
 
@@ -234,13 +234,13 @@ class Stack:
             sights = self._glance()
             if self._dead(sights, before):
                 time.sleep(_LINGER / 2)  # others may follow, and say more
-                return self._dead(self._glance(), before)
+                return self._dead(self._look(), before)
             # What only comes with use is asked for after the probes.
             answers, names = ({}, {}) if self._probes else (self._answers(), self._kept())
             missing = lacking(Moment("", sights, answers, names), before if not self._probes else _without_use(before))
             if not missing:
                 time.sleep(_LINGER if self._probes else 2 * _LINGER)
-                return self._dead(self._glance(), before)
+                return self._dead(self._look(), before)
             if time.monotonic() > end:
                 return missing
             time.sleep(_PAUSE)
@@ -274,10 +274,13 @@ class Stack:
                 yield Complaint(service, Kind.LOG, line)
 
     def _glance(self) -> dict[str, Sight]:
+        return {sight.service: sight for sight in (glance(self._facts, one) for one in self._containers())}
+
+    def _look(self) -> dict[str, Sight]:
         return {sight.service: sight for sight in (look(self._engine, self._facts, one) for one in self._containers())}
 
     def _moment(self, phase: str, killed: frozenset[str]) -> Moment:
-        return Moment(phase, self._glance(), self._answers(), self._kept(), killed)
+        return Moment(phase, self._look(), self._answers(), self._kept(), killed)
 
     def _answers(self) -> dict[tuple[str, int], Answer]:
         return {
@@ -288,14 +291,14 @@ class Stack:
 
     def _kept(self) -> dict[tuple[str, str], Any]:
         return {
-            (_service(container), target): what
+            (service_of(container), target): what
             for container in self._containers()
             for target, what in kept(self._engine, container).items()
         }
 
     def _note_writes(self, wrote: dict[str, Writes]) -> None:
         for container in self._containers():
-            service, found = _service(container), writes(self._engine, container)
+            service, found = service_of(container), writes(self._engine, container)
             earlier = wrote.get(service)
             if earlier is not None:
                 found = Writes({**earlier.folders, **found.folders}, earlier.beside or found.beside, earlier.data or found.data)
@@ -310,7 +313,7 @@ class Stack:
                 for place in (places or ())[:1]:
                     host = place.get("HostIp") or "127.0.0.1"
                     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-                    found.append(Address(_service(container), int(port), protocol, host, int(place["HostPort"])))
+                    found.append(Address(service_of(container), int(port), protocol, host, int(place["HostPort"])))
         return tuple(sorted(found))
 
 
@@ -320,7 +323,3 @@ _ANYTHING = Expected(False, 0, 0, False, frozenset(), frozenset(), {}, {}, True)
 
 def _without_use(before: Mapping[str, Expected]) -> dict[str, Expected]:
     return {service: wanted._replace(answers={}, names={}) for service, wanted in before.items()}
-
-
-def _service(container: Mapping[str, Any]) -> str:
-    return str(container["Config"]["Labels"].get("com.docker.compose.service", ""))
