@@ -24,7 +24,7 @@ FLOORS = (
     ("rules",),
     ("ignored", "group", "stages", "proof", "sharing"),
     ("plan",),
-    ("discover",),
+    ("discover", "config"),
     ("pipeline",),
     ("trial",),
     ("render",),

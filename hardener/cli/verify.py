@@ -43,13 +43,19 @@ def run(asked: Asked) -> int:
     """Verify, tell, and write where that is asked for; the exit code is 2 where nothing was proved."""
     import signal
 
+    from hardener.config import find_config
+    from hardener.render.summary import clean
     from hardener.trial.probe import read
     from hardener.trial.verify import Settings, verify
 
+    config = find_config(asked.path if os.path.isdir(asked.path) else os.path.dirname(asked.path) or ".")
+    probes = tuple(asked.probes) or config.probes
+    if config.probes and not asked.probes:
+        say(f"harden: {clean(config.path)} says how to ask whether it works: {clean('; '.join(probes))}")
     settings = Settings(
         path=asked.path,
         files=tuple(asked.files),
-        probes=tuple(map(read, asked.probes)),
+        probes=tuple(map(read, probes)),
         unsafe=asked.unsafe_fixes,
         budget=seconds_of(asked.budget),
         allow_socket=asked.allow_socket,
