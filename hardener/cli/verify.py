@@ -14,7 +14,7 @@ from hardener.errors import UsageError
 if TYPE_CHECKING:
     from hardener.record import NamedTuple
     from hardener.trial.verdict import Tried, Verdict
-    from hardener.trial.verify import Announced
+    from hardener.trial.watch import Announced
 else:
     from hardener.record import NamedTuple
 
@@ -46,7 +46,8 @@ def run(asked: Asked) -> int:
     from hardener.config import find_config
     from hardener.render.summary import clean
     from hardener.trial.probe import read
-    from hardener.trial.verify import Settings, verify
+    from hardener.trial.verify import verify
+    from hardener.trial.watch import Settings
 
     config = find_config(asked.path if os.path.isdir(asked.path) else os.path.dirname(asked.path) or ".")
     probes = tuple(asked.probes) or config.probes
@@ -140,7 +141,7 @@ def _as_interrupted(*_: object) -> None:
 
 def _watcher() -> Any:
     from hardener.render.trial import announcement, line
-    from hardener.trial.verify import Watcher
+    from hardener.trial.watch import Watcher
 
     class Shown(Watcher):
         """Says each step on standard error; on a terminal, also what goes on right now and how much time is left."""

@@ -11,7 +11,7 @@ from hardener.render.summary import clean
 
 if TYPE_CHECKING:
     from hardener.trial.verdict import Tried, Verdict
-    from hardener.trial.verify import Announced
+    from hardener.trial.watch import Announced
 
 #: Lines of a list before the rest is only counted.
 _MANY = 12

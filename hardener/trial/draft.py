@@ -19,7 +19,7 @@ from hardener.report import Report, Status
 from hardener.trial.accounts import starts_as
 from hardener.trial.candidate import Candidate, Control
 from hardener.trial.compose import Compose, TrialError, last_words
-from hardener.trial.engine import Engine
+from hardener.trial.engine import Engine, lost
 from hardener.trial.host import Names
 from hardener.trial.model import Model, trial_model
 from hardener.trial.remedy import Standing
@@ -79,6 +79,7 @@ class Draft:
         self._remaining = remaining
         self._allow_socket = allow_socket
         self._built: set[str] = set()
+        self._services: Mapping[str, Mapping[str, Any]] = {}
         self._users: dict[tuple[str, str | None], str] = {}
         self._identities: dict[Control, set[Identity]] = {}
         #: Addresses that were free when they were first asked for: from then on they are ours.
@@ -136,7 +137,7 @@ class Draft:
         self._write_model(model, empty=fresh or write)
         self._build(model)
         controls = frozenset(control for control, _ in controls_of(report, self._place.builders))
-        services = model.document.get("services") or {}
+        self._services = services = model.document.get("services") or {}
         standings = {name: self._standing(name, one, controls) for name, one in services.items()}
         return Made(candidate, model, report, standings, controls)
 
@@ -211,6 +212,23 @@ class Draft:
             written=written.folders,
             memory=memory // _MIB or None,
         )
+
+    @property
+    def digests(self) -> Mapping[str, str]:
+        """By service, what the engine calls the images that were pulled."""
+        import docker.errors
+
+        found = {}
+        for name, one in self._services.items():
+            if not one.get("build"):
+                with lost():
+                    try:
+                        told = self._engine.client.api.inspect_image(str(one.get("image")))
+                    except docker.errors.APIError:
+                        continue
+                repository = next(iter(told.get("RepoDigests") or ()), "")
+                found[name] = repository.partition("@")[2] or str(told.get("Id", ""))
+        return found
 
     def starts_as(self, one: Mapping[str, Any]) -> str:
         """Whom a service of the model starts as, `uid:gid`; empty for root."""

@@ -48,8 +48,8 @@ def strictest(
     *,
     unsafe: bool,
     asked: bool,
-) -> tuple[Candidate, tuple[Doubt, ...]]:
-    """The first candidate, and what it leaves alone.
+) -> Candidate:
+    """The first candidate, without what is in doubt.
 
     `fixed` names the rules whose fixes are made without a trial's values. What was read of a service stands: a need that is
     in its source is not refuted by runs that did not meet it, as on new volumes. Values are for what is not known.
@@ -66,7 +66,7 @@ def strictest(
         doubts += more
         if proven != Proven():
             candidate = candidate.giving(service, proven)
-    return candidate.leaving_out({(doubt.service, doubt.rule): doubt.why for doubt in doubts}), tuple(doubts)
+    return candidate.leaving_out({(doubt.service, doubt.rule): doubt.why for doubt in doubts})
 
 
 def _values(container: Container, needs: Needs, fixed: frozenset[str], shown: Seen) -> Proven:

@@ -7,28 +7,26 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from hardener.errors import UsageError
-from hardener.needs.proven import Proven
-from hardener.pipeline import Request, run
-from hardener.record import NamedTuple
-from hardener.report import Report, Status
+from hardener.pipeline import Request
 from hardener.trial.candidate import ROOT_USER, Candidate, Control
 from hardener.trial.compose import Compose, TrialError, find_compose
-from hardener.trial.draft import Draft, Made, Place, asked, controls_of
+from hardener.trial.conclusion import conclude
+from hardener.trial.draft import Draft, Made, Place, controls_of
 from hardener.trial.engine import Engine, Facts
 from hardener.trial.expect import Moment, expected
 from hardener.trial.leftovers import Trial, trial
 from hardener.trial.observe import Kept
-from hardener.trial.probe import Probe, Setting
+from hardener.trial.probe import Setting
 from hardener.trial.project import Project, alone_model, find_project
 from hardener.trial.remedy import Complaint
 from hardener.trial.search import Attempt, Result, Search
 from hardener.trial.stack import COLD, PHASES, RECREATE, Life, Original, Stack
-from hardener.trial.strictest import Doubt, Seen, strictest
+from hardener.trial.strictest import Seen, strictest
 from hardener.trial.verdict import NotExercised, Tried, Verdict
+from hardener.trial.watch import Announced, Settings, Watcher
 
 #: Trials of the original that must all do well, and how often at most it is asked when one did not.
 _ORIGINALS, _AT_MOST = 2, 3
@@ -36,52 +34,6 @@ _ORIGINALS, _AT_MOST = 2, 3
 _NO_GRACE = 1.0
 #: Trials that are kept for the end: the set that was found once more, and over the data of the original.
 _RESERVE = 1.6
-_WHY = "in a run"
-
-
-class Settings(NamedTuple):
-    """What the user asks for."""
-
-    path: str = "."
-    files: tuple[str, ...] = ()
-    probes: tuple[Probe, ...] = ()
-    unsafe: bool = False
-    #: Seconds for everything.
-    budget: float = 600.0
-    allow_socket: bool = False
-    compose: str = ""
-    #: A folder for the logs of what failed; empty for none.
-    keep_logs: str = ""
-    profiles: tuple[str, ...] = ()
-
-
-class Announced(NamedTuple):
-    """What is about to happen, before anything of the project is run."""
-
-    project: Project
-    engine: Facts
-    compose: Compose
-    services: tuple[str, ...]
-    built: tuple[str, ...]
-    hints: tuple[str, ...]
-    shared: tuple[NotExercised, ...]
-    cleared: tuple[str, ...] = ()
-
-
-class Watcher:
-    """Who is told how it goes; this one does not care."""
-
-    def announce(self, announced: Announced) -> None:
-        """Before anything is run."""
-
-    def begin(self, what: str, left: float) -> None:
-        """Another life of the stack begins; `left` are seconds of the budget."""
-
-    def phase(self, name: str) -> None:
-        """It comes into another phase."""
-
-    def end(self, tried: Tried) -> None:
-        """It is over."""
 
 
 def verify(settings: Settings, watcher: Watcher) -> Verdict:
@@ -181,15 +133,25 @@ class _Session:
         self._announce(made)
         lives, stopped = self._originals()
         if stopped:
-            return self._verdict(made, stopped=stopped)
+            return self._verdict(made)._replace(stopped=stopped)
         self._original = _original(lives)
-        candidate, doubts = self._strictest(made, lives)
-        candidate = self._without_migrations(candidate)
+        candidate = self._without_migrations(self._strictest(made, lives))
         search = Search(self._attempt, self._has_time, asked=bool(self._settings.probes))
         result = search.run(candidate)
         if result.works and result.candidate != Candidate():
             result = self._over_existing_data(search, result)
-        return self._verdict(made, result=result, doubts=doubts)
+        verdict = self._verdict(made)
+        return conclude(verdict, result, self._project, self._request, self._draft, self._existing)
+
+    def _verdict(self, made: Made) -> Verdict:
+        """All that can be said whatever the search finds."""
+        left_out = (NotExercised("", f"{one.path}: {one.why}") for one in self._left_out)
+        return Verdict(
+            tried=tuple(self._tried),
+            not_exercised=(*(NotExercised(*note) for note in made.model.not_exercised), *left_out),
+            engine=self._facts.text,
+            compose=self._compose.version,
+        )
 
     def _announce(self, made: Made) -> None:
         from hardener.trial.reach import env_hints
@@ -232,7 +194,7 @@ class _Session:
             return [], f"the project as it is is flaky: it did well {len(good)} of {runs} times. Then: {_told(bad[0])}"
         return good, ""
 
-    def _strictest(self, made: Made, lives: Sequence[Life]) -> tuple[Candidate, tuple[Doubt, ...]]:
+    def _strictest(self, made: Made, lives: Sequence[Life]) -> Candidate:
         writes = {service: found for life in lives for service, found in life.writes.items()}
         self._draft.written = writes
         report = self._draft.judge(Candidate())
@@ -252,7 +214,7 @@ class _Session:
                 memory=max((sight.memory for sight in sights), default=0),
                 pids=max((sight.pids for sight in sights), default=0),
             )
-        candidate, doubts = strictest(
+        candidate = strictest(
             {name: found for name, found in self._project.services.items() if name in services},
             {service: frozenset(rules) for service, rules in fixed.items()},
             seen,
@@ -260,7 +222,7 @@ class _Session:
             asked=bool(self._settings.probes),
         )
         impossible = {(service, rule): why for rule, why in self._facts.impossible().items() for service in services}
-        return candidate.leaving_out(impossible), doubts
+        return candidate.leaving_out(impossible)
 
     def _without_migrations(self, candidate: Candidate) -> Candidate:
         """Without the fixes for which existing data would have to change hands, where these were not asked for."""
@@ -361,68 +323,6 @@ class _Session:
         finally:
             self._stack.down()
 
-    # The end.
-
-    def _verdict(self, made: Made, *, stopped: str = "", result: Result | None = None, doubts: Sequence[Doubt] = ()) -> Verdict:
-        left_out = [NotExercised("", f"{one.path}: {one.why}") for one in self._left_out]
-        exercised = (*(NotExercised(*note) for note in made.model.not_exercised), *left_out)
-        base = Verdict(
-            stopped=stopped, tried=tuple(self._tried), not_exercised=exercised,
-            engine=self._facts.text, compose=self._compose.version,
-        )  # fmt: skip
-        if result is None:
-            return base
-        broke = {
-            (step.remedy.service, step.remedy.value): step.remedy.why for step in result.steps if step.remedy.kind == "without"
-        }
-        left = {control: why for control, why in result.candidate.without.items() if control not in broke}
-        if not result.works:
-            last = result.last.complaints if result.last else ()
-            told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
-            why = f"no set was found in the budget that works twice{told}"
-            return base._replace(stopped=why, steps=result.steps, flaky=result.flaky, failed=broke, left=left)
-        from hardener.trial.record import file_with
-
-        report = self._report(result.candidate)
-        seen = self._records(result.candidate, broke, report)
-        held = {}
-        for outcome in report.outcomes:
-            if outcome.status is Status.APPLIED and outcome.finding.fix is not None:
-                for service in self._project.builders.get(outcome.finding.place.path, (outcome.finding.subject,)):
-                    held[service, outcome.finding.rule] = outcome.finding.fix.summary
-        migrations = [o.finding.fix.migration for o in report.outcomes if o.status is Status.APPLIED and o.finding.fix]
-        migrations += [
-            f"{complaint.service}: {complaint.text} (seen over the data of the original)" for complaint in self._existing
-        ]
-        return base._replace(
-            steps=result.steps,
-            held=held,
-            failed=broke,
-            left=left,
-            flaky=result.flaky,
-            noises=result.noises,
-            migrations=tuple(dict.fromkeys(filter(None, migrations))),
-            report=report,
-            records=seen,
-            record=file_with(self._project, seen) if seen else ("", ""),
-        )
-
-    def _report(self, candidate: Candidate) -> Report:
-        """What is to be written to the user's own files."""
-        request = asked(self._request, candidate, self._draft.identities)
-        return run(request._replace(files=self._project.found))
-
-    def _records(self, candidate: Candidate, broke: Mapping[Control, str], report: Report) -> Mapping[str, Any]:
-        """What was seen of each service, with what it will be once the fixes are written."""
-        from hardener.trial.record import records
-
-        failed: dict[str, dict[str, str]] = {}
-        for (service, rule), why in broke.items():
-            failed.setdefault(service, {})[rule] = why
-        proven = {service: candidate.of(service)._replace(failed=failed.get(service, {})) for service in self._project.services}
-        proven = {service: values for service, values in proven.items() if values != Proven()}
-        return records(self._project, proven, report, self._facts.text)
-
 
 def _original(lives: Sequence[Life]) -> Original:
     by_phase: dict[str, list[Moment]] = {}
@@ -454,6 +354,3 @@ def _keep(folder: str, number: int, what: str, life: Life) -> None:
     for service, lines in life.logs.items():
         with open(os.path.join(folder, f"{number:02}-{name}-{service}.log"), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
-
-
-Say = Callable[[str], None]

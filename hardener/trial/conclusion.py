@@ -1,0 +1,76 @@
+"""What follows from a search for the user's own files: what is written to them, what is recorded, what is to be done by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from hardener.needs.proven import Proven
+from hardener.pipeline import Request, run
+from hardener.report import Report, Status
+from hardener.trial.candidate import Candidate, Control
+from hardener.trial.draft import Draft, asked
+from hardener.trial.project import Project
+from hardener.trial.record import file_with, records
+from hardener.trial.remedy import Complaint
+from hardener.trial.search import Result
+from hardener.trial.verdict import Verdict
+
+
+def conclude(
+    verdict: Verdict, result: Result, project: Project, request: Request, draft: Draft, existing: Sequence[Complaint] = ()
+) -> Verdict:
+    """The verdict with what a search found. `existing` is what went wrong over the data of the original, all the same."""
+    taken_back = [step.remedy for step in result.steps if step.remedy.kind == "without"]
+    broke = {(remedy.service, remedy.value): remedy.why for remedy in taken_back}
+    left = {control: why for control, why in result.candidate.without.items() if control not in broke}
+    verdict = verdict._replace(steps=result.steps, failed=broke, left=left, flaky=result.flaky, noises=result.noises)
+    if not result.works:
+        last = result.last.complaints if result.last else ()
+        told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
+        return verdict._replace(stopped=f"no set was found in the budget that works twice{told}")
+    # What is written is what was tried: the same request for the same files.
+    report = run(asked(request, result.candidate, draft.identities)._replace(files=project.found))
+    if _texts(report) != _texts(draft.judge(result.candidate)):
+        return verdict._replace(stopped="the project's files were changed meanwhile: run it again")
+    seen = records(project, _proven(project, result.candidate, broke), report, request.engine, draft.digests)
+    return verdict._replace(
+        held=_held(report, project),
+        migrations=_migrations(report, existing),
+        report=report,
+        records=seen,
+        record=file_with(project, seen) if seen else ("", ""),
+    )
+
+
+def _texts(report: Report) -> dict[str, str]:
+    return {change.before.path: change.after.text for change in report.changes}
+
+
+def _held(report: Report, project: Project) -> dict[Control, str]:
+    return {
+        (service, outcome.finding.rule): outcome.finding.fix.summary
+        for outcome in report.outcomes
+        if outcome.status is Status.APPLIED and outcome.finding.fix is not None
+        for service in project.builders.get(outcome.finding.place.path, (outcome.finding.subject,))
+    }
+
+
+def _migrations(report: Report, existing: Sequence[Complaint]) -> tuple[str, ...]:
+    fixes = [outcome.finding.fix for outcome in report.outcomes if outcome.status is Status.APPLIED]
+    orders = [fix.migration for fix in fixes if fix is not None and fix.migration]
+    orders += [
+        f"{complaint.service or 'the stack'} did not work over the data that the original had left: {complaint.text}"
+        for complaint in existing
+    ]
+    return tuple(dict.fromkeys(orders))
+
+
+def _proven(project: Project, candidate: Candidate, broke: Mapping[Control, str]) -> dict[str, Proven]:
+    """What is known of each service now that was not before."""
+    found = {}
+    for service in project.services:
+        failed = {rule: why for (name, rule), why in broke.items() if name == service}
+        proven = candidate.of(service)._replace(failed=failed)
+        if proven != Proven():
+            found[service] = proven
+    return found
