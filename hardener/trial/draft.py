@@ -79,6 +79,7 @@ class Draft:
         self._remaining = remaining
         self._allow_socket = allow_socket
         self._built: set[str] = set()
+        self._fits: list[tuple[Candidate, Candidate]] = []
         self._services: Mapping[str, Mapping[str, Any]] = {}
         self._users: dict[tuple[str, str | None], str] = {}
         self._identities: dict[Control, set[Identity]] = {}
@@ -100,21 +101,27 @@ class Draft:
 
     def hardened(self, candidate: Candidate, *, fresh: bool = True) -> Made:
         """Make the copy what a candidate asks for; `fresh` empties what the project's containers write."""
-        self._restore(fresh=fresh)
+        if fresh:
+            self._copy.restore()
         made = self._make(candidate, self.judge(candidate), fresh=False, write=True)
         fitted = self._fitted(candidate, made)
         if fitted == candidate:
             return made
-        self._restore(fresh=False)
+        self._fits.append((candidate, fitted))
         return self._make(fitted, self.judge(fitted), fresh=False, write=True)
 
     def judge(self, candidate: Candidate) -> Report:
-        """What the rules make of the copy for a candidate; nothing is written."""
+        """What the rules make of the project's own files for a candidate."""
+        self._restore(fresh=False)
         request = asked(self._request, candidate, self._identities)
         report = run(request._replace(files=self._place.found))
         for control, identity in controls_of(report, self._place.builders):
             self._identities.setdefault(control, set()).add(identity)
         return report
+
+    def as_tried(self, candidate: Candidate) -> Candidate:
+        """A candidate with what was only known of it when it was built."""
+        return next((fitted for tried, fitted in self._fits if tried == candidate), candidate)
 
     @property
     def identities(self) -> Mapping[Control, set[Identity]]:

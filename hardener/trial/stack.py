@@ -63,6 +63,19 @@ class Original(NamedTuple):
     waits: Mapping[str, float]
     logs: Mapping[str, Sequence[Sequence[str]]]
 
+    def over_data(self) -> Original:
+        """The same without what depends on what was done before."""
+        plain = {
+            phase: {
+                service: wanted._replace(
+                    names={}, answers={port: answer._replace(lines=frozenset()) for port, answer in wanted.answers.items()}
+                )
+                for service, wanted in services.items()
+            }
+            for phase, services in self.expected.items()
+        }
+        return self._replace(expected=plain)
+
 
 class Stack:
     """A project that is to be brought up from a folder, by a file that touches nothing but its own."""

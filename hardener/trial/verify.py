@@ -141,6 +141,7 @@ class _Session:
         if result.works and result.candidate != Candidate():
             result = self._over_existing_data(search, result)
         verdict = self._verdict(made)
+        result = result._replace(candidate=self._draft.as_tried(result.candidate))
         return conclude(verdict, result, self._project, self._request, self._draft, self._existing)
 
     def _verdict(self, made: Made) -> Verdict:
@@ -318,7 +319,7 @@ class _Session:
             if life.failed:
                 return ()
             self._draft.hardened(candidate, fresh=False)
-            life = self._lead("what was found, over that data", self._original, (RECREATE,))
+            life = self._lead("what was found, over that data", self._original.over_data(), (RECREATE,))
             return life.complaints
         finally:
             self._stack.down()
