@@ -138,7 +138,7 @@ class _Session:
         candidate = self._without_migrations(self._strictest(made, lives))
         search = Search(self._attempt, self._has_time, asked=bool(self._settings.probes))
         result = search.run(candidate)
-        if result.works and result.candidate != Candidate():
+        if result.works and result.last is not None and result.last.controls:
             result = self._over_existing_data(search, result)
         verdict = self._verdict(made)
         result = result._replace(candidate=self._draft.as_tried(result.candidate))
