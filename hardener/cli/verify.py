@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -148,13 +149,13 @@ def _watcher() -> Any:
 
         def __init__(self) -> None:
             self._status: Any = None
-            self._what, self._left = "", 0.0
+            self._what, self._end = "", 0.0
 
         def announce(self, announced: Announced) -> None:
             say(announcement(announced, width()))
 
         def begin(self, what: str, left: float) -> None:
-            self._what, self._left = what, left
+            self._what, self._end = what, time.monotonic() + left
             self._show("")
 
         def phase(self, name: str) -> None:
@@ -177,8 +178,8 @@ def _watcher() -> Any:
             from rich.console import Console
             from rich.markup import escape
 
-            minutes = f"{max(self._left, 0) / 60:.0f} min left"
-            text = escape(f"{self._what}{f': {phase}' if phase else ''} ({minutes})")
+            left = max(self._end - time.monotonic(), 0)
+            text = escape(f"{self._what}{f': {phase}' if phase else ''} ({left / 60:.0f} min left)")
             if self._status is None:
                 self._status = Console(stderr=True).status(text)
                 self._status.start()

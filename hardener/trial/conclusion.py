@@ -11,15 +11,15 @@ from hardener.trial.candidate import Candidate, Control
 from hardener.trial.draft import Draft, asked
 from hardener.trial.project import Project
 from hardener.trial.record import file_with, records
-from hardener.trial.remedy import Complaint
 from hardener.trial.search import Result
+from hardener.trial.stack import Order
 from hardener.trial.verdict import Verdict
 
 
 def conclude(
-    verdict: Verdict, result: Result, project: Project, request: Request, draft: Draft, existing: Sequence[Complaint] = ()
+    verdict: Verdict, result: Result, project: Project, request: Request, draft: Draft, existing: Sequence[Order] = ()
 ) -> Verdict:
-    """The verdict with what a search found. `existing` is what went wrong over the data of the original, all the same."""
+    """The verdict with what a search found. `existing` is what had to change hands."""
     taken_back = [step.remedy for step in result.steps if step.remedy.kind == "without"]
     broke = {(remedy.service, remedy.value): remedy.why for remedy in taken_back}
     left = {control: why for control, why in result.candidate.without.items() if control not in broke}
@@ -55,14 +55,14 @@ def _held(report: Report, project: Project) -> dict[Control, str]:
     }
 
 
-def _migrations(report: Report, existing: Sequence[Complaint]) -> tuple[str, ...]:
+def _migrations(report: Report, existing: Sequence[Order]) -> tuple[str, ...]:
+    """What is to be done by hand: what the trial did where it met data, else what follows from reading."""
+    if existing:
+        return tuple(
+            f"docker compose {' '.join(order.words)} (tried: it works over the data of the original)" for order in existing
+        )
     fixes = [outcome.finding.fix for outcome in report.outcomes if outcome.status is Status.APPLIED]
-    orders = [fix.migration for fix in fixes if fix is not None and fix.migration]
-    orders += [
-        f"{complaint.service or 'the stack'} did not work over the data that the original had left: {complaint.text}"
-        for complaint in existing
-    ]
-    return tuple(dict.fromkeys(orders))
+    return tuple(dict.fromkeys(fix.migration for fix in fixes if fix is not None and fix.migration))
 
 
 def _proven(project: Project, candidate: Candidate, broke: Mapping[Control, str]) -> dict[str, Proven]:

@@ -77,6 +77,20 @@ class Original(NamedTuple):
         return self._replace(expected=plain)
 
 
+class Order(NamedTuple):
+    """Data that has to change hands: of a service, to whom (`uid:gid`), and where it is mounted."""
+
+    service: str
+    owner: str
+    targets: tuple[str, ...]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What Compose is told, whatever the service may do by itself."""
+        may = ("--user", "0:0", "--cap-add", "CHOWN", "--cap-add", "DAC_OVERRIDE")
+        return ("run", "--rm", "--no-deps", *may, "--entrypoint", "chown", self.service, "-R", self.owner, *self.targets)
+
+
 class Stack:
     """A project that is to be brought up from a folder, by a file that touches nothing but its own."""
 
@@ -115,6 +129,8 @@ class Stack:
             at = time.monotonic()
             before = original.expected.get(phase, {}) if original else None
             wait = original.waits.get(phase, _MORE) if original else 0.0
+            if phase == RECREATE and killed and original is None:
+                self._run("stop", "--timeout", "1", seconds=_LONGEST)  # that it does not stop by itself is known by now
             if phase == RESTART:
                 killed = self._stop()
                 done = self._order("start")
@@ -159,6 +175,10 @@ class Stack:
         """Take it down; what Compose leaves is for the engine to remove. Raises `TrialError`."""
         with suppress(OutOfTime):
             self._run("down", "--timeout", "1", "--remove-orphans", *(["--volumes"] if volumes else []), seconds=60)
+
+    def hand_over(self, order: Order) -> None:
+        """Make the data of a service another account's."""
+        self._run(*order.words, seconds=max(30.0, self._remaining()))
 
     def _run(self, *arguments: str, seconds: float) -> Done:
         return self._compose(

@@ -9,7 +9,6 @@ from hardener.needs.needs import Needs
 from hardener.needs.proven import Proven
 from hardener.record import NamedTuple
 from hardener.trial.candidate import MEMORY, ROOT_USER, WRITABLE_ROOT, Candidate
-from hardener.trial.observe import Kept
 from hardener.trial.writes import Writes
 
 _ROOT = ("", "0", "root")
@@ -27,7 +26,6 @@ class Seen(NamedTuple):
     #: Programs that were never root, with the numbers that they always ran as.
     unprivileged: frozenset[tuple[str, int, int]] = frozenset()
     writes: Writes = Writes({})
-    kept: Mapping[str, Kept] = {}
     #: At most: MiB, and processes with threads.
     memory: int = 0
     pids: int = 0

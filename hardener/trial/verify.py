@@ -21,9 +21,9 @@ from hardener.trial.leftovers import Trial, trial
 from hardener.trial.observe import Kept
 from hardener.trial.probe import Setting
 from hardener.trial.project import Project, alone_model, find_project
-from hardener.trial.remedy import Complaint
+from hardener.trial.remedy import Complaint, Kind, Standing
 from hardener.trial.search import Attempt, Result, Search
-from hardener.trial.stack import COLD, PHASES, RECREATE, Life, Original, Stack
+from hardener.trial.stack import COLD, PHASES, RECREATE, Life, Order, Original, Stack
 from hardener.trial.strictest import Seen, strictest
 from hardener.trial.verdict import NotExercised, Tried, Verdict
 from hardener.trial.watch import Announced, Settings, Watcher
@@ -77,6 +77,9 @@ class _Session:
         self._tried: list[Tried] = []
         self._longest = 0.0
         self._original: Original | None = None
+        #: By service and mount, what the original leaves; and what of it has to change hands.
+        self._left_behind: dict[str, Mapping[str, Kept]] = {}
+        self._existing: tuple[Order, ...] = ()
         self._draft = self._prepare()
         setting = Setting(self._place.folder, started.project, self._draft.file, ())
         self._stack = Stack(engine, facts, compose, setting, settings.probes, self._remaining, watcher.phase)
@@ -136,10 +139,9 @@ class _Session:
             return self._verdict(made)._replace(stopped=stopped)
         self._original = _original(lives)
         candidate = self._without_migrations(self._strictest(made, lives))
-        search = Search(self._attempt, self._has_time, asked=bool(self._settings.probes))
-        result = search.run(candidate)
+        result = Search(self._attempt, self._has_time, asked=bool(self._settings.probes)).run(candidate)
         if result.works and result.last is not None and result.last.controls:
-            result = self._over_existing_data(search, result)
+            result = self._over_existing_data(result)
         verdict = self._verdict(made)
         result = result._replace(candidate=self._draft.as_tried(result.candidate))
         return conclude(verdict, result, self._project, self._request, self._draft, self._existing)
@@ -207,11 +209,11 @@ class _Session:
         for service, one in services.items():
             moments = [moment for life in lives for moment in life.moments if service in moment.sights]
             sights = [moment.sights[service] for moment in moments]
+            self._left_behind[service] = _kept(moments, service)
             seen[service] = Seen(
                 user=self._draft.starts_as(one),
                 unprivileged=frozenset.intersection(*(sight.unprivileged for sight in sights)) if sights else frozenset(),
                 writes=writes.get(service, Seen().writes),
-                kept=_kept(moments, service),
                 memory=max((sight.memory for sight in sights), default=0),
                 pids=max((sight.pids for sight in sights), default=0),
             )
@@ -275,8 +277,6 @@ class _Session:
 
     def _unbuilt(self, candidate: Candidate, what: str, why: str) -> Attempt:
         """A candidate that cannot even be built: without symptoms, so that its Dockerfiles are taken back."""
-        from hardener.trial.remedy import Kind, Standing
-
         self._watcher.begin(what, self._remaining())
         complaint = Complaint("", Kind.START, why)
         tried = Tried(what, "build", (complaint,), 0, 0.0)
@@ -287,42 +287,56 @@ class _Session:
         guilty = frozenset(control for control in controls if control[0] in built)
         return Attempt((complaint,), (), {service: Standing() for service in built}, guilty, "build")
 
-    def _over_existing_data(self, search: Search, result: Result) -> Result:
-        """Whether it also works over what the original has left on its volumes; without the user where that is in the way."""
-        if not self._remaining() > self._longest:
-            return result
-        complaints = self._inherit(result.candidate)
-        if not complaints:
-            return result
-        users = {
-            (service, rule): f"over existing data: {complaints[0].text}"
-            for service, rule in (result.last.controls if result.last else frozenset())
-            if rule == ROOT_USER and service in {complaint.service for complaint in complaints} | {""}
-        }
-        self._existing = complaints
-        if self._settings.unsafe or not users:
-            return result
-        without = result.candidate.leaving_out(users)
-        for service, _ in users:
-            without = without.giving(service, without.of(service)._replace(user=""))
-        again = search.run(without)
-        return again if again.works and not self._inherit(again.candidate) else again._replace(works=False)
+    # Over existing data.
 
-    _existing: tuple[Complaint, ...] = ()
+    def _over_existing_data(self, result: Result) -> Result:
+        """The result, where it also works over what the original has left on its volumes; else what does."""
+        if not self._has_time(0):
+            return result
+        over = self._attempt_over_data(result.candidate, "over the data of the original")
+        if over.works:
+            return result
+        orders = self._orders(over) if self._settings.unsafe else ()
+        if orders and self._has_time(0):
+            handed = self._attempt_over_data(result.candidate, "over that data, handed over", orders)
+            if handed.works:
+                self._existing = orders
+                return result
+        if not self._has_time(2):
+            return result._replace(works=False, last=over)
+        again = Search(self._attempt_over_data, self._has_time, asked=bool(self._settings.probes)).run(result.candidate)
+        if again.works:
+            fresh = self._attempt(again.candidate, "the same on empty volumes")
+            again = again._replace(works=fresh.works, last=fresh)
+        return again._replace(steps=(*result.steps, *again.steps), flaky=(*result.flaky, *again.flaky))
 
-    def _inherit(self, candidate: Candidate) -> tuple[Complaint, ...]:
-        """What is wrong with a candidate that begins with the volumes of the original."""
+    def _attempt_over_data(self, candidate: Candidate, what: str, orders: Sequence[Order] = ()) -> Attempt:
+        """How a candidate does that begins with the volumes of the original, after these have been handed over."""
         assert self._original is not None
         try:
             self._draft.original()
             life = self._lead("the original, to leave data behind", self._original, (COLD,))
             if life.failed:
-                return ()
-            self._draft.hardened(candidate, fresh=False)
-            life = self._lead("what was found, over that data", self._original.over_data(), (RECREATE,))
-            return life.complaints
+                return Attempt(life.complaints, phase=life.failed)
+            made = self._draft.hardened(candidate, fresh=False)
+            for order in orders:
+                self._stack.hand_over(order)
+            life = self._lead(what, self._original.over_data(), (RECREATE,))
+            return Attempt(life.complaints, (), made.standings, made.controls, life.failed)
         finally:
             self._stack.down()
+
+    def _orders(self, over: Attempt) -> tuple[Order, ...]:
+        """What has to change hands: data of others on the volumes of services that run as somebody else now."""
+        found = []
+        for service, rule in sorted(over.controls):
+            standing = over.standings.get(service)
+            if rule == ROOT_USER and standing is not None and standing.user:
+                uid = int(standing.user.partition(":")[0])
+                kept = self._left_behind.get(service, {})
+                targets = tuple(sorted(target for target, what in kept.items() if what.owners - {uid}))
+                found += [Order(service, standing.user, targets)] if targets else []
+        return tuple(found)
 
 
 def _original(lives: Sequence[Life]) -> Original:
