@@ -199,6 +199,8 @@ class Kept(NamedTuple):
 
     names: frozenset[str]
     owners: frozenset[int]
+    #: "volume" or "bind".
+    kind: str = "volume"
 
 
 #: Names on a mount that are looked at, and bytes of it that are read where the host cannot look by itself.
@@ -211,7 +213,8 @@ def kept(engine: Engine, container: Mapping[str, Any]) -> dict[str, Kept]:
     for mount in container.get("Mounts") or ():
         if mount.get("RW") and mount.get("Type") in ("volume", "bind"):
             target = str(mount["Destination"])
-            found[target] = _on_disk(str(mount.get("Source") or "")) or _in_archive(engine, container["Id"], target)
+            there = _on_disk(str(mount.get("Source") or "")) or _in_archive(engine, container["Id"], target)
+            found[target] = there._replace(kind=str(mount["Type"]))
     return found
 
 

@@ -296,12 +296,14 @@ class _Session:
         over = self._attempt_over_data(result.candidate, "over the data of the original")
         if over.works:
             return result
-        orders = self._orders(over) if self._settings.unsafe else ()
-        if orders and self._has_time(0):
-            handed = self._attempt_over_data(result.candidate, "over that data, handed over", orders)
-            if handed.works:
-                self._existing = orders
-                return result
+        # What lies in the project's own folders is its author's: it changes hands only where nothing less will do.
+        for kinds in (("volume",), ("volume", "bind")) if self._settings.unsafe else ():
+            orders = self._orders(over, kinds)
+            if orders and self._has_time(0):
+                handed = self._attempt_over_data(result.candidate, "over that data, handed over", orders)
+                if handed.works:
+                    self._existing = orders
+                    return result
         if not self._has_time(2):
             return result._replace(works=False, last=over)
         again = Search(self._attempt_over_data, self._has_time, asked=bool(self._settings.probes)).run(result.candidate)
@@ -326,7 +328,7 @@ class _Session:
         finally:
             self._stack.down()
 
-    def _orders(self, over: Attempt) -> tuple[Order, ...]:
+    def _orders(self, over: Attempt, kinds: Sequence[str]) -> tuple[Order, ...]:
         """What has to change hands: data of others on the volumes of services that run as somebody else now."""
         found = []
         for service, rule in sorted(over.controls):
@@ -334,7 +336,7 @@ class _Session:
             if rule == ROOT_USER and standing is not None and standing.user:
                 uid = int(standing.user.partition(":")[0])
                 kept = self._left_behind.get(service, {})
-                targets = tuple(sorted(target for target, what in kept.items() if what.owners - {uid}))
+                targets = tuple(sorted(target for target, what in kept.items() if what.kind in kinds and what.owners - {uid}))
                 found += [Order(service, standing.user, targets)] if targets else []
         return tuple(found)
 
