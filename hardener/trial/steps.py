@@ -97,15 +97,17 @@ def leaving_out(candidate: Candidate, attempt: Attempt, controls: Iterable[Contr
     return candidate
 
 
-def standings_with(was: Attempt, attempt: Attempt, chosen: Chosen, helped: Chosen) -> Mapping[str, Standing]:
-    """How services stand when only those steps are kept that helped."""
-    found = dict(attempt.standings)
-    for service in {remedy.service for pair in chosen if pair not in helped for remedy in [pair[1]]} & set(was.standings):
-        found[service] = was.standings[service]
+def as_if(was: Attempt, attempt: Attempt, chosen: Chosen, helped: Chosen) -> Attempt:
+    """An attempt as it would have ended, by all that is known, if only those steps had been made that helped."""
+    back = [pair[1] for pair in chosen if pair not in helped]
+    standings = dict(attempt.standings)
+    for service in {remedy.service for remedy in back} & set(was.standings):
+        standings[service] = was.standings[service]
         for _, remedy in helped:
             if remedy.service == service:
-                found[service] = standing_after(found[service], remedy)
-    return found
+                standings[service] = standing_after(standings[service], remedy)
+    again = {(remedy.service, remedy.value) for remedy in back if remedy.kind == "without"} & was.controls
+    return attempt._replace(standings=standings, controls=attempt.controls | again)
 
 
 def blamed(attempt: Attempt) -> Iterator[frozenset[Control]]:
