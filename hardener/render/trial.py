@@ -43,7 +43,7 @@ def line(tried: Tried, width: int) -> str:
     """One life of the stack."""
     took = f"{tried.seconds:.0f} s"
     if not tried.failed:
-        return f"  ok      {clean(tried.what)}  ({took})"
+        return _wrapped(f"ok      {tried.what}  ({took})", width, "  ", " " * 10)
     said = "; ".join(_about(complaint.service, complaint.text) for complaint in tried.complaints[:3])
     return _wrapped(f"failed  {tried.what}  ({took}, {tried.failed}): {said}", width, "  ", " " * 10)
 
@@ -76,7 +76,8 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
         from hardener.trial.search import described
 
         for step in verdict.steps:
-            yield _wrapped(f"{_about(step.complaint.service, step.complaint.text)} ({step.phase})", style.width, "  ", "    ")
+            where = step.phase or "in its log"
+            yield _wrapped(f"{_about(step.complaint.service, step.complaint.text)} ({where})", style.width, "  ", "    ")
             yield _wrapped(f"mended: {described(step.remedy)}", style.width, "    ", "      ")
     yield from _list(
         "Not tried, or not decided", (f"{service}: {rule}: {why}" for (service, rule), why in sorted(verdict.left.items())), style
@@ -123,5 +124,5 @@ def _about(service: str, text: str) -> str:
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> str:
     return textwrap.fill(
-        clean(text), width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        clean(text), width, initial_indent=first, subsequent_indent=rest, break_long_words=True, break_on_hyphens=False
     )
