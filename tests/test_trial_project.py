@@ -61,8 +61,9 @@ def test_a_named_file_is_read_alone(how: str, tmp_path: Path, compose: Compose) 
 
 
 def test_named_files_lie_over_each_other(tmp_path: Path, compose: Compose) -> None:
-    write(tmp_path, {"a.yaml": WEB, "b.yaml": b"services:\n  web: {read_only: true}\n"})
-    project = find_project(".", ("a.yaml", "b.yaml"), compose, Request(()))
+    write(tmp_path, {"compose.yaml": WEB, "compose.prod.yaml": b"services:\n  web: {read_only: true}\n"})
+    project = find_project(".", ("compose.yaml", "compose.prod.yaml"), compose, Request(()))
+    assert project.compose_files == (str(tmp_path / "compose.yaml"), str(tmp_path / "compose.prod.yaml"))
     assert project.services["web"][0].read_only_root.effective is True
 
 
