@@ -57,14 +57,14 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
     originals = sum(tried.what.startswith("the original") for tried in verdict.tried)
     trials = len(verdict.tried) - originals
     minutes = f"{verdict.seconds / 60:.1f} min" if verdict.seconds >= 60 else f"{verdict.seconds:.0f} s"
-    runs = f"{len(verdict.tried)} runs ({originals} of the original, {trials} hardened)"
-    yield f"{runs}, {verdict.starts} container starts, {minutes}"
+    runs = f"{len(verdict.tried)} run{'s' if len(verdict.tried) != 1 else ''} ({originals} of the original, {trials} hardened)"
+    yield _wrapped(f"{runs}, {verdict.starts} container starts, {minutes}", style.width)
     if verdict.stopped:
         yield ""
         yield _wrapped(f"Nothing was proved, and nothing is written: {verdict.stopped}", style.width)
     if verdict.held:
         yield ""
-        yield "Held: the stack does its job with this, cold, restarted and made anew"
+        yield _wrapped("Held: the stack does its job with this, cold, restarted and made anew", style.width, rest="")
         by_service: dict[str, list[str]] = {}
         for (service, _), words in sorted(verdict.held.items()):
             by_service.setdefault(service, []).append(words)
@@ -112,7 +112,7 @@ def _list(title: str, items: Iterable[str], style: Style) -> Iterator[str]:
     found = list(items)
     if found:
         yield ""
-        yield title
+        yield _wrapped(title, style.width, rest="")
         yield from (_wrapped(item, style.width, "  ", "    ") for item in found[:_MANY])
         if len(found) > _MANY:
             yield f"  and {len(found) - _MANY} more"
