@@ -43,7 +43,7 @@ def line(tried: Tried, width: int) -> str:
     """One life of the stack."""
     took = f"{tried.seconds:.0f} s"
     if not tried.failed:
-        return f"  ok      {clean(tried.what)}  ({took})"
+        return _wrapped(f"ok      {tried.what}  ({took})", width, "  ", " " * 10)
     said = "; ".join(_about(complaint.service, complaint.text) for complaint in tried.complaints[:3])
     return _wrapped(f"failed  {tried.what}  ({took}, {tried.failed}): {said}", width, "  ", " " * 10)
 
@@ -57,14 +57,14 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
     originals = sum(tried.what.startswith("the original") for tried in verdict.tried)
     trials = len(verdict.tried) - originals
     minutes = f"{verdict.seconds / 60:.1f} min" if verdict.seconds >= 60 else f"{verdict.seconds:.0f} s"
-    runs = f"{len(verdict.tried)} runs ({originals} of the original, {trials} hardened)"
-    yield f"{runs}, {verdict.starts} container starts, {minutes}"
+    runs = f"{len(verdict.tried)} run{'s' if len(verdict.tried) != 1 else ''} ({originals} of the original, {trials} hardened)"
+    yield _wrapped(f"{runs}, {verdict.starts} container starts, {minutes}", style.width)
     if verdict.stopped:
         yield ""
         yield _wrapped(f"Nothing was proved, and nothing is written: {verdict.stopped}", style.width)
     if verdict.held:
         yield ""
-        yield "Held: the stack does its job with this, cold, restarted and made anew"
+        yield _wrapped("Held: the stack does its job with this, cold, restarted and made anew", style.width, rest="")
         by_service: dict[str, list[str]] = {}
         for (service, _), words in sorted(verdict.held.items()):
             by_service.setdefault(service, []).append(words)
@@ -76,7 +76,8 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
         from hardener.trial.search import described
 
         for step in verdict.steps:
-            yield _wrapped(f"{_about(step.complaint.service, step.complaint.text)} ({step.phase})", style.width, "  ", "    ")
+            where = step.phase or "in its log"
+            yield _wrapped(f"{_about(step.complaint.service, step.complaint.text)} ({where})", style.width, "  ", "    ")
             yield _wrapped(f"mended: {described(step.remedy)}", style.width, "    ", "      ")
     yield from _list(
         "Not tried, or not decided", (f"{service}: {rule}: {why}" for (service, rule), why in sorted(verdict.left.items())), style
@@ -111,7 +112,7 @@ def _list(title: str, items: Iterable[str], style: Style) -> Iterator[str]:
     found = list(items)
     if found:
         yield ""
-        yield title
+        yield _wrapped(title, style.width, rest="")
         yield from (_wrapped(item, style.width, "  ", "    ") for item in found[:_MANY])
         if len(found) > _MANY:
             yield f"  and {len(found) - _MANY} more"
@@ -123,5 +124,5 @@ def _about(service: str, text: str) -> str:
 
 def _wrapped(text: str, width: int, first: str = "", rest: str = "  ") -> str:
     return textwrap.fill(
-        clean(text), width, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+        clean(text), width, initial_indent=first, subsequent_indent=rest, break_long_words=True, break_on_hyphens=False
     )

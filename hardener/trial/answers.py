@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 from collections.abc import Iterable, Sequence
 
 from hardener.record import NamedTuple
 
 _PATIENCE = 3.0
+#: Seconds for a whole answer: some drip without end, such as a stream of events.
+_LONGEST = 6.0
 #: Seconds for a server that speaks first.
 _GREETING = 0.6
 _MOST_BYTES, _MOST_LINES = 256 * 1024, 4000
@@ -50,9 +53,9 @@ def ask(host: str, port: int) -> Answer:
 
 
 def _all(connection: socket.socket) -> bytes:
-    data = b""
+    data, end = b"", time.monotonic() + _LONGEST
     try:
-        while len(data) < _MOST_BYTES:
+        while len(data) < _MOST_BYTES and time.monotonic() < end:
             more = connection.recv(65536)
             if not more:
                 break

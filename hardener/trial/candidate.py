@@ -57,10 +57,32 @@ def relaxed(candidate: Candidate, remedy: Remedy, standing: Standing) -> Candida
         now = proven.memory or standing.memory or _SOME_MEMORY
         return candidate.giving(service, proven._replace(memory=int(now * float(remedy.value))))
     without = candidate.leaving_out({(service, remedy.value): remedy.why})
-    return without if remedy.value != ROOT_USER else without.giving(service, _as_root(proven))
+    return without if remedy.value != ROOT_USER else without.giving(service, _as_root(proven, standing))
 
 
-def _as_root(proven: Proven) -> Proven:
+def standing_after(standing: Standing, remedy: Remedy) -> Standing:
+    """How a service stands once a step back is made for it, as far as that can be told without a trial."""
+    if remedy.kind == "capability":
+        return standing._replace(capabilities=(standing.capabilities or frozenset()) | set(remedy.value.split()))
+    if remedy.kind in ("tmpfs", "exec"):
+        made = relaxed(Candidate(), remedy, standing).of(remedy.service)
+        return standing._replace(read_only=True, tmpfs=made.tmpfs)
+    if remedy.kind == "memory":
+        return standing._replace(memory=relaxed(Candidate(), remedy, standing).of(remedy.service).memory)
+    standing = standing._replace(fixes=standing.fixes - {remedy.value})
+    if remedy.value == ROOT_USER:
+        return standing._replace(user="")
+    if remedy.value == CAPABILITIES:
+        return standing._replace(capabilities=None)
+    if remedy.value == WRITABLE_ROOT:
+        return standing._replace(read_only=False)
+    return standing._replace(memory=None) if remedy.value == MEMORY else standing
+
+
+def _as_root(proven: Proven, standing: Standing) -> Proven:
     """The values without a user of its own: what was tried for that user says nothing of root."""
-    owners = {path: "0:0" + rest for path, owner in proven.tmpfs.items() for rest in [owner[len(owner.partition(",")[0]) :]]}
-    return proven._replace(user="", tmpfs=owners)
+
+    def owned(path: str, owner: str) -> str:
+        return standing.written.get(path, "0:0") + owner[len(owner.partition(",")[0]) :]
+
+    return proven._replace(user="", tmpfs={path: owned(path, owner) for path, owner in proven.tmpfs.items()})

@@ -9,10 +9,13 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hardener.errors import HardenError, UsageError
 from hardener.record import NamedTuple
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: Seconds for a question that needs no engine.
 _QUESTION = 30.0
@@ -139,13 +142,23 @@ def run(command: Sequence[str], *, folder: str, seconds: float, environment: Map
             output, errors = process.communicate(timeout=max(seconds, 0.1))
         except subprocess.TimeoutExpired:
             _kill(process.pid)
-            output, errors = process.communicate()
-            said = last_words(_text(output) + _text(errors))
+            said = last_words(_rest(process))
             raise OutOfTime(f"`{shlex.join(command)[:100]}` took longer than {seconds:.0f} s: {said}") from None
         except BaseException:
             _kill(process.pid)
             raise
     return Done(process.returncode, _text(output), _text(errors))
+
+
+def _rest(process: subprocess.Popen[bytes]) -> str:
+    """What a killed command has said; what it started in a session of its own may hold its output open for good."""
+    import subprocess
+
+    try:
+        output, errors = process.communicate(timeout=1)
+    except subprocess.TimeoutExpired as still:
+        output, errors = still.stdout or b"", still.stderr or b""
+    return _text(output) + _text(errors)
 
 
 def _end_with_us() -> Callable[[], None] | None:

@@ -50,6 +50,8 @@ class Expected(NamedTuple):
     #: By mount, the names of files without their numbers.
     names: Mapping[str, frozenset[str]]
     stops: bool
+    #: Whether it does its work and ends.
+    ended: bool = False
 
 
 def expected(moments: Sequence[Moment]) -> dict[str, Expected]:
@@ -75,6 +77,7 @@ def expected(moments: Sequence[Moment]) -> dict[str, Expected]:
                 if name == service and all((service, target) in moment.kept for moment in moments)
             },
             stops=not any(service in moment.killed for moment in moments),
+            ended=not any(sight.running or sight.restarts for sight in sights),
         )
     return found
 
@@ -123,6 +126,8 @@ def _lacking(service: str, moment: Moment, wanted: Expected) -> Iterable[Complai
     if wanted.running and not sight.running:
         yield Complaint(service, Kind.EXIT, f"does not run (exit code {sight.exit_code}){_at_the_end(sight.log)}")
         return
+    if wanted.ended and sight.running:
+        yield Complaint(service, Kind.MISSING, "has not ended, which the original does")
     if wanted.healthy and sight.health != "healthy":
         yield Complaint(service, Kind.HEALTH, f"is {sight.health or 'not healthy'}")
     gone = sorted(wanted.listens - sight.listens)
@@ -154,7 +159,7 @@ def worse(moment: Moment, before: Mapping[str, Expected]) -> tuple[Complaint, ..
         now = {process.name for process in sight.processes if process.uid}
         root = {process.name for process in sight.processes if not process.uid}
         stay = sorted(name for name in names - now if name in root)
-        if wanted.unprivileged and (stay or not now):
+        if wanted.unprivileged and root and (stay or not now):
             who = stay[0] if stay else sorted(names)[0]
             found.append(Complaint(service, Kind.STAYS_ROOT, f"{who} keeps running as root, which the original gives up"))
         if service in moment.killed and wanted.stops:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from hardener.errors import UsageError
 from hardener.record import NamedTuple
-from hardener.trial.compose import Compose, OutOfTime, last_words, run
+from hardener.trial.compose import Compose, OutOfTime, environment, last_words, run
 from hardener.trial.expect import Address
 
 #: Seconds that a probe is given, with its own repetitions.
@@ -53,23 +52,24 @@ class Setting(NamedTuple):
     def environment(self, phase: str) -> dict[str, str]:
         """What a probe gets: `HARDEN_ADDRESS_<SERVICE>_<PORT>` is `host:port`, `HARDEN_ADDRESS` the first of them."""
         told = {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_FILE": self.file, "HARDEN_PHASE": phase, "PWD": self.folder}
-        for address in self.addresses:
+        # Where a port is published for both, TCP is what most ask for.
+        for address in sorted(self.addresses, key=lambda address: (address.protocol != "tcp", address)):
             host = f"[{address.host}]" if ":" in address.host else address.host
             name = "".join(letter if letter.isalnum() and letter.isascii() else "_" for letter in address.service.upper())
-            told[f"HARDEN_ADDRESS_{name}_{address.port}"] = f"{host}:{address.host_port}"
+            told.setdefault(f"HARDEN_ADDRESS_{name}_{address.port}", f"{host}:{address.host_port}")
             told.setdefault("HARDEN_ADDRESS", f"{host}:{address.host_port}")
         return told
 
 
 def failure(probe: Probe, setting: Setting, phase: str, compose: Compose, seconds: float) -> str:
     """Ask once; the end of what it said when it fails, empty when it is content."""
-    environment: Mapping[str, str] = os.environ | setting.environment(phase)
+    told = environment(setting.folder, setting.environment(phase))
     command: Iterable[str] = ("/bin/sh", "-c", probe.command)
     if probe.service:
         # Not as root by chance: with what the service's own processes have.
         command = (*compose.command, "exec", "-T", probe.service, *command)
     try:
-        done = run(tuple(command), folder=setting.folder, seconds=min(seconds, PATIENCE), environment=environment)
+        done = run(tuple(command), folder=setting.folder, seconds=min(seconds, PATIENCE), environment=told)
     except OutOfTime as slow:
         return str(slow)
     return "" if done.code == 0 else f"{last_words(done.said)} (exit code {done.code})"

@@ -8,7 +8,7 @@ from typing import Any
 
 from hardener.discover import COMPOSE, DOCKERFILE, Found, discover
 from hardener.errors import UsageError
-from hardener.facts.compose.document import ComposeFile
+from hardener.facts.compose.document import ComposeFile, target, text_of
 from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, links
 from hardener.facts.container import Container
 from hardener.facts.tree import repository_root
@@ -17,6 +17,8 @@ from hardener.pipeline import Judged, Request, needs
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import read
+from hardener.syntax.yaml import Mapping as MappingNode
+from hardener.syntax.yaml import Sequence as SequenceNode
 from hardener.trial.compose import Compose
 
 #: The service that a Dockerfile without a Compose file is run as.
@@ -67,7 +69,8 @@ def find_project(path: str, files: Sequence[str], compose: Compose, request: Req
     dockerfiles, builders = _dockerfiles(judged)
     found = tuple(compose_files) + tuple(dockerfiles)
     model = compose.model(folder, named)
-    root = _root(folder, [*_paths(model), *(one.location for one in found)])
+    env_files = [path for one in compose_files for path in _env_files(one.location)]
+    root = _root(folder, [*_paths(model), *env_files, *(one.location for one in found)])
     return Project(folder, named, found, root, services, builders, tuple(troubles))
 
 
@@ -141,6 +144,18 @@ def _paths(model: Mapping[str, Any]) -> Iterator[str]:
         yield from (str(mount.get("source")) for mount in one.get("volumes") or () if mount.get("type") == "bind")
     for kind in ("configs", "secrets"):
         yield from (str(item["file"]) for item in (model.get(kind) or {}).values() if (item or {}).get("file"))
+
+
+def _env_files(location: str) -> Iterator[str]:
+    """The files of `env_file`, which a resolved model no longer names."""
+    for service in ComposeFile(read(location, _shown(location))).services:
+        node = service.mapping.get("env_file") if service.mapping is not None else None
+        node = target(node) if node is not None else None
+        for item in node.items if isinstance(node, SequenceNode) else () if node is None else (node,):
+            item = target(item)
+            path = text_of(item.get("path") if isinstance(item, MappingNode) else item)
+            if path and "$" not in path:
+                yield os.path.normpath(os.path.join(os.path.dirname(location), path))
 
 
 def _root(folder: str, paths: Sequence[str]) -> str:
