@@ -78,7 +78,7 @@ ALL_OF_IT = (
     "db: read-only (in its log)",
     "mended: db with a tmpfs at /run/db",
     "`ask`: no answer (restart)",
-    "mended: web without the fix of root-user",
+    "mended: web as root",
     "mended: web with 2 times the memory",
     "mended: web with programs in /tmp",
     "Not tried, or not decided",

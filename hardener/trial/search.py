@@ -23,6 +23,7 @@ from hardener.trial.steps import (
     as_if,
     blamed,
     leaving_out,
+    likelihood,
     line_of,
     named,
     place,
@@ -260,14 +261,14 @@ class Search:
         def works_without(some: Iterable[Control]) -> bool:
             out = frozenset(some)
             if out not in seen:
-                seen[out] = self._attempt(leaving_out(candidate, attempt, out, why), f"without {named(out)}")
+                seen[out] = self._attempt(leaving_out(candidate, attempt, out, why), named(out))
             return seen[out].works
 
         def narrowed(some: Sequence[Control]) -> tuple[list[Control], Attempt, bool]:
             left, is_smallest = smallest(some, works_without, self._has_time)
             return left, seen[frozenset(left)], is_smallest
 
-        controls = sorted(attempt.controls)
+        controls = sorted(attempt.controls, key=likelihood)
         for service in dict.fromkeys(complaint.service for complaint in attempt.complaints):
             own = [control for control in controls if control[0] == service]
             if own and self._has_time(1) and works_without(own):
@@ -341,7 +342,7 @@ class Search:
             if not self._has_time(1):
                 break
             less = leaving_out(candidate, attempt, out, why)
-            again = self._attempt(less, f"without {named(out)}")
+            again = self._attempt(less, named(out))
             if again.works and self._has_time(0):
                 again = self._attempt(less, "the same once more")
                 if again.works:

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hardener.record import NamedTuple
 from hardener.trial.candidate import (
     CAPABILITIES,
+    CPU,
     ESCALATION,
+    MEMORY,
+    PIDS,
     ROOT_USER,
     WRITABLE_ROOT,
     Candidate,
@@ -157,6 +160,20 @@ def taking_back(chosen: Chosen, helped: Chosen) -> str:
     return f"no longer {'; '.join(described(pair[1]) for pair in chosen if pair not in helped)}"
 
 
+#: What breaks a stack alone, most often first (the matrix of twelve stacks, one naive control at a time).
+_OFTEN = (CAPABILITIES, ROOT_USER, WRITABLE_ROOT, ESCALATION)
+#: A service without a control, in words.
+_AS_IT_WAS = {
+    CAPABILITIES: "with all its capabilities",
+    ROOT_USER: "as root",
+    WRITABLE_ROOT: "with a writable root",
+    ESCALATION: "with new privileges",
+    MEMORY: "without a limit of memory",
+    CPU: "without a limit of CPU time",
+    PIDS: "without a limit of processes",
+}
+
+
 def described(remedy: Remedy) -> str:
     """A step back, as a person says it."""
     words = {
@@ -165,12 +182,21 @@ def described(remedy: Remedy) -> str:
         "exec": f"with programs in {remedy.value}",
         "memory": f"with {remedy.value} times the memory",
     }
-    return f"{remedy.service} {words.get(remedy.kind, f'without the fix of {remedy.value}')}"
+    return f"{remedy.service} {words.get(remedy.kind) or _AS_IT_WAS.get(remedy.value, f'without the fix of {remedy.value}')}"
 
 
 def named(controls: Iterable[Control]) -> str:
-    """Controls, as a person says them."""
-    return ", ".join(f"{rule} of {service}" for service, rule in sorted(controls))
+    """Services without controls, as a person says them."""
+    by_service: dict[str, list[str]] = {}
+    for service, rule in sorted(controls):
+        by_service.setdefault(service, []).append(_AS_IT_WAS.get(rule, f"without the fix of {rule}"))
+    return "; ".join(f"{service} {', '.join(words)}" for service, words in by_service.items())
+
+
+def likelihood(control: Control) -> tuple[str, int, str]:
+    """What breaks most often first, service by service: halves are tried from the front."""
+    service, rule = control
+    return service, _OFTEN.index(rule) if rule in _OFTEN else len(_OFTEN), rule
 
 
 def short(text: str, most: int = 60) -> str:
