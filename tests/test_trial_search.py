@@ -469,6 +469,38 @@ def test_noise_beside_a_failure_takes_no_control_with_it() -> None:
     assert not capabilities(result, "b")
 
 
+def test_a_line_that_a_control_ends_waits_for_what_speaks_of_a_failure() -> None:
+    fork = (Complaint("b", Kind.LOG, "sh: fork: retry: Resource temporarily unavailable"),)
+    stack = Simulated(
+        powers("CHOWN", f"ended with exit code 1: {CHOWN}", service="a", kind=Kind.EXIT),
+        Need(lambda boxes: PIDS not in boxes["b"].made, fork, harmless=True),
+        services=("a", "b"),
+    )
+    result = stack.search()
+    assert result.works
+    assert steps(result) == ["a: capability CHOWN"]
+    assert not left_out(result)
+    assert [noise.service for noise in result.noises] == ["b"]
+
+
+def test_what_a_step_broke_that_is_taken_back_is_not_mended() -> None:
+    def is_covered(boxes: Boxes) -> bool:
+        return boxes["web"].read_only and boxes["web"].may_write("/var/cache/app")
+
+    stack = Simulated(
+        powers("CHOWN", CHOWN),
+        Need(lambda boxes: not boxes["web"].read_only, (Complaint("web", Kind.LOG, EROFS),)),
+        Need(
+            lambda boxes: not is_covered(boxes) or "NET_RAW" in boxes["web"].powers,
+            (Complaint("web", Kind.LOG, "ping: socket: Operation not permitted"),),
+        ),
+    )
+    result = stack.search()
+    assert result.works
+    assert left_out(result) == {("web", ROOT)}
+    assert capabilities(result) == {"CHOWN"}
+
+
 def test_noise_that_only_a_control_ends_is_not_worth_it_beside_a_silent_failure() -> None:
     stack = Simulated(
         breaks(("web", PIDS)),
