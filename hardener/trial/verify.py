@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardener.errors import UsageError
@@ -381,7 +381,7 @@ class _Session:
         if not result.works:
             last = result.last.complaints if result.last else ()
             told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
-            why = f"no set was found in the budget that works twice{told}"
+            why = f"no set that works twice was found in the budget: give more with --budget{told}"
             return base._replace(stopped=why, steps=result.steps, flaky=result.flaky, failed=broke, left=left)
         from hardener.trial.record import file_with
 
@@ -458,6 +458,3 @@ def _keep(folder: str, number: int, what: str, life: Life) -> None:
             continue
         with open(os.path.join(folder, f"{number:02}-{name}-{service}.log"), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
-
-
-Say = Callable[[str], None]
