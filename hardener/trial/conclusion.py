@@ -27,7 +27,7 @@ def conclude(
     if not result.works:
         last = result.last.complaints if result.last else ()
         told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
-        return verdict._replace(stopped=f"no set was found in the budget that works twice{told}")
+        return verdict._replace(stopped=f"no set that works twice was found in the budget: give more with --budget{told}")
     # What is written is what was tried: the same request for the same files.
     report = run(asked(request, result.candidate, draft.identities)._replace(files=project.found))
     if _texts(report) != _texts(draft.judge(result.candidate)):

@@ -68,6 +68,7 @@ class Draft:
         request: Request,
         remaining: Callable[[], float],
         *,
+        claims: Callable[[str, int], bool],
         allow_socket: bool,
     ) -> None:
         self._engine = engine
@@ -77,6 +78,7 @@ class Draft:
         self._names = names
         self._request = request
         self._remaining = remaining
+        self._claims = claims
         self._allow_socket = allow_socket
         self._built: set[str] = set()
         self._fits: list[tuple[Candidate, Candidate]] = []
@@ -155,7 +157,7 @@ class Draft:
         )
 
     def _is_free(self, address: str, port: int) -> bool:
-        if (address, port) not in self._ours and not _is_free(address, port):
+        if (address, port) not in self._ours and not (_is_free(address, port) and self._claims(address, port)):
             return False
         self._ours.add((address, port))
         return True

@@ -188,13 +188,18 @@ def lost() -> Iterator[None]:
         yield
     except (docker.errors.DockerException, requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         reason = " ".join(str(error).split())
-        gone = isinstance(error, (requests.exceptions.ConnectionError, OSError)) or "while fetching server" in reason.lower()
-        if gone:
+        # What an engine answers with is an OSError too, by way of requests.
+        if not isinstance(error, docker.errors.DockerException) or "while fetching server" in reason.lower():
             raise TrialError(f"the Docker engine does not answer: start it, or set DOCKER_HOST ({_short(reason)})") from None
         raise TrialError(f"the Docker engine refuses: {_short(reason)}") from None
 
 
 def _short(reason: str) -> str:
+    """What lies at the bottom of it, where the words are those of nested errors."""
+    import re
+
+    bottom = re.findall(r"Error\((?:-?\d+, )?'([^']+)'", reason)
+    reason = bottom[-1].lower() if bottom else reason
     return reason if len(reason) <= 200 else f"{reason[:200]}…"
 
 

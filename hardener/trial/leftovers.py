@@ -14,6 +14,8 @@ from hardener.trial.compose import TrialError
 from hardener.trial.engine import LABEL, OWNER, Engine
 
 _LOCK = "lock"
+#: Files beside the folders of trials: one is held while a trial begins or is found to be over, others for ports.
+_GATE, _PORT = "gate", "port-"
 _SNAP_CAN_READ = ".harden-trials"
 
 
@@ -23,6 +25,8 @@ class Trial(NamedTuple):
     id: str
     folder: str
     lock: IO[str]
+    #: Ports that are this trial's, with what holds them.
+    ports: dict[tuple[str, int], IO[str]]
 
     @property
     def project(self) -> str:
@@ -32,7 +36,19 @@ class Trial(NamedTuple):
     @property
     def labels(self) -> Mapping[str, str]:
         """What is on everything that it makes."""
-        return {LABEL: self.id, OWNER: _me()}
+        return {LABEL: self.id, OWNER: _me(os.path.dirname(self.folder))}
+
+    def claims(self, address: str, port: int) -> bool:
+        """Whether a port is this trial's from now on: between its runs others would find it free, and take it."""
+        if (address, port) in self.ports:
+            return True
+        home = os.path.dirname(self.folder)
+        with _gate(home):
+            lock = _taken(os.path.join(home, f"{_PORT}{address.replace(':', '_')}-{port}"))
+        if lock is None:
+            return False
+        self.ports[address, port] = lock
+        return True
 
 
 @contextmanager
@@ -44,39 +60,79 @@ def trial(engine: Engine, *, is_snap: bool) -> Iterator[Trial]:
     sweep(engine, home)
     id = secrets.token_hex(4)
     folder = os.path.join(home, id)
-    os.mkdir(folder, 0o711)  # containers of other users enter, nobody lists
-    with open(os.path.join(folder, _LOCK), "w", encoding="ascii") as lock:
+    with _gate(home):  # nobody shall find the folder without its lock, and take it for one that is over
+        os.mkdir(folder, 0o711)  # containers of other users enter, nobody lists
+        lock = open(os.path.join(folder, _LOCK), "w", encoding="ascii")  # noqa: SIM115
         _hold(lock)
-        started = Trial(id, folder, lock)
-        try:
-            yield started
-        finally:
-            with _undisturbed():
-                _clear(folder)
+    started = Trial(id, folder, lock, {})
+    try:
+        yield started
+    finally:
+        with lock, _undisturbed():
+            _clear(folder)
+            try:
                 engine.remove(id, images=True)
-                shutil.rmtree(folder, ignore_errors=True)
+            except TrialError as error:
+                raise TrialError(f"{error}; what the trial has made there goes with the next run of harden verify") from None
+            finally:
+                for port in started.ports.values():
+                    port.close()
+                with _gate(home):
+                    _let_go(home)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def sweep(engine: Engine, home: str) -> list[str]:
-    """Take away what trials of this machine left that are no longer going on; returns their names."""
+    """Take away what trials of this user left that are no longer going on; returns their names.
+
+    Those that were begun with another folder for temporary files are not known here, and left alone.
+    """
     gone = []
-    with os.scandir(home) as found:
-        here = {entry.name: entry.path for entry in found if entry.is_dir(follow_symlinks=False)}
-    for id, owner in engine.trials().items():
-        if id not in here and owner == _me():
+    # Asked before the folders are looked at: a trial that begins meanwhile has one before it has anything on the engine.
+    there = engine.trials()
+    with _gate(home):
+        with os.scandir(home) as found:
+            here = {entry.name: entry.path for entry in found if entry.is_dir(follow_symlinks=False)}
+        over = {id: lock for id, folder in here.items() if (lock := _taken(os.path.join(folder, _LOCK))) is not None}
+        _let_go(home)
+    for id, owner in there.items():
+        if id not in here and owner == _me(home):
             engine.remove(id, images=True)
             gone.append(id)
-    for id, folder in sorted(here.items()):
-        try:
-            with open(os.path.join(folder, _LOCK), "a", encoding="ascii") as lock:
-                if not _hold(lock):
-                    continue
-                engine.remove(id, images=True)
-        except OSError:
-            pass  # never began, or is another user's
-        shutil.rmtree(folder, ignore_errors=True)
+    for id, lock in sorted(over.items()):
+        with lock:
+            engine.remove(id, images=True)
+            shutil.rmtree(here[id], ignore_errors=True)
         gone.append(id)
     return gone
+
+
+@contextmanager
+def _gate(home: str) -> Iterator[None]:
+    """One at a time."""
+    import fcntl
+
+    with open(os.path.join(home, _GATE), "a", encoding="ascii") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        yield
+
+
+def _taken(path: str) -> IO[str] | None:
+    """A lock that nobody holds, which is now ours; None where somebody does."""
+    lock = open(path, "a", encoding="ascii")  # noqa: SIM115
+    if _hold(lock):
+        return lock
+    lock.close()
+    return None
+
+
+def _let_go(home: str) -> None:
+    """Remove the files of ports that no trial holds; the gate is ours."""
+    for name in os.listdir(home):
+        path = os.path.join(home, name)
+        if name.startswith(_PORT) and (lock := _taken(path)) is not None:
+            with lock:
+                os.unlink(path)
 
 
 def _home(*, is_snap: bool) -> str:
@@ -93,11 +149,11 @@ def _home(*, is_snap: bool) -> str:
     return home
 
 
-def _me() -> str:
-    """This user on this machine."""
+def _me(home: str) -> str:
+    """This user on this machine, as far as trials of one folder know of each other."""
     import platform
 
-    return f"{platform.node()}/{os.getuid()}"
+    return f"{platform.node()}/{os.getuid()}{home}"
 
 
 def _hold(lock: IO[str]) -> bool:
@@ -130,7 +186,7 @@ def _undisturbed() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

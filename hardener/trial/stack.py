@@ -257,7 +257,7 @@ class Stack:
             time.sleep(_PAUSE)
         return tuple(
             fatal(sight, _ANYTHING) or Complaint(sight.service, Kind.HEALTH, "is not healthy")
-            for sight in sights.values()
+            for sight in self._look().values()
             if (not sight.running and sight.exit_code) or sight.health == "unhealthy"
         )
 

@@ -118,6 +118,7 @@ class _Session:
             names,
             self._request,
             self._remaining,
+            claims=self._trial.claims,
             allow_socket=self._settings.allow_socket,
         )
 
@@ -191,10 +192,11 @@ class _Session:
             if len(bad) > 1 or (len(good) < _ORIGINALS and len(good) + len(bad) == _AT_MOST):
                 break
             if self._remaining() < self._longest:
-                return [], "the budget is too short for two runs of the project as it is: give more with --budget"
+                took = f"one took {self._longest:.0f} s"
+                return [], f"the budget is too short for two runs of the project as it is ({took}): give more with --budget"
         if bad:
             runs = len(good) + len(bad)
-            return [], f"the project as it is is flaky: it did well {len(good)} of {runs} times. Then: {_told(bad[0])}"
+            return [], f"the project is flaky as it is: it did well {len(good)} of {runs} times, and else: {_told(bad[0])}"
         return good, ""
 
     def _strictest(self, made: Made, lives: Sequence[Life]) -> Candidate:
@@ -369,5 +371,7 @@ def _keep(folder: str, number: int, what: str, life: Life) -> None:
     name = "".join(letter if letter.isalnum() else "-" for letter in what)[:60].strip("-")
     os.makedirs(folder, exist_ok=True)
     for service, lines in life.logs.items():
+        if not lines:
+            continue
         with open(os.path.join(folder, f"{number:02}-{name}-{service}.log"), "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")

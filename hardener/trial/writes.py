@@ -13,6 +13,8 @@ from hardener.trial.observe import archive
 _CHANGED, _ADDED = 0, 1  # as the engine numbers them (moby, pkg/archive/changes.go)
 #: The engine's own: it makes these at every start.
 _ENGINES = ("/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab", "/.dockerenv", "/proc", "/sys", "/dev")
+#: Where it mounts the program of `init: true`, for which it makes the folder (moby, daemon/oci_linux.go).
+_INIT = "/sbin/docker-init"
 #: What lies here need not outlive the container (FHS 3.0, chapters 3.15, 3.18, 5.5, 5.10, 5.15).
 _FLEETING = ("/tmp", "/run", "/var/tmp", "/var/cache", "/var/log", "/var/lock")
 #: Folders and files by whose names one can tell as much.
@@ -43,6 +45,7 @@ def writes(engine: Engine, container: Mapping[str, Any]) -> Writes:
         changes = engine.client.api.diff(container["Id"]) or []
     mounts = [str(mount["Destination"]) for mount in container.get("Mounts") or ()]
     mounts += list((container["HostConfig"].get("Tmpfs") or {}).keys())
+    mounts += [_INIT] if container["HostConfig"].get("Init") else []
     added = {item["Path"] for item in changes if item["Kind"] == _ADDED and not _is_mounts(item["Path"], mounts)}
     changed = {item["Path"] for item in changes if item["Kind"] == _CHANGED and not _is_mounts(item["Path"], mounts)}
     files = {path for path in changed if not any(other.startswith(f"{path}/") for other in added | changed)}
