@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
 
 import pytest
+from small_image import small_image
 
 from hardener.facts.container import ALL, DEFAULT_CAPABILITIES, bounding_set, capability
 
@@ -38,17 +36,8 @@ def docker(*arguments: str, data: bytes | None = None) -> str:
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    busybox = shutil.which("busybox")
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode:
-        pytest.skip("no Docker engine answers")
-    if busybox is None or b"statically" not in subprocess.run(["file", "-L", busybox], capture_output=True).stdout:
-        pytest.skip("needs a static busybox (Debian: busybox-static, file)")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(busybox, "bin/busybox")
-    docker("import", "--change", 'CMD ["/bin/busybox", "cat", "/proc/self/status"]', "-", IMAGE, data=archive.getvalue())
-    yield IMAGE
-    docker("image", "rm", "-f", IMAGE)
+    with small_image(IMAGE, changes=['CMD ["/bin/busybox", "cat", "/proc/self/status"]']) as name:
+        yield name
 
 
 @pytest.mark.engine

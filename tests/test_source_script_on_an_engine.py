@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import subprocess
-import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from programs import uses
+from small_image import ACCOUNTS, GROUPS, Entry, small_image
 
 IMAGE = "harden-test-scripts:1"
 DOCKERFILE = 'FROM debian:12\nCOPY start.sh /start.sh\nENTRYPOINT ["/start.sh"]\n'
@@ -18,24 +16,9 @@ DOCKERFILE = 'FROM debian:12\nCOPY start.sh /start.sh\nENTRYPOINT ["/start.sh"]\
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    busybox = shutil.which("busybox")
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode:
-        pytest.skip("no Docker engine answers")
-    if busybox is None or b"statically" not in subprocess.run(["file", "-L", busybox], capture_output=True).stdout:
-        pytest.skip("needs a static busybox (Debian: busybox-static, file)")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(busybox, "bin/busybox")
-        for name, text in {
-            "etc/passwd": "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n",
-            "etc/group": "app:x:1000:\n",
-        }.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    subprocess.run(["docker", "import", "-", IMAGE], input=archive.getvalue(), capture_output=True, check=True)
-    yield IMAGE
-    subprocess.run(["docker", "image", "rm", "-f", IMAGE], capture_output=True)
+    entries = (Entry("etc/passwd", ACCOUNTS.encode(), 0o644), Entry("etc/group", GROUPS.encode(), 0o644))
+    with small_image(IMAGE, entries) as name:
+        yield name
 
 
 @pytest.mark.engine

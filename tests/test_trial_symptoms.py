@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import shutil
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_image import ACCOUNTS, GROUPS, Entry, small_image
 
 from hardener.trial.remedy import Complaint, Kind, Remedy, Standing
 from hardener.trial.symptoms import DEFAULT_CAPABILITIES, remedies
@@ -249,33 +247,16 @@ DEBIAN = "debian:bookworm"
 
 @pytest.fixture(scope="module")
 def busybox() -> Iterator[str]:
-    program = shutil.which("busybox")
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode:
-        pytest.skip("no Docker engine answers")
-    if program is None or b"statically" not in subprocess.run(["file", "-L", program], capture_output=True).stdout:
-        pytest.skip("needs a static busybox (Debian: busybox-static, file)")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(program, "bin/busybox")
-        for name in subprocess.run([program, "--list"], capture_output=True, text=True).stdout.split():
-            if name != "busybox":
-                link = tarfile.TarInfo(f"bin/{name}")
-                link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-                tar.addfile(link)
-        for name, uid, mode in (("d", 1000, 0o755), ("private", 1000, 0o700), ("tmp", 0, 0o1777), ("run", 0, 0o755)):
-            folder = tarfile.TarInfo(name)
-            folder.type, folder.uid, folder.mode = tarfile.DIRTYPE, uid, mode
-            tar.addfile(folder)
-        for name, text in {
-            "etc/passwd": "root:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n",
-            "etc/group": "app:x:1000:\n",
-        }.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            tar.addfile(entry, io.BytesIO(text.encode()))
-    subprocess.run(["docker", "import", "-", IMAGE], input=archive.getvalue(), capture_output=True, check=True)
-    yield IMAGE
-    subprocess.run(["docker", "image", "rm", "-f", IMAGE], capture_output=True)
+    entries = (
+        Entry("d", owner=1000),
+        Entry("private", mode=0o700, owner=1000),
+        Entry("tmp", mode=0o1777),
+        Entry("run"),
+        Entry("etc/passwd", ACCOUNTS.encode(), 0o644),
+        Entry("etc/group", GROUPS.encode(), 0o644),
+    )
+    with small_image(IMAGE, entries, applets=True) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")
