@@ -328,7 +328,9 @@ class _Session:
 
     def _over_existing_data(self, search: Search, result: Result) -> Result:
         """Whether it also works over what the original has left on its volumes; without the user where that is in the way."""
-        if not self._remaining() > self._longest:
+        assert self._original is not None
+        keeps = any(one.names for services in self._original.expected.values() for one in services.values())
+        if not (keeps and self._remaining() > self._longest):
             return result
         complaints = self._inherit(result.candidate)
         if not complaints:
