@@ -162,7 +162,7 @@ def trial_with(service: str, process: subprocess.Popen[str], other: Collection[s
 
 
 class Works(NamedTuple):
-    """A stack whose port is taken, and whose names other containers of the user have; written, and then tried twice at once."""
+    """A stack whose port is taken, written, and then tried twice at once."""
 
     written: Ran
     #: What `harden` says of the result, without an engine.
@@ -172,57 +172,28 @@ class Works(NamedTuple):
     #: What the probes were told, while the port was taken and then.
     told: str
     told_both: str
-    #: What the user had on the engine before and after, and on the volume.
-    before: str
-    after: str
-    kept: str
 
 
 def works(folder: Path) -> Works:
-    name = USERS
-    theirs = [("create", "network", f"{name}-net"), ("create", "volume", f"{name}-data")]
-    for verb, kind, what in theirs:
-        docker(kind, verb, f"--label={USERS}", what)
-    docker("run", "-d", f"--name={name}-web", f"--label={USERS}", f"--volume={name}-data:/data", IMAGE, "sh", "-c", STAY)
-    docker("exec", f"{name}-web", "touch", "/data/mine")
     project = lay_out(folder / "project", WEB)
 
     def probe(shown: str) -> str:
-        tell = f'env | grep -E "^(HARDEN|COMPOSE)_" >> {folder / shown}'
+        tell = f'env | grep -E "^(HARDEN|COMPOSE)_" | sort >> {folder / shown}'
         return f'{tell}; wget -q -O - "http://$HARDEN_ADDRESS/" | grep -q "good day"'
 
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        model = f"""\
-services:
-  web:
-    build: web  # a remark
-    container_name: {name}-web
-    init: true
-    ports: ["{port}:8080"]
-    networks: [shared]
-    volumes: ["kept:/data"]
-networks:
-  shared: {{external: true, name: {name}-net}}
-volumes:
-  kept: {{external: true, name: {name}-data}}
-"""
+        # Process number one is the engine's, for which it makes a folder in the container.
+        model = f'services:\n  web:\n    build: web  # a remark\n    init: true\n    ports: ["{port}:8080"]\n'
         lay_out(project, {"compose.yaml": model})
-        before = of_the_user()
         written = run(project, "--probe", probe("told"), "--write")
         again = [plain(project, "--diff"), plain(project, "--diff", "--unsafe-fixes")]
     now = contents(project)
     both = [finish(process, project, now) for process in [begin(project, "--probe", probe("both")) for _ in range(2)]]
     told, told_both = ((folder / shown).read_text() for shown in ("told", "both"))
-    kept = docker("exec", f"{name}-web", "ls", "/data")
-    return Works(written, again, both, port, told, told_both, before, of_the_user(), kept)
-
-
-def of_the_user() -> str:
-    """What the user has on the engine."""
-    return "".join(f"{kind} {id}\n" for kind in ("container", "network", "volume") for id in made(kind, f"label={USERS}"))
+    return Works(written, again, both, port, told, told_both)
 
 
 def broken(folder: Path) -> tuple[Ran, dict[str, bytes]]:
@@ -308,11 +279,35 @@ class _Late(Watcher):
             CLOCK.ahead = 3590.0
 
 
-def late(folder: Path) -> Verdict:
-    services = {"owned": f"set -e\nchown app:app /data\n{STAY}", "calm": STAY}
-    project = lay_out(folder / "project", scripts(services, {"owned": {"volumes": ["store:/data"]}}))
+class Theirs(NamedTuple):
+    """What a user has on the engine, and what lies on the volume."""
+
+    ids: str
+    files: str
+
+
+def of_the_user() -> Theirs:
+    ids = "".join(f"{kind} {id}\n" for kind in ("container", "network", "volume") for id in made(kind, f"label={USERS}"))
+    return Theirs(ids, docker("exec", f"{USERS}-calm", "ls", "-ln", "/data"))
+
+
+def late(folder: Path) -> tuple[Verdict, Theirs, Theirs]:
+    """Time ends in the middle. The names that the project has for things are those of things that are there."""
+    docker("network", "create", f"--label={USERS}", f"{USERS}-net")
+    docker("volume", "create", f"--label={USERS}", f"{USERS}-data")
+    docker("run", "-d", f"--name={USERS}-calm", f"--label={USERS}", f"--volume={USERS}-data:/data", IMAGE, "sh", "-c", STAY)
+    docker("exec", f"{USERS}-calm", "touch", "/data/mine")
+    services = {"owned": f"set -e\ntest ! -e /data/mine\nchown app:app /data\n{STAY}", "calm": STAY}
+    more = {"owned": {"volumes": ["store:/data"]}, "calm": {"container_name": f"{USERS}-calm", "networks": ["theirs"]}}
+    files = scripts(services, more)
+    model = json.loads(files["compose.yaml"])
+    model["volumes"]["store"] = {"external": True, "name": f"{USERS}-data"}
+    model["networks"] = {"theirs": {"external": True, "name": f"{USERS}-net"}}
+    project = lay_out(folder / "project", files | {"compose.yaml": json.dumps(model)})
+    before = of_the_user()
     try:
-        return verify(Settings(str(project), compose=binary(), probes=(read("in calm: true"),), budget=3600.0), _Late())
+        settings = Settings(str(project), compose=binary(), probes=(read("in calm: true"),), budget=3600.0)
+        return verify(settings, _Late()), before, of_the_user()
     finally:
         CLOCK.ahead = 0.0
 
@@ -535,16 +530,24 @@ def test_two_at_a_time_do_not_disturb_each_other(play: Play) -> None:
     assert len(set(with_it)) == 1
 
 
-def test_what_the_user_has_is_left_alone(play: Play) -> None:
-    """A container of the same name, an external network and volume, a port that is taken: others stand in."""
+def test_a_port_that_is_taken_is_replaced_and_told(play: Play) -> None:
     scene: Works = play(works)
-    assert scene.before == scene.after
-    assert scene.kept == "mine\n"
     told = dict(line.split("=", 1) for line in scene.told.splitlines())
     assert told["HARDEN_ADDRESS"] == told["HARDEN_ADDRESS_WEB_8080"]
     assert f":{scene.port}\n" not in scene.told
     assert os.path.isabs(told["COMPOSE_FILE"])
     assert set(re.findall("HARDEN_PHASE=(.*)", scene.told)) == {"cold", "restart", "recreate"}
+
+
+def test_what_the_user_has_is_left_alone(play: Play) -> None:
+    """A container of the same name, an external network, and an external volume that the trial would have changed."""
+    verdict, before, after = play(late)
+    assert len(before.ids.splitlines()) == 3
+    assert before == after
+    assert [tried.failed for tried in verdict.tried[:2]] == ["", ""]
+    listed = " ".join(one.text for one in verdict.not_exercised)
+    assert f"the data in the volume {USERS}-data of other projects" in listed
+    assert f"the network {USERS}-net of other projects" in listed
 
 
 def test_without_write_nothing_is_written(play: Play) -> None:
@@ -579,7 +582,7 @@ def test_a_budget_that_is_too_short(play: Play) -> None:
 
 
 def test_a_budget_that_ends_in_the_middle(play: Play) -> None:
-    verdict: Verdict = play(late)
+    verdict, *_ = play(late)
     assert verdict.stopped.startswith("no set that works twice was found in the budget: give more with --budget")
     assert "owned: ended with exit code 1: chown: /data: Operation not permitted" in verdict.stopped
     assert not verdict.report.changes

@@ -195,6 +195,7 @@ class Draft:
 
     def bring(self) -> None:
         """Have the engine pull what it has not got, which may take long. Raises `TrialError`."""
+        self._users.clear()  # of an image that was not there, nobody could tell
         done = self._run("create", "--no-build", "--remove-orphans")
         if done.code:
             raise TrialError(f"its containers cannot be made: {last_words(done.said, 600)}")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hardener.record import NamedTuple
+from hardener.trial.compose import last_words
 from hardener.trial.engine import Engine, Facts, lost
 
 _MIB = 1024 * 1024
@@ -49,6 +50,8 @@ class Sight(NamedTuple):
     memory: int = 0
     pids: int = 0
     log: tuple[str, ...] = ()
+    #: The last words of its health check, where that failed.
+    checked: str = ""
 
     @property
     def unprivileged(self) -> frozenset[tuple[str, int, int]]:
@@ -70,10 +73,16 @@ def glance(facts: Facts, container: Mapping[str, Any]) -> Sight:
         restarts=int(container.get("RestartCount") or 0),
         killed_at_memory_limit=bool(state.get("OOMKilled")),
         health=str((state.get("Health") or {}).get("Status", "")).replace("none", ""),
+        checked=_last_check(state.get("Health") or {}),
         error=str(state.get("Error") or ""),
         listens=frozenset(_listening(int(state.get("Pid") or 0))) if sees_ports else frozenset(),
         read_only=bool(host.get("ReadonlyRootfs")),
     )
+
+
+def _last_check(health: Mapping[str, Any]) -> str:
+    last = next(iter((health.get("Log") or ())[-1:]), None) or {}
+    return last_words(str(last.get("Output") or ""), 200) if last.get("ExitCode") else ""
 
 
 def look(engine: Engine, facts: Facts, container: Mapping[str, Any]) -> Sight:
@@ -263,13 +272,15 @@ def archive(engine: Engine, id: str, path: str) -> Iterator[Any]:
                 chunks, _ = engine.client.api.get_archive(id, path)
             except docker.errors.APIError:
                 return
-            with tarfile.open(fileobj=_Stream(chunks), mode="r|") as opened:  # type: ignore[call-overload]
-                for seen, member in enumerate(opened):
-                    yield member
-                    if seen > _MOST_NAMES or member.offset_data > _MOST_BYTES:
-                        break
-            if hasattr(chunks, "close"):
-                chunks.close()
+            try:
+                with tarfile.open(fileobj=_Stream(chunks), mode="r|") as opened:  # type: ignore[call-overload]
+                    for seen, member in enumerate(opened):
+                        yield member
+                        if seen > _MOST_NAMES or member.offset_data > _MOST_BYTES:
+                            break
+            finally:  # whoever wants no more lets go of the connection
+                if hasattr(chunks, "close"):
+                    chunks.close()
     except tarfile.TarError:
         return
 

@@ -245,18 +245,25 @@ class Stack:
             if state != shown:
                 shown, since = state, now
             starting = [sight.service for sight in sights.values() if sight.health == "starting"]
-            restarting = [sight for sight in sights.values() if not sight.running and sight.restarts]
+            restarting = [sight.service for sight in sights.values() if not sight.running and sight.restarts]
             still = now - since > (_STILL if self._probes else _DWELL)
             if still and not starting and not restarting and sights:
                 break
             if now - begin > min(_LONGEST, self._remaining()):
                 if not sights:
                     return (Complaint("", Kind.START, "no container was made"),)
-                slow = starting or [sight.service for sight in restarting]
-                return tuple(Complaint(name, Kind.HEALTH, f"is not up after {now - begin:.0f} s") for name in slow)
+                # One that is up just now, between two of its ends, is none the better for it.
+                again = [sight.service for sight in sights.values() if sight.restarts and not still]
+                return tuple(
+                    _at_last(sight, f"is not up after {now - begin:.0f} s")
+                    if sight.service in starting
+                    else _at_last(sight, f"is started again and again (exit code {sight.exit_code})")
+                    for sight in self._look().values()
+                    if sight.service in {*starting, *restarting, *again}
+                )
             time.sleep(_PAUSE)
         return tuple(
-            fatal(sight, _ANYTHING) or Complaint(sight.service, Kind.HEALTH, "is not healthy")
+            fatal(sight, _ANYTHING) or _at_last(sight, "is not healthy")
             for sight in self._look().values()
             if (not sight.running and sight.exit_code) or sight.health == "unhealthy"
         )
@@ -348,6 +355,12 @@ class Stack:
                     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
                     found.append(Address(service_of(container), int(port), protocol, host, int(place["HostPort"])))
         return tuple(sorted(found))
+
+
+def _at_last(sight: Sight, text: str) -> Complaint:
+    """What is wrong with an original, with what its health check or its log said last."""
+    said = sight.checked or (last_words("\n".join(sight.log), 200) if any(line.strip() for line in sight.log) else "")
+    return Complaint(sight.service, Kind.HEALTH if sight.health else Kind.EXIT, f"{text}{f': {said}' if said else ''}")
 
 
 #: What is expected of a service of which nothing is known.

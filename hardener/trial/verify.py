@@ -293,7 +293,9 @@ class _Session:
 
     def _over_existing_data(self, result: Result) -> Result:
         """The result, where it also works over what the original has left on its volumes; else what does."""
-        if not self._has_time(0):
+        assert self._original is not None
+        keeps = any(one.names for services in self._original.expected.values() for one in services.values())
+        if not (keeps and self._has_time(0)):
             return result
         over = self._attempt_over_data(result.candidate, "over the data of the original")
         if over.works:
