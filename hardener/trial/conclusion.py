@@ -11,15 +11,25 @@ from hardener.trial.candidate import Candidate, Control
 from hardener.trial.draft import Draft, asked
 from hardener.trial.project import Project
 from hardener.trial.record import file_with, records
+from hardener.trial.remedy import Complaint
 from hardener.trial.search import Result
 from hardener.trial.stack import Order
 from hardener.trial.verdict import Verdict
 
 
 def conclude(
-    verdict: Verdict, result: Result, project: Project, request: Request, draft: Draft, existing: Sequence[Order] = ()
+    verdict: Verdict,
+    result: Result,
+    project: Project,
+    request: Request,
+    draft: Draft,
+    existing: Sequence[Order] = (),
+    unmet: Sequence[Complaint] = (),
 ) -> Verdict:
-    """The verdict with what a search found. `existing` is what had to change hands."""
+    """The verdict with what a search found.
+
+    `existing` is what of the original's data had to change hands, `unmet` what was wrong over that data when time was over.
+    """
     taken_back = [step.remedy for step in result.steps if step.remedy.kind == "without"]
     broke = {(remedy.service, remedy.value): remedy.why for remedy in taken_back}
     left = {control: why for control, why in result.candidate.without.items() if control not in broke}
@@ -35,7 +45,7 @@ def conclude(
     seen = records(project, _proven(project, result.candidate, broke), report, request.engine, draft.digests)
     return verdict._replace(
         held=_held(report, project),
-        migrations=_migrations(report, existing),
+        migrations=(*_migrations(report, existing), *map(_over_data, unmet)),
         report=report,
         records=seen,
         record=file_with(project, seen) if seen else ("", ""),
@@ -63,6 +73,11 @@ def _migrations(report: Report, existing: Sequence[Order]) -> tuple[str, ...]:
         )
     fixes = [outcome.finding.fix for outcome in report.outcomes if outcome.status is Status.APPLIED]
     return tuple(dict.fromkeys(fix.migration for fix in fixes if fix is not None and fix.migration))
+
+
+def _over_data(complaint: Complaint) -> str:
+    who = complaint.service or "the stack"
+    return f"{who} did not work over the data that the original had left, and time was over: {complaint.text}"
 
 
 def _proven(project: Project, candidate: Candidate, broke: Mapping[Control, str]) -> dict[str, Proven]:

@@ -80,6 +80,7 @@ class _Session:
         #: By service and mount, what the original leaves; and what of it has to change hands.
         self._left_behind: dict[str, Mapping[str, Kept]] = {}
         self._existing: tuple[Order, ...] = ()
+        self._unmet: tuple[Complaint, ...] = ()
         self._draft = self._prepare()
         setting = Setting(self._place.folder, started.project, self._draft.file, ())
         self._stack = Stack(engine, facts, compose, setting, settings.probes, self._remaining, watcher.phase)
@@ -145,7 +146,7 @@ class _Session:
             result = self._over_existing_data(result)
         verdict = self._verdict(made)
         result = result._replace(candidate=self._draft.as_tried(result.candidate))
-        return conclude(verdict, result, self._project, self._request, self._draft, self._existing)
+        return conclude(verdict, result, self._project, self._request, self._draft, self._existing, self._unmet)
 
     def _verdict(self, made: Made) -> Verdict:
         """All that can be said whatever the search finds."""
@@ -309,7 +310,9 @@ class _Session:
                     self._existing = orders
                     return result
         if not self._has_time(2):
-            return result._replace(works=False, last=over)
+            # Who asked for fixes that existing data may not bear gets them, and is told.
+            self._unmet = over.complaints
+            return result if self._settings.unsafe else result._replace(works=False, last=over)
         again = Search(self._attempt_over_data, self._has_time, asked=bool(self._settings.probes)).run(result.candidate)
         if again.works:
             fresh = self._attempt(again.candidate, "the same on empty volumes")
