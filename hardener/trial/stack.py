@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -254,19 +254,23 @@ class Stack:
                     return (Complaint("", Kind.START, "no container was made"),)
                 # One that is up just now, between two of its ends, is none the better for it.
                 again = [sight.service for sight in sights.values() if sight.restarts and not still]
-                return tuple(
-                    _at_last(sight, f"is not up after {now - begin:.0f} s")
-                    if sight.service in starting
-                    else _at_last(sight, f"is started again and again (exit code {sight.exit_code})")
-                    for sight in self._look().values()
-                    if sight.service in {*starting, *restarting, *again}
-                )
+                return self._not_up({*restarting, *again}, f"is not up after {now - begin:.0f} s")
             time.sleep(_PAUSE)
-        return tuple(
-            fatal(sight, _ANYTHING) or _at_last(sight, "is not healthy")
-            for sight in self._look().values()
-            if (not sight.running and sight.exit_code) or sight.health == "unhealthy"
-        )
+        return self._not_up((), "is not up")
+
+    def _not_up(self, restarting: Collection[str], slow: str) -> tuple[Complaint, ...]:
+        """What is wrong with an original that changes no more, or not enough; `slow` is said where nobody knows yet."""
+        found = []
+        for sight in self._look().values():
+            if sight.service in restarting:
+                # While it is up, its exit code is that of nothing.
+                ended = "" if sight.running else f" (exit code {sight.exit_code})"
+                found.append(_at_last(sight, f"is started again and again{ended}"))
+            elif sight.health in ("starting", "unhealthy"):
+                found.append(_at_last(sight, slow if sight.health == "starting" else "is not healthy"))
+            elif not sight.running and sight.exit_code:
+                found.append(fatal(sight, _ANYTHING) or _at_last(sight, f"does not run (exit code {sight.exit_code})"))
+        return tuple(found)
 
     def _settle_trial(self, before: Mapping[str, Expected], wait: float) -> tuple[Complaint, ...]:
         end = time.monotonic() + min(_MORE + _TIMES * wait, max(self._remaining(), 1.0))
