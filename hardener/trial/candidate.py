@@ -16,6 +16,8 @@ ROOT_USER = "root-user"
 WRITABLE_ROOT = "writable-root-filesystem"
 ESCALATION = "privilege-escalation"
 MEMORY, CPU, PIDS = "unlimited-memory", "unlimited-cpu", "unlimited-pids"
+#: What a container should have, and a trial can tell; the other hazards are for `harden` to report.
+LOCKDOWN = frozenset((CAPABILITIES, ROOT_USER, WRITABLE_ROOT, ESCALATION, MEMORY, CPU, PIDS))
 #: MiB for a service whose limit nobody knows.
 _SOME_MEMORY = 256
 

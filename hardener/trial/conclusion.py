@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from hardener.needs.proven import Proven
 from hardener.pipeline import Request, run
 from hardener.report import Report, Status
-from hardener.trial.candidate import Candidate, Control
+from hardener.trial.candidate import LOCKDOWN, Candidate, Control
 from hardener.trial.draft import Draft, asked
 from hardener.trial.project import Project
 from hardener.trial.record import file_with, records
@@ -45,6 +45,7 @@ def conclude(
     seen = records(project, _proven(project, result.candidate, broke), report, request.engine, draft.digests)
     return verdict._replace(
         held=_held(report, project),
+        left={**_refused(report, project), **left},
         migrations=(*_migrations(report, existing), *map(_over_data, unmet)),
         report=report,
         records=seen,
@@ -62,6 +63,17 @@ def _held(report: Report, project: Project) -> dict[Control, str]:
         for outcome in report.outcomes
         if outcome.status is Status.APPLIED and outcome.finding.fix is not None
         for service in project.builders.get(outcome.finding.place.path, (outcome.finding.subject,))
+    }
+
+
+def _refused(report: Report, project: Project) -> dict[Control, str]:
+    """What could not be tried, because no fix can be written, or none is known."""
+    return {
+        (service, outcome.finding.rule): outcome.why or outcome.finding.advice
+        for outcome in report.outcomes
+        if outcome.status in (Status.REFUSED, Status.REPORTED) and outcome.finding.rule in LOCKDOWN
+        for service in project.builders.get(outcome.finding.place.path, (outcome.finding.subject,))
+        if (service, outcome.finding.rule) not in _held(report, project)
     }
 
 

@@ -190,6 +190,7 @@ class Draft:
         if wanted - self._built:
             done = self._run("build", "--quiet")
             if done.code:
+                self._engine.facts()  # where that is lost, nothing is wrong with the project
                 raise TrialError(f"it does not build: {last_words(done.said, 600)}")
             self._built |= wanted
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from hardener.record import NamedTuple
-from hardener.trial.candidate import CAPABILITIES, ROOT_USER, Candidate, Control
+from hardener.trial.candidate import CAPABILITIES, Candidate, Control
 from hardener.trial.halves import smallest
 from hardener.trial.remedy import Complaint, Kind, Remedy, Standing
 from hardener.trial.steps import (
@@ -45,6 +45,11 @@ from hardener.trial.steps import (
     described as described,
 )
 from hardener.trial.symptoms import remedies
+
+
+class _Hopeless(Exception):
+    """It does not work without any control either."""
+
 
 #: Times that a set that works is run again at most, when it once did not.
 _REPEATS = 2
@@ -80,6 +85,7 @@ class Search:
         #: Whether somebody's probe says if the stack does its job; else its logs count for more.
         self._asked = asked
         self._tried: set[tuple[str, str, str]] = set()
+        self._made: set[tuple[str, str, str]] = set()
         self._steps: list[Step] = []
         self._flaky: list[str] = []
         self._ignored: set[tuple[str, str]] = set()
@@ -202,9 +208,10 @@ class Search:
 
     def _kept(self, candidate: Candidate, attempt: Attempt, was: Attempt, helped: Chosen) -> _State:
         self._steps += [Step(complaint, remedy, was.phase) for complaint, remedy in helped]
-        # What did not help an unprivileged service may help root.
-        now_root = {remedy.service for _, remedy in helped if remedy.kind == "without" and remedy.value == ROOT_USER}
-        self._tried = {one for one in self._tried if one[0] not in now_root or one[1] == "without"}
+        # What was of no use to a service under another control may be what it lacks without that one.
+        self._made |= {remedy[:3] for _, remedy in helped}
+        changed = {remedy.service for _, remedy in helped if remedy.kind == "without"}
+        self._tried = {one for one in self._tried if one[0] not in changed or one in self._made}
         return candidate, attempt
 
     def _helped(self, was: Attempt, attempt: Attempt, chosen: Chosen) -> list[tuple[Complaint, Remedy]]:
@@ -275,18 +282,31 @@ class Search:
                 return narrowed(own)
         if not controls or not self._has_time(1):
             return None
-        if not works_without(controls):
-            # So did the original, twice: it is asked once more before all that is known is given up.
-            self._flaky.append(f"without any fix as well: {told(seen.pop(frozenset(controls)))}")
-            if not self._has_time(1) or not works_without(controls):
-                return None
         services = list(dict.fromkeys(service for service, _ in controls))
 
         def works_without_all_of(names: Sequence[str]) -> bool:
-            return works_without(control for control in controls if control[0] in names)
+            return still_worth(control for control in controls if control[0] in names)
 
-        groups, _ = smallest(services, works_without_all_of, self._has_time)
-        return narrowed([control for control in controls if control[0] in groups])
+        def still_worth(some: Iterable[Control]) -> bool:
+            """Without all controls it is the original, which did well twice: that is asked only when halves do not help."""
+            works = works_without(some)
+            in_vain = len(seen) > 1 and not any(attempt.works for attempt in seen.values())
+            if in_vain and frozenset(controls) not in seen and self._has_time(1) and not works_without(controls):
+                self._flaky.append(f"without any fix as well: {told(seen.pop(frozenset(controls)))}")
+                if not self._has_time(1) or not works_without(controls):
+                    raise _Hopeless
+            return works
+
+        try:
+            groups, _ = smallest(services, works_without_all_of, self._has_time)
+            some = [control for control in controls if control[0] in groups]
+            left, is_smallest = smallest(some, still_worth, self._has_time)
+            if frozenset(left) not in seen and self._has_time(1):
+                still_worth(left)
+        except _Hopeless:
+            return None
+        found = seen.get(frozenset(left))
+        return (left, found, is_smallest) if found is not None and found.works else None
 
     def _with_some_capabilities(self, candidate: Candidate, seen: Attempt, service: str, standing: Standing, why: str) -> _State:
         """Instead of all capabilities those that are usual, where they are enough."""
