@@ -5,13 +5,9 @@ Most of a trial is waiting: the scenes that tests of this run ask for are begun 
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import shutil
 import signal
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +16,7 @@ from typing import Any
 import pytest
 from compose_oracle import binary
 from ruamel.yaml import YAML
+from small_image import GROUPS, Entry, busybox, small_image
 from trial_scenes import (
     CLOCK,
     IMAGE,
@@ -57,39 +54,18 @@ Play = Callable[[Callable[[Path], Any]], Any]
 
 @pytest.fixture(scope="module")
 def image() -> Iterator[str]:
-    busybox = shutil.which("busybox")
-    if shutil.which("docker") is None or subprocess.run(["docker", "info"], capture_output=True).returncode:
-        pytest.skip("no Docker engine answers")
-    if busybox is None or b"statically" not in subprocess.run(["file", "-L", busybox], capture_output=True).stdout:
-        pytest.skip("needs a static busybox (Debian: busybox-static, file)")
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-
-        def add(name: str, mode: int, data: bytes | None = None, link: str = "", owner: int = 0) -> None:
-            entry = tarfile.TarInfo(name)
-            entry.type = tarfile.LNKTYPE if link else tarfile.DIRTYPE if data is None else tarfile.REGTYPE
-            entry.mode, entry.linkname, entry.size = mode, link, len(data or b"")
-            entry.uid = entry.gid = owner
-            tar.addfile(entry, io.BytesIO(data or b""))
-
-        program = Path(busybox).read_bytes()
-        for folder in ("bin", "etc", "usr", "usr/suid", "var", "var/cache", "srv"):
-            add(folder, 0o755)
-        add("root", 0o700)
-        add("tmp", 0o1777)
-        add("data", 0o755)
-        add("var/cache/app", 0o755, owner=1000)
-        add("bin/busybox", 0o755, program)
-        add("usr/suid/su", 0o4755, program)
-        for name in subprocess.run([busybox, "--list"], capture_output=True, text=True).stdout.split():
-            if name != "busybox":
-                add(f"bin/{name}", 0o755, link="bin/busybox")
-        add("root/secret", 0o600, b"secret\n")
-        add("etc/passwd", 0o644, b"root::0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n")
-        add("etc/group", 0o644, b"root:x:0:\napp:x:1000:\n")
-    subprocess.run(["docker", "import", "-", IMAGE], input=archive.getvalue(), capture_output=True, check=True)
-    yield IMAGE
-    subprocess.run(["docker", "image", "rm", "-f", IMAGE], capture_output=True)
+    entries = (
+        *(Entry(folder) for folder in ("etc", "usr", "usr/suid", "var", "var/cache", "srv", "data")),
+        Entry("root", mode=0o700),
+        Entry("tmp", mode=0o1777),
+        Entry("var/cache/app", owner=1000),
+        Entry("usr/suid/su", Path(busybox()).read_bytes(), 0o4755),
+        Entry("root/secret", b"secret\n", 0o600),
+        Entry("etc/passwd", b"root::0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n", 0o644),
+        Entry("etc/group", GROUPS.encode(), 0o644),
+    )
+    with small_image(IMAGE, entries, applets=True) as name:
+        yield name
 
 
 @pytest.fixture(scope="module")
