@@ -247,6 +247,9 @@ class Search:
         """Find a smallest set of controls without which it works, and step back in those alone."""
         first = attempt.complaints[0]
         why = short(first.text)
+        usual = self._with_what_is_usual(candidate, attempt, first)
+        if usual is not None:
+            return usual
         found = self._guilty(candidate, attempt, why)
         if found is None:
             return candidate, attempt
@@ -260,6 +263,30 @@ class Search:
             standing = attempt.standings.get(service, Standing())
             candidate, seen = self._with_some_capabilities(candidate, seen, service, standing, why)
         return candidate, seen
+
+    def _with_what_is_usual(self, candidate: Candidate, attempt: Attempt, first: Complaint) -> _State | None:
+        """With what root usually needs, where nothing is known of that: no other control breaks as many stacks."""
+        guessed = [
+            service
+            for service, standing in sorted(attempt.standings.items())
+            if (service, CAPABILITIES) in attempt.controls
+            and not standing.user
+            and candidate.of(service).capabilities == {}
+            and first.service in ("", service)
+        ]
+        for names in USUAL[:2] if guessed else ():
+            if not self._has_time(2):
+                break
+            why = short(first.text)
+            given = candidate
+            for service in guessed:
+                given = given.giving(service, given.of(service)._replace(capabilities=dict.fromkeys(names.split(), why)))
+            remedies_ = [Remedy(service, "capability", names, why) for service in guessed]
+            seen = self._attempt(given, "; ".join(map(described, remedies_)))
+            if seen.works:
+                self._steps += [Step(first, remedy, attempt.phase) for remedy in remedies_]
+                return given, seen
+        return None
 
     def _guilty(self, candidate: Candidate, attempt: Attempt, why: str) -> tuple[list[Control], Attempt, bool] | None:
         """A set of controls without which it works, how it did, and whether it is a smallest one; None where there is none."""
