@@ -34,6 +34,10 @@ class TrialError(HardenError):
     exit_code = 2
 
 
+class NotBuilt(TrialError):
+    """An image cannot be built from what a Dockerfile says."""
+
+
 class OutOfTime(TrialError):
     """A command took longer than it was given."""
 

@@ -18,7 +18,7 @@ from hardener.record import NamedTuple
 from hardener.report import Report, Status
 from hardener.trial.accounts import starts_as
 from hardener.trial.candidate import Candidate, Control
-from hardener.trial.compose import Compose, TrialError, last_words
+from hardener.trial.compose import Compose, NotBuilt, TrialError, last_words
 from hardener.trial.engine import Engine, lost
 from hardener.trial.host import Names
 from hardener.trial.model import Model, trial_model
@@ -191,7 +191,7 @@ class Draft:
             done = self._run("build", "--quiet")
             if done.code:
                 self._engine.facts()  # where that is lost, nothing is wrong with the project
-                raise TrialError(f"it does not build: {last_words(done.said, 600)}")
+                raise NotBuilt(f"it does not build: {last_words(done.said, 600)}")
             self._built |= wanted
 
     def bring(self) -> None:

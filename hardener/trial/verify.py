@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from hardener.errors import UsageError
 from hardener.pipeline import Request
 from hardener.trial.candidate import ROOT_USER, Candidate, Control
-from hardener.trial.compose import Compose, TrialError, find_compose
+from hardener.trial.compose import Compose, NotBuilt, find_compose
 from hardener.trial.conclusion import conclude
 from hardener.trial.draft import Draft, Made, Place, controls_of
 from hardener.trial.engine import Engine, Facts
@@ -271,9 +271,7 @@ class _Session:
     def _attempt(self, candidate: Candidate, what: str) -> Attempt:
         try:
             made = self._draft.hardened(candidate)
-        except TrialError as error:
-            if "does not build" not in str(error):
-                raise
+        except NotBuilt as error:
             return self._unbuilt(candidate, what, str(error))
         life = self._lead(what, self._original)
         return Attempt(life.complaints, life.noises, made.standings, made.controls, life.failed)
