@@ -144,7 +144,7 @@ class Draft:
         config = self._compose.model(self._place.folder, self._place.compose_files)
         model = self._model(config)
         self._write_model(model, empty=fresh or write)
-        self._build(model)
+        self._build(model, is_hardened=write)
         controls = frozenset(control for control, _ in controls_of(report, self._place.builders))
         self._services = services = model.document.get("services") or {}
         standings = {name: self._standing(name, one, controls) for name, one in services.items()}
@@ -184,14 +184,15 @@ class Draft:
                     texts.append(file.read())
         return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
 
-    def _build(self, model: Model) -> None:
+    def _build(self, model: Model, *, is_hardened: bool) -> None:
         """Build what is built here and not there yet, and have what is pulled brought."""
         wanted = set(model.images.values())
         if wanted - self._built:
             done = self._run("build", "--quiet")
             if done.code:
                 self._engine.facts()  # where that is lost, nothing is wrong with the project
-                raise NotBuilt(f"it does not build: {last_words(done.said, 600)}")
+                what = "the hardened project" if is_hardened else "the project as it is"
+                raise NotBuilt(f"{what} does not build: {last_words(done.said, 600)}")
             self._built |= wanted
 
     def bring(self) -> None:
