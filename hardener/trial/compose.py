@@ -7,8 +7,9 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import HardenError, UsageError
@@ -133,14 +134,13 @@ def run(command: Sequence[str], *, folder: str, seconds: float, environment: Map
     import subprocess
 
     with subprocess.Popen(
-        command,
+        (*_ending_with_us(), *command),
         cwd=folder,
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         start_new_session=True,
-        preexec_fn=_end_with_us(),
     ) as process:
         try:
             output, errors = process.communicate(timeout=max(seconds, 0.1))
@@ -165,18 +165,19 @@ def _rest(process: subprocess.Popen[bytes]) -> str:
     return _text(output) + _text(errors)
 
 
-def _end_with_us() -> Callable[[], None] | None:
-    """On Linux, what has the kernel kill a child whose parent is killed: it would go on making containers."""
-    if sys.platform != "linux":
-        return None
-    import ctypes
+@lru_cache(maxsize=1)
+def _ending_with_us() -> tuple[str, ...]:
+    """On Linux, what starts a command so that the kernel kills it with its parent: it would go on making containers.
 
-    try:
-        library = ctypes.CDLL(None)
-    except OSError:
-        return None
-    on_parents_death = 1  # PR_SET_PDEATHSIG, prctl(2)
-    return lambda: library.prctl(on_parents_death, signal.SIGKILL) and None
+    Not `preexec_fn`, which may deadlock where there are threads.
+    """
+    import subprocess
+
+    starter = ("setpriv", "--pdeathsig", "KILL")  # util-linux 2.33, PR_SET_PDEATHSIG in prctl(2)
+    if sys.platform != "linux" or shutil.which(starter[0]) is None:
+        return ()
+    # Busybox has a program of that name which knows less.
+    return starter if subprocess.run((*starter, "true"), capture_output=True).returncode == 0 else ()
 
 
 def _kill(group: int) -> None:
