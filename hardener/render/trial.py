@@ -89,7 +89,8 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
     yield from _list(
         "Not exercised: this proves nothing about", (_about(one.service, one.text) for one in verdict.not_exercised), style
     )
-    yield from _list("Before the next start, for data that is there already", verdict.migrations, style)
+    orders = (order.removeprefix("before the next start: ") for order in verdict.migrations)
+    yield from _list("Before the next start, for data that is there already", orders, style)
     if verdict.report.troubles:
         yield ""
         for trouble in verdict.report.troubles:

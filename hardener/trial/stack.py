@@ -16,6 +16,7 @@ from hardener.trial.logs import new_errors
 from hardener.trial.observe import Sight, glance, kept, look, service_of
 from hardener.trial.probe import Probe, Setting, failure
 from hardener.trial.remedy import Complaint, Kind
+from hardener.trial.wordings import normal
 from hardener.trial.writes import Writes, writes
 
 COLD, RESTART, RECREATE = "cold", "restart", "recreate"
@@ -148,7 +149,8 @@ class Stack:
             if before is not None and original is not None:
                 found = found or self._compare(moment, before)
                 errors = self._errors(moment, original)
-                noises |= {(complaint.service, complaint.text): complaint for complaint in errors}
+                for complaint in errors:
+                    noises.setdefault((complaint.service, normal(complaint.text)), complaint)
                 if found:
                     return self._life(moments, (*found, *noises.values()), phase, begin, (), wrote, waits, logs)
             elif found:
