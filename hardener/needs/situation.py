@@ -319,7 +319,15 @@ def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account:
         return served if own is None or not root else own
 
     return tuple(
-        Tmpfs(place, owner(path.uid, uid), owner(path.gid, gid), path.exec, path.why, path.evidence)
+        # The reason beside a path of root's does not fit where nobody is root.
+        Tmpfs(
+            place,
+            owner(path.uid, uid),
+            owner(path.gid, gid),
+            path.exec,
+            path.why if root or path.uid is None else "",
+            path.evidence,
+        )
         for path, place in places
         if path.kind in _TMPFS_KINDS and not path.volume and not any(_within(place, mount.target) for mount in situation.mounts)
     )

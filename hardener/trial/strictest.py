@@ -57,7 +57,7 @@ def strictest(
         if container.privileged.effective:
             continue
         shown = seen.get(service, Seen())
-        proven = _values(container, needs, fixed.get(service, frozenset()), shown)
+        proven = _values(container, needs, fixed.get(service, frozenset()), shown, asked=asked)
         proven, more = _read_only(proven, service, container, needs, shown, asked=asked)
         doubts += more
         proven, more = _memory(proven, service, needs, shown, unsafe=unsafe)
@@ -67,12 +67,13 @@ def strictest(
     return candidate.leaving_out({(doubt.service, doubt.rule): doubt.why for doubt in doubts})
 
 
-def _values(container: Container, needs: Needs, fixed: frozenset[str], shown: Seen) -> Proven:
+def _values(container: Container, needs: Needs, fixed: frozenset[str], shown: Seen, *, asked: bool) -> Proven:
     user = "" if ROOT_USER in fixed else _stepped_down_to(container, shown)
     known = not needs.missing("capabilities") and needs.capabilities is not None
     return Proven(
         user=user,
-        capabilities=None if known else {},
+        # Where nobody asks it, that it idles without any says little: it keeps those that are usual.
+        capabilities=None if known or not asked else {},
         no_new_privileges=None if not needs.missing("no_new_privileges") and needs.no_new_privileges else True,
         cpus=None if needs.cpu is not None and not needs.missing("cpu") else 1.0,
         pids=None if needs.pids is not None and not needs.missing("pids") else _stepped(shown.pids, _PIDS_STEP, 2 * _PIDS_STEP),

@@ -150,7 +150,9 @@ class _Session:
 
     def _verdict(self, made: Made) -> Verdict:
         """All that can be said whatever the search finds."""
-        left_out = (NotExercised("", f"{one.path}: {one.why}") for one in self._left_out)
+        left_out = [NotExercised("", f"{one.path}: {one.why}") for one in self._left_out]
+        if not self._settings.probes:
+            left_out.insert(0, NotExercised("", "what it does when it is used: nobody asked it, for want of a --probe"))
         return Verdict(
             tried=tuple(self._tried),
             not_exercised=(*(NotExercised(*note) for note in made.model.not_exercised), *left_out),
