@@ -565,6 +565,17 @@ def test_capabilities_without_a_word_are_found_among_the_usual(names: str) -> No
     }
 
 
+def test_what_root_usually_needs_is_tried_before_halves() -> None:
+    stack = Simulated(powers("SETGID", kind=Kind.PROBE), services=("web", "other"))
+    result = stack.search()
+    assert result.works
+    assert capabilities(result) == {"SETGID"}
+    assert capabilities(result, "other") == set()
+    assert [works for _, works, _ in stack.runs[:2]] == [False, True]
+    # The strictest, the guess, a run for each name that was given to a service, and the same once more.
+    assert len(stack.runs) == 2 + 4 + 1
+
+
 def test_what_symptoms_gave_is_kept_beside_the_usual_capabilities() -> None:
     stack = Simulated(powers("NET_RAW", "ping: socket: Operation not permitted"), powers("SETGID SETUID"))
     result = stack.search()
