@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardener.trial.answers import Answer
-from hardener.trial.expect import Expected, Moment, expected, fatal, lacking, without_numbers, worse
+from hardener.trial.expect import Expected, Moment, expected, fatal, lacking, unenforced, without_numbers, worse
 from hardener.trial.observe import Kept, Process, Sight
-from hardener.trial.remedy import Kind
+from hardener.trial.remedy import Kind, Standing
 
 UP = Sight("web", "1", True, 0, 0, False, "", "", frozenset(("tcp/80",)), False, (Process("web", 33, 33),))
 PAGE = Answer("http", "200 text/html", frozenset("abcdefgh"))
@@ -202,3 +202,34 @@ def test_who_is_killed_at_its_end_which_the_original_is_not() -> None:
 def test_who_was_killed_at_its_limit_and_came_back() -> None:
     killed = moment(UP._replace(killed_at_memory_limit=True))
     assert words(worse(killed, before())) == [("killed at its memory limit", Kind.MEMORY)]
+
+
+# What an engine does not carry out.
+
+LOCKED = Standing(fixes=frozenset(("privilege-escalation",)), user="33:33", capabilities=frozenset(("CHOWN",)), read_only=True)
+HELD = UP._replace(read_only=True, processes=(Process("web", 33, 33, 0, 1, True),))
+
+
+@pytest.mark.parametrize(
+    ("sight", "said"),
+    [
+        (HELD, []),
+        (HELD._replace(read_only=False), ["its root is not read-only"]),
+        (
+            HELD._replace(processes=(Process("web", 33, 33, 0, 0b1001, True),)),
+            ["its processes have capabilities that were dropped"],
+        ),
+        (HELD._replace(processes=(Process("web", 33, 33, 0, 1, False),)), ["its processes may gain privileges"]),
+        (HELD._replace(processes=(Process("web", 0, 0, 0, 1, True),)), ["a process is root although it is started as 33:33"]),
+        # What cannot be seen from here is not said.
+        (HELD._replace(processes=(Process("web", 33, 33),)), []),
+        (HELD._replace(running=False, read_only=False), []),
+    ],
+)
+def test_what_the_engine_ignores_is_said(sight: Sight, said: list[str]) -> None:
+    assert unenforced(moment(sight), {"web": LOCKED, "other": LOCKED}) == tuple(("web", text) for text in said)
+
+
+def test_nothing_is_asked_of_what_was_not_hardened() -> None:
+    free = UP._replace(processes=(Process("web", 0, 0, 0xFF, 0xFF, False),))
+    assert unenforced(moment(free), {"web": Standing()}) == ()

@@ -86,6 +86,7 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
     yield from _list(
         "New in the logs, and harmless as far as was asked", (_about(one.service, one.text) for one in verdict.noises), style
     )
+    yield from _list("Written, but not carried out by this engine", (_about(*one) for one in verdict.unenforced), style)
     yield from _list(
         "Not exercised: this proves nothing about", (_about(one.service, one.text) for one in verdict.not_exercised), style
     )

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from hardener.record import NamedTuple
 from hardener.trial.answers import Answer, common, differs
+from hardener.trial.candidate import ESCALATION
 from hardener.trial.observe import Kept, Sight
-from hardener.trial.remedy import Complaint, Kind
+from hardener.trial.remedy import Complaint, Kind, Standing
 
 #: Starts that a service may need more than its original did: another one may be slower.
 _MORE_RESTARTS = 2
@@ -164,4 +165,25 @@ def worse(moment: Moment, before: Mapping[str, Expected]) -> tuple[Complaint, ..
             found.append(Complaint(service, Kind.STAYS_ROOT, f"{who} keeps running as root, which the original gives up"))
         if service in moment.killed and wanted.stops:
             found.append(Complaint(service, Kind.STOP, "does not stop in its grace period, and is killed"))
+    return tuple(found)
+
+
+def unenforced(moment: Moment, standings: Mapping[str, Standing]) -> tuple[tuple[str, str], ...]:
+    """What is written for a service, and is not so in its processes: (service, what). An engine may ignore what it is told."""
+    found = []
+    for service, standing in standings.items():
+        sight = moment.sights.get(service)
+        if sight is None or not sight.running:
+            continue
+        if standing.read_only and not sight.read_only:
+            found.append((service, "its root is not read-only"))
+        seen = [process for process in sight.processes if process.bounding is not None]
+        if standing.capabilities is not None and any(
+            (process.bounding or 0).bit_count() > len(standing.capabilities) for process in seen
+        ):
+            found.append((service, "its processes have capabilities that were dropped"))
+        if standing.user and any(not process.uid for process in sight.processes):
+            found.append((service, f"a process is root although it is started as {standing.user}"))
+        if ESCALATION in standing.fixes and not all(process.no_new_privileges for process in seen):
+            found.append((service, "its processes may gain privileges"))
     return tuple(found)

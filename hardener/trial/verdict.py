@@ -46,6 +46,8 @@ class Verdict(NamedTuple):
     left: Mapping[Control, str] = {}
     flaky: tuple[str, ...] = ()
     noises: tuple[Complaint, ...] = ()
+    #: What is written and this engine does not carry out: the service, and what was seen instead.
+    unenforced: tuple[tuple[str, str], ...] = ()
     not_exercised: tuple[NotExercised, ...] = ()
     #: What existing data needs before the next start.
     migrations: tuple[str, ...] = ()

@@ -16,7 +16,7 @@ from hardener.trial.compose import Compose, NotBuilt, find_compose
 from hardener.trial.conclusion import conclude
 from hardener.trial.draft import Draft, Made, Place, controls_of
 from hardener.trial.engine import Engine, Facts
-from hardener.trial.expect import Moment, expected
+from hardener.trial.expect import Moment, expected, unenforced
 from hardener.trial.leftovers import Trial, trial
 from hardener.trial.observe import Kept
 from hardener.trial.probe import Setting
@@ -81,6 +81,7 @@ class _Session:
         self._left_behind: dict[str, Mapping[str, Kept]] = {}
         self._existing: tuple[Order, ...] = ()
         self._unmet: tuple[Complaint, ...] = ()
+        self._unenforced: tuple[tuple[str, str], ...] = ()
         self._draft = self._prepare()
         setting = Setting(self._place.folder, started.project, self._draft.file, ())
         self._stack = Stack(engine, facts, compose, setting, settings.probes, self._remaining, watcher.phase)
@@ -155,6 +156,7 @@ class _Session:
             left_out.insert(0, NotExercised("", "what it does when it is used: nobody asked it, for want of a --probe"))
         return Verdict(
             tried=tuple(self._tried),
+            unenforced=self._unenforced,
             not_exercised=(*(NotExercised(*note) for note in made.model.not_exercised), *left_out),
             engine=self._facts.text,
             compose=self._compose.version,
@@ -276,6 +278,7 @@ class _Session:
         except NotBuilt as error:
             return self._unbuilt(candidate, what, str(error))
         life = self._lead(what, self._original)
+        self._unenforced = unenforced(life.moments[-1], made.standings)
         return Attempt(life.complaints, life.noises, made.standings, made.controls, life.failed)
 
     def _unbuilt(self, candidate: Candidate, what: str, why: str) -> Attempt:
