@@ -44,6 +44,8 @@ def run(asked: Asked) -> int:
     """Verify, tell, and write where that is asked for; the exit code is 2 where nothing was proved."""
     import signal
 
+    if os.name != "posix":
+        raise UsageError("verify needs Linux or macOS: on Windows, run it in WSL")
     from hardener.config import find_config
     from hardener.render.summary import clean
     from hardener.trial.probe import read
