@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hardener.cli.exits import FINDINGS, INTERRUPTED, OK, TROUBLE
@@ -14,6 +14,7 @@ from hardener.errors import UsageError
 
 if TYPE_CHECKING:
     from hardener.record import NamedTuple
+    from hardener.report import Trouble
     from hardener.trial.verdict import Tried, Verdict
     from hardener.trial.watch import Announced
 else:
@@ -93,7 +94,8 @@ def _finish(verdict: Verdict, asked: Asked) -> int:
         written = True
         code = TROUBLE if report.troubles else OK
         if not report.troubles:
-            _write_record(verdict, asked)
+            report = report._replace(troubles=tuple(_write_record(verdict)))
+            code = TROUBLE if report.troubles else OK
     elif report.changes:
         code = FINDINGS
     if asked.diff:
@@ -101,23 +103,28 @@ def _finish(verdict: Verdict, asked: Asked) -> int:
 
         data = unified(report.changes, os.getcwd())
         emit(coloured(data) if has_colour("auto") else data)
-    text = render(verdict._replace(report=report), Style(width(), written=written, record=_record_name(verdict, asked)))
+    text = render(verdict._replace(report=report), Style(width(), written=written, record=_record_name(verdict)))
     say(text, error=asked.diff)
     return code
 
 
-def _write_record(verdict: Verdict, asked: Asked) -> None:
+def _write_record(verdict: Verdict) -> Iterator[Trouble]:
+    """Write what was seen; what keeps it from that."""
     from hardener import source
+    from hardener.report import Trouble
     from hardener.trial.record import is_new
 
-    if not verdict.records:
-        return
     location, text = verdict.record
-    if is_new(location, text):
+    if not verdict.records or not is_new(location, text):
+        return
+    try:
         source.create(location, text.encode())
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        yield Trouble(os.path.relpath(location), 0, f"it cannot be written: {reason}", "check the permissions of its folder")
 
 
-def _record_name(verdict: Verdict, asked: Asked) -> str:
+def _record_name(verdict: Verdict) -> str:
     return os.path.relpath(verdict.record[0]) if verdict.records else ""
 
 
