@@ -32,6 +32,7 @@ from trial_scenes import (
     late,
     lost,
     made,
+    nameless,
     needy,
     never_up,
     unasked,
@@ -46,7 +47,7 @@ from hardener.trial.verdict import Verdict
 AT_A_TIME = 6
 SCENES: dict[str, Callable[[Path], Any]] = {
     scene.__name__: scene
-    for scene in (works, needy, unasked, alone, asks, ended, lost, late, flaky, never_up, hurried, broken, with_socket)
+    for scene in (works, needy, unasked, alone, nameless, asks, ended, lost, late, flaky, never_up, hurried, broken, with_socket)
 }
 
 Play = Callable[[Callable[[Path], Any]], Any]
@@ -154,6 +155,12 @@ def test_without_write_nothing_is_written(play: Play) -> None:
     assert ran.is_untouched
     assert "+USER 10001:10001" in ran.output.splitlines()
     assert "app: run as 10001:10001" in ran.said
+
+
+def test_a_volume_that_only_an_image_asks_for_goes_too(play: Play) -> None:
+    seen, left = play(nameless)
+    assert seen
+    assert not left
 
 
 def test_a_project_that_does_not_work_is_left_alone(play: Play) -> None:

@@ -336,6 +336,31 @@ HEALTHCHECK --interval=1s CMD ["/bin/busybox", "wget", "-q", "-O", "-", "http://
     return run(project, "--diff")
 
 
+class Nameless(Watcher):
+    """Looks for the volumes that a project's containers have and that nobody named, whenever a phase begins."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self.seen: set[str] = set()
+
+    def phase(self, name: str) -> None:
+        for id in docker("ps", "-aq", f"--filter=label=com.docker.compose.service={self._service}").split():
+            mounts = '{{range .Mounts}}{{if eq .Type "volume"}}{{.Name}} {{end}}{{end}}'
+            done = subprocess.run(["docker", "inspect", "--format", mounts, id], capture_output=True, text=True)
+            self.seen |= set(done.stdout.split())
+
+
+def nameless(folder: Path) -> tuple[set[str], set[str]]:
+    """The volumes that an image asked for, and those of them that are left."""
+    service = f"keeper{os.getpid()}"
+    dockerfile = f'FROM {IMAGE}\nVOLUME /data\nCOPY start.sh /\nCMD ["/start.sh"]\n'
+    model = f"services:\n  {service}:\n    build: .\n"
+    project = lay_out(folder / "project", {"compose.yaml": model, "Dockerfile": dockerfile, "start.sh": "#!/bin/sh\n" + STAY})
+    watcher = Nameless(service)
+    verify(Settings(str(project), compose=binary()), watcher)
+    return watcher.seen, watcher.seen & set(docker("volume", "ls", "--quiet").split())
+
+
 class End(NamedTuple):
     """A run that was ended by a signal."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -121,9 +122,11 @@ class Engine:
         mine = {"label": f"{LABEL}={trial}"}
         with lost():
             api = self.client.api
-            for container in api.containers(all=True, filters=mine):
+            found = api.containers(all=True, filters=mine)
+            for container in found:
                 with _already_gone():
                     api.remove_container(container["Id"], force=True, v=True)
+            self.remove_nameless(nameless(found))
             for volume in api.volumes(filters=mine).get("Volumes") or ():
                 with _already_gone():
                     api.remove_volume(volume["Name"], force=True)
@@ -140,6 +143,13 @@ class Engine:
                             if error.status_code not in (404, 409):
                                 raise
 
+    def remove_nameless(self, volumes: Iterable[str]) -> None:
+        """Remove volumes that an image asked for: Compose hands them on to the next container, and then lets them lie."""
+        with lost():
+            for name in volumes:
+                with _already_gone():
+                    self.client.api.remove_volume(name, force=True)
+
     def containers(self, project: str) -> list[Mapping[str, Any]]:
         """All containers of a Compose project, as `docker inspect` shows them."""
         found = []
@@ -148,6 +158,16 @@ class Engine:
                 with _already_gone():
                     found.append(self.client.api.inspect_container(container["Id"]))
         return found
+
+
+def nameless(containers: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """The volumes of containers that have no name but a number, which nobody gave them; a user's are never among them."""
+    return frozenset(
+        str(mount["Name"])
+        for container in containers
+        for mount in container.get("Mounts") or ()
+        if mount.get("Type") == "volume" and re.fullmatch(r"[0-9a-f]{64}", str(mount.get("Name") or ""))
+    )
 
 
 def _address() -> str | None:
@@ -196,8 +216,6 @@ def lost() -> Iterator[None]:
 
 def _short(reason: str) -> str:
     """What lies at the bottom of it, where the words are those of nested errors."""
-    import re
-
     bottom = re.findall(r"Error\((?:-?\d+, )?'([^']+)'", reason)
     reason = bottom[-1].lower() if bottom else reason
     return reason if len(reason) <= 200 else f"{reason[:200]}…"

@@ -10,7 +10,7 @@ from typing import Any
 from hardener.record import NamedTuple
 from hardener.trial.answers import Answer, ask
 from hardener.trial.compose import Compose, Done, OutOfTime, last_words
-from hardener.trial.engine import Engine, Facts
+from hardener.trial.engine import Engine, Facts, nameless
 from hardener.trial.expect import Address, Expected, Moment, fatal, lacking, worse
 from hardener.trial.logs import new_errors
 from hardener.trial.observe import Sight, glance, kept, look, service_of
@@ -173,10 +173,12 @@ class Stack:
         seconds = time.monotonic() - begin
         return Life(tuple(moments), complaints, failed, self._starts, seconds, noises, wrote, waits, logs)
 
-    def down(self, *, volumes: bool = True) -> None:
+    def down(self) -> None:
         """Take it down; what Compose leaves is for the engine to remove. Raises `TrialError`."""
+        left = nameless(self._containers())
         with suppress(OutOfTime):
-            self._run("down", "--timeout", "1", "--remove-orphans", *(["--volumes"] if volumes else []), seconds=60)
+            self._run("down", "--timeout", "1", "--remove-orphans", "--volumes", seconds=60)
+        self._engine.remove_nameless(left)
 
     def hand_over(self, order: Order) -> None:
         """Make the data of a service another account's."""
