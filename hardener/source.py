@@ -129,32 +129,33 @@ def write(path: str, data: bytes) -> None:
     Readers see the old bytes or the new ones, never a part. Raises `OSError`, and then the file is as it was.
     """
     real = os.path.realpath(path)  # replacing a link would turn it into a file
-    before = os.stat(real)
-    temporary = os.path.join(os.path.dirname(real), f".{os.path.basename(real)}.{os.getpid()}.harden")
+    _put(real, data, os.stat(real))
+
+
+def create(path: str, data: bytes) -> None:
+    """As `write`, for a file that may not be there yet: then it belongs to whom its folder belongs, as a project's files do."""
+    real = os.path.realpath(path)
+    _put(real, data, os.stat(real if os.path.exists(real) else os.path.dirname(real)))
+
+
+def _put(path: str, data: bytes, like: os.stat_result) -> None:
+    """Put a file at a path in one step, with the owner and mode of another, or as a new one in a folder."""
+    temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.harden")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
-            if hasattr(os, "fchown") and (os.geteuid(), os.getegid()) != (before.st_uid, before.st_gid):
+            if hasattr(os, "fchown") and (os.geteuid(), os.getegid()) != (like.st_uid, like.st_gid):
                 try:
-                    os.fchown(descriptor, before.st_uid, before.st_gid)
+                    os.fchown(descriptor, like.st_uid, like.st_gid)
                 except PermissionError:
-                    os.fchown(descriptor, -1, before.st_gid) if before.st_gid in os.getgroups() else None
-            os.chmod(temporary, stat.S_IMODE(before.st_mode))
+                    os.fchown(descriptor, -1, like.st_gid) if like.st_gid in os.getgroups() else None
+            mode = stat.S_IMODE(like.st_mode)
+            # Who may read a folder may read what is new in it; only its owner may change that.
+            os.chmod(temporary, mode & 0o644 if stat.S_ISDIR(like.st_mode) else mode)
             os.fsync(descriptor)
-        os.replace(temporary, real)
+        os.replace(temporary, path)
     except BaseException:
         os.unlink(temporary)
         raise
-
-
-def create(path: str, data: bytes) -> None:
-    """Write a file that may not be there yet in one step; one that is there keeps its mode and owner. Raises `OSError`."""
-    if not os.path.exists(path):
-        # Whose the folder is, as far as we may give it away: a project's files belong together.
-        with open(path, "xb") as file:
-            owner = os.stat(os.path.dirname(path) or ".")
-            if hasattr(os, "fchown") and os.geteuid() == 0:
-                os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
-    write(path, data)
