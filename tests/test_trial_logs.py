@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import timeit
 
 import pytest
 from test_trial_symptoms import CASES
@@ -109,10 +110,9 @@ def test_ten_megabytes_take_less_than_a_second(kind: str) -> None:
     }[kind]
     lines = [line.format(at, "".join(chr(97 + int(digit)) for digit in str(at))) for at in range(10_000_000 // len(line))]
     half = len(lines) // 2
-    # Of the processor, because the machine has other things to do.
-    started = time.process_time()
-    new_errors(lines[:half], [lines[half:]]) if kind != "all new" else new_errors(lines, [])
-    assert time.process_time() - started < 1
+    now, before = (lines, []) if kind == "all new" else (lines[:half], [lines[half:]])
+    # Of the processor, and the best of three, because the machine has other things to do.
+    assert min(timeit.repeat(lambda: new_errors(now, before), timer=time.process_time, number=1, repeat=3)) < 1
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,5 @@ def test_ten_megabytes_take_less_than_a_second(kind: str) -> None:
 )
 def test_hostile_lines_take_no_time(piece: str) -> None:
     line = piece * (100_000 // len(piece))
-    started = time.process_time()
-    new_errors([f"{line} Permission denied", f"Permission denied {line}", line], [[f"Permission denied {line}"]])
-    assert time.process_time() - started < 0.3
+    now, before = [f"{line} Permission denied", f"Permission denied {line}", line], [[f"Permission denied {line}"]]
+    assert min(timeit.repeat(lambda: new_errors(now, before), timer=time.process_time, number=1, repeat=3)) < 0.3

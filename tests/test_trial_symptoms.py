@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+import timeit
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -232,11 +233,13 @@ def test_the_reason_is_the_same_in_every_run(text: str, why: str) -> None:
 )
 def test_hostile_lines_take_no_time(piece: str) -> None:
     text = f"{piece * (100_000 // len(piece))} Operation not permitted"
-    started = time.process_time()
-    for line in (text, f"Read-only file system {text}", text[:1500]):
-        for one in remedies(Complaint("web", Kind.LOG, line), ROOT):
-            assert len(one.why) <= 60
-    assert time.process_time() - started < 0.5
+
+    def read() -> None:
+        for line in (text, f"Read-only file system {text}", text[:1500]):
+            for one in remedies(Complaint("web", Kind.LOG, line), ROOT):
+                assert len(one.why) <= 60
+
+    assert min(timeit.repeat(read, timer=time.process_time, number=1, repeat=3)) < 0.5
 
 
 # On an engine.
