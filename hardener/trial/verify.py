@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hardener.errors import UsageError
 from hardener.pipeline import Request
-from hardener.trial.candidate import ROOT_USER, Candidate, Control
+from hardener.trial.candidate import ROOT_USER, Candidate, Control, relaxed
 from hardener.trial.compose import Compose, NotBuilt, find_compose
 from hardener.trial.conclusion import conclude
 from hardener.trial.draft import Draft, Made, Place, controls_of
@@ -21,9 +21,10 @@ from hardener.trial.leftovers import Trial, trial
 from hardener.trial.observe import Kept
 from hardener.trial.probe import Setting
 from hardener.trial.project import Project, alone_model, find_project
-from hardener.trial.remedy import Complaint, Kind, Standing
-from hardener.trial.search import Attempt, Result, Search
+from hardener.trial.remedy import Complaint, Kind, Remedy, Standing
+from hardener.trial.search import Result, Search
 from hardener.trial.stack import COLD, PHASES, RECREATE, Life, Order, Original, Stack
+from hardener.trial.steps import Attempt
 from hardener.trial.strictest import Seen, strictest
 from hardener.trial.verdict import NotExercised, Tried, Verdict
 from hardener.trial.watch import Announced, Settings, Watcher
@@ -244,10 +245,10 @@ class _Session:
         for control, identity in controls_of(report, self._project.builders):
             if orders.get(identity):
                 out[control] = f"existing data would have to change hands ({orders[identity]}); --unsafe-fixes tries it"
-        for service, rule in out:
-            if rule == ROOT_USER:
-                candidate = candidate.giving(service, candidate.of(service)._replace(user=""))
-        return candidate.leaving_out(out)
+        for (service, rule), why in out.items():
+            written = self._draft.written.get(service, Seen().writes).folders
+            candidate = relaxed(candidate, Remedy(service, "without", rule, why), Standing(written=written))
+        return candidate
 
     # Lives.
 
