@@ -19,9 +19,8 @@ from hardener.source import Source, read
 from hardener.trial import verify as trials
 from hardener.trial.compose import Compose
 from hardener.trial.engine import Facts
-from hardener.trial.project import Project
 from hardener.trial.remedy import Complaint, Kind, Remedy
-from hardener.trial.search import Step
+from hardener.trial.steps import Step
 from hardener.trial.verdict import NotExercised, Tried, Verdict
 from hardener.trial.verify import Announced, Settings, Watcher
 
@@ -58,7 +57,6 @@ def full(tmp_path: Path) -> Verdict:
         tried=(*ORIGINALS, FAILED, tried("db with CHOWN", seconds=70)),
         steps=STEPS,
         held={("db", "excess-capabilities"): "drop all capabilities", ("db", "unlimited-pids"): "limit it to 128 processes"},
-        failed={("web", "root-user"): "silent"},
         left={("web", "unlimited-memory"): "it keeps all data in memory"},
         flaky=("web: port 80 answers nothing",),
         noises=(Complaint("db", Kind.LOG, "setpriority: Permission denied"),),
@@ -176,9 +174,8 @@ def test_a_line_for_each_life(width: int) -> None:
 
 
 def announced(**more: Any) -> Announced:
-    project = Project("/p", (), (), "/p", {}, {}, ())
     compose = Compose(("docker", "compose"), "2.29.7")
-    return Announced(project, FACTS, compose, ("web", "db"), ("web",), **{"hints": (), "shared": (), **more})
+    return Announced(FACTS, compose, ("web", "db"), ("web",), **{"hints": (), "shared": (), **more})
 
 
 @pytest.mark.parametrize("width", [60, 100])

@@ -161,6 +161,16 @@ def test_only_the_end_of_a_long_output_is_kept() -> None:
     assert done.output.endswith("end\n")
 
 
+def ends(pid: int, otherwise: str) -> None:
+    """A process ends within seconds; where it does not, it is ended, and the test fails."""
+    for _ in range(50):
+        if not alive(pid):
+            return
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail(otherwise)
+
+
 def alive(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -183,13 +193,7 @@ def test_what_takes_too_long_ends_with_all_it_started(start: str, tmp_path: Path
     with pytest.raises(OutOfTime, match="longer than 1 s: still working"):
         shell(f"echo still working; {start.format(file=file)}", 1)
     assert time.monotonic() - begin < 5
-    pid = int(file.read_text())
-    for _ in range(50):
-        if not alive(pid):
-            return
-        time.sleep(0.1)
-    os.kill(pid, signal.SIGKILL)
-    pytest.fail("it goes on")
+    ends(int(file.read_text()), "it goes on")
 
 
 def test_what_left_its_group_is_not_waited_for(tmp_path: Path) -> None:
@@ -215,13 +219,7 @@ def test_a_command_ends_with_us_even_if_we_are_killed(tmp_path: Path) -> None:
                 break
             time.sleep(0.1)
         us.kill()
-    pid = int(file.read_text())
-    for _ in range(50):
-        if not alive(pid):
-            return
-        time.sleep(0.1)
-    os.kill(pid, signal.SIGKILL)
-    pytest.fail("it goes on without us")
+    ends(int(file.read_text()), "it goes on without us")
 
 
 @pytest.mark.parametrize(

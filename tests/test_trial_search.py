@@ -13,7 +13,8 @@ from hardener.needs.proven import Proven
 from hardener.trial.candidate import Candidate, Control, relaxed
 from hardener.trial.halves import smallest
 from hardener.trial.remedy import Complaint, Kind, Remedy, Standing
-from hardener.trial.search import Attempt, Result, Search
+from hardener.trial.search import Result, Search
+from hardener.trial.steps import Attempt
 
 CAPS, USER, ROOT, NNP, MEMORY, CPU, PIDS = (
     "excess-capabilities",

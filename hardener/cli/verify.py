@@ -85,19 +85,17 @@ def run(asked: Asked) -> int:
 def _finish(verdict: Verdict, asked: Asked) -> int:
     from hardener.render.trial import Style, render
 
-    written, code = False, TROUBLE if verdict.stopped else OK
-    report = verdict.report
-    if asked.write and not verdict.stopped:
+    report, written = verdict.report, asked.write and not verdict.stopped
+    if written:
         from hardener.cli.run import write
 
         report = write(report)
-        written = True
-        code = TROUBLE if report.troubles else OK
         if not report.troubles:
             report = report._replace(troubles=tuple(_write_record(verdict)))
-            code = TROUBLE if report.troubles else OK
-    elif report.changes:
-        code = FINDINGS
+    if verdict.stopped or (written and report.troubles):
+        code = TROUBLE
+    else:
+        code = FINDINGS if report.changes and not written else OK
     if asked.diff:
         from hardener.render.diff import coloured, unified
 

@@ -73,7 +73,7 @@ def _lines(verdict: Verdict, style: Style) -> Iterator[str]:
     if verdict.steps:
         yield ""
         yield "Broke, and what mended it"
-        from hardener.trial.search import described
+        from hardener.trial.steps import described
 
         for step in verdict.steps:
             where = step.phase or "in its log"

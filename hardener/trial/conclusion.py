@@ -8,7 +8,7 @@ from hardener.needs.proven import Proven
 from hardener.pipeline import Request, run
 from hardener.report import Report, Status
 from hardener.trial.candidate import LOCKDOWN, Candidate, Control
-from hardener.trial.draft import Draft, asked
+from hardener.trial.draft import Draft, asked, controls_behind
 from hardener.trial.project import Project
 from hardener.trial.record import file_with, records
 from hardener.trial.remedy import Complaint
@@ -33,7 +33,7 @@ def conclude(
     taken_back = [step.remedy for step in result.steps if step.remedy.kind == "without"]
     broke = {(remedy.service, remedy.value): remedy.why for remedy in taken_back}
     left = {control: why for control, why in result.candidate.without.items() if control not in broke}
-    verdict = verdict._replace(steps=result.steps, failed=broke, left=left, flaky=result.flaky, noises=result.noises)
+    verdict = verdict._replace(steps=result.steps, left=left, flaky=result.flaky, noises=result.noises)
     if not result.works:
         last = result.last.complaints if result.last else ()
         told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
@@ -43,9 +43,11 @@ def conclude(
     if _texts(report) != _texts(draft.judge(result.candidate)):
         return verdict._replace(stopped="the project's files were changed meanwhile: run it again")
     seen = records(project, _proven(project, result.candidate, broke), report, request.engine, draft.digests)
+    held = _held(report, project)
+    refused = {control: why for control, why in _refused(report, project).items() if control not in held}
     return verdict._replace(
-        held=_held(report, project),
-        left={**_refused(report, project), **left},
+        held=held,
+        left={**refused, **left},
         migrations=(*_migrations(report, existing), *map(_over_data, unmet)),
         report=report,
         records=seen,
@@ -59,21 +61,20 @@ def _texts(report: Report) -> dict[str, str]:
 
 def _held(report: Report, project: Project) -> dict[Control, str]:
     return {
-        (service, outcome.finding.rule): outcome.finding.fix.summary
+        control: outcome.finding.fix.summary
         for outcome in report.outcomes
         if outcome.status is Status.APPLIED and outcome.finding.fix is not None
-        for service in project.builders.get(outcome.finding.place.path, (outcome.finding.subject,))
+        for control in controls_behind(outcome.finding, project.builders)
     }
 
 
 def _refused(report: Report, project: Project) -> dict[Control, str]:
     """What could not be tried, because no fix can be written, or none is known."""
     return {
-        (service, outcome.finding.rule): outcome.why or outcome.finding.advice
+        control: outcome.why or outcome.finding.advice
         for outcome in report.outcomes
         if outcome.status in (Status.REFUSED, Status.REPORTED) and outcome.finding.rule in LOCKDOWN
-        for service in project.builders.get(outcome.finding.place.path, (outcome.finding.subject,))
-        if (service, outcome.finding.rule) not in _held(report, project)
+        for control in controls_behind(outcome.finding, project.builders)
     }
 
 

@@ -6,11 +6,12 @@ import hashlib
 import os
 import shutil
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
 from hardener.discover import DOCKERFILE, Found
+from hardener.finding import Finding
 from hardener.needs.proven import Proven
 from hardener.pipeline import Request, run
 from hardener.plan import Identity
@@ -38,9 +39,7 @@ _LONGEST_BUILD = 1800.0
 class Made(NamedTuple):
     """The copy as it is now."""
 
-    candidate: Candidate
     model: Model
-    report: Report
     standings: Mapping[str, Standing]
     controls: frozenset[Control]
 
@@ -97,24 +96,26 @@ class Draft:
         """The file that the stack is brought up by."""
         return os.path.join(self._place.folder, FILE)
 
-    def original(self, *, fresh: bool = True) -> Made:
-        """Bring the copy back to what the project is. Raises `TrialError` where it cannot be built."""
-        return self._make(Candidate(), Report(), fresh=fresh)
+    def original(self) -> Made:
+        """Bring the copy back to what the project is. Raises `NotBuilt` where that cannot be built."""
+        self._copy.restore()
+        return self._make(None, fresh=True)
 
     def hardened(self, candidate: Candidate, *, fresh: bool = True) -> Made:
-        """Make the copy what a candidate asks for; `fresh` empties what the project's containers write."""
+        """Make the copy what a candidate asks for; `fresh` empties what the project's containers write. Raises `NotBuilt`."""
         if fresh:
             self._copy.restore()
-        made = self._make(candidate, self.judge(candidate), fresh=False, write=True)
+        made = self._make(self.judge(candidate), fresh=fresh)
         fitted = self._fitted(candidate, made)
         if fitted == candidate:
             return made
         self._fits.append((candidate, fitted))
-        return self._make(fitted, self.judge(fitted), fresh=False, write=True)
+        return self._make(self.judge(fitted), fresh=fresh)
 
     def judge(self, candidate: Candidate) -> Report:
         """What the rules make of the project's own files for a candidate."""
-        self._restore(fresh=False)
+        for found in self._place.found:
+            self._copy.restore(found.location)
         request = asked(self._request, candidate, self._identities)
         report = run(request._replace(files=self._place.found))
         for control, identity in controls_of(report, self._place.builders):
@@ -130,25 +131,18 @@ class Draft:
         """The findings behind each control that was made so far."""
         return self._identities
 
-    def _restore(self, *, fresh: bool) -> None:
-        if fresh:
-            self._copy.restore()
-        for found in self._place.found:
-            self._copy.restore(found.location)
-
-    def _make(self, candidate: Candidate, report: Report, *, fresh: bool, write: bool = False) -> Made:
-        if not write:
-            self._restore(fresh=fresh)
-        for change in report.changes:
+    def _make(self, report: Report | None, *, fresh: bool) -> Made:
+        """Write what a report changes, nothing for the original, and build it; `fresh` empties what stands in for the host."""
+        for change in report.changes if report is not None else ():
             text_source.write(change.location, change.after.to_bytes())
         config = self._compose.model(self._place.folder, self._place.compose_files)
         model = self._model(config)
-        self._write_model(model, empty=fresh or write)
-        self._build(model, is_hardened=write)
-        controls = frozenset(control for control, _ in controls_of(report, self._place.builders))
+        self._write_model(model, empty=fresh)
+        self._build(model, is_hardened=report is not None)
+        controls = frozenset(control for control, _ in controls_of(report or Report(), self._place.builders))
         self._services = services = model.document.get("services") or {}
         standings = {name: self._standing(name, one, controls) for name, one in services.items()}
-        return Made(candidate, model, report, standings, controls)
+        return Made(model, standings, controls)
 
     def _model(self, config: Mapping[str, Any]) -> Model:
         tag = self._tag()
@@ -170,7 +164,7 @@ class Draft:
                 shutil.rmtree(stand_in.path, ignore_errors=True)
             os.makedirs(os.path.dirname(stand_in.path) if stand_in.is_file else stand_in.path, exist_ok=True)
             if stand_in.is_file:
-                with open(stand_in.path, "w", encoding="utf-8"):
+                with open(stand_in.path, "w" if empty else "a", encoding="utf-8"):
                     pass
         with open(self.file, "w", encoding="utf-8") as file:
             json.dump(model.document, file, indent=1)
@@ -274,11 +268,13 @@ def asked(request: Request, candidate: Candidate, identities: Mapping[Control, s
 def controls_of(report: Report, builders: Mapping[str, Sequence[str]]) -> list[tuple[Control, Identity]]:
     """The controls that a report makes, with the finding of each."""
     made = [outcome.finding for outcome in report.outcomes if outcome.status is Status.APPLIED]
-    return [
-        ((service, finding.rule), finding.identity)
-        for finding in made
-        for service in builders.get(finding.place.path, (finding.subject,))
-    ]
+    return [(control, finding.identity) for finding in made for control in controls_behind(finding, builders)]
+
+
+def controls_behind(finding: Finding, builders: Mapping[str, Sequence[str]]) -> Iterator[Control]:
+    """The controls that a finding stands for: a Dockerfile's is about every service that is built from it."""
+    for service in builders.get(finding.place.path, (finding.subject,)):
+        yield service, finding.rule
 
 
 def _tmpfs(item: object) -> tuple[str, str]:

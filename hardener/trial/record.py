@@ -13,7 +13,6 @@ from hardener.needs.record_file import dump
 from hardener.needs.recorded import FILE, Recorded, circumstances, recorded, stale
 from hardener.pipeline import Request, needs
 from hardener.report import Report
-from hardener.source import Source
 from hardener.trial.project import Project
 
 #: What is about to be written says by itself where it was seen.
@@ -65,6 +64,6 @@ def is_new(location: str, text: str) -> bool:
     """Whether a file says something else than it should."""
     try:
         with open(location, "rb") as file:
-            return file.read() != Source(location, text).to_bytes()
+            return file.read() != text.encode()
     except OSError:
         return True

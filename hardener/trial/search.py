@@ -19,9 +19,12 @@ from hardener.trial.steps import (
     MAY_BREAK,
     SMALL,
     USUAL,
+    Attempt,
     Chosen,
+    Step,
     as_if,
     blamed,
+    described,
     leaving_out,
     likelihood,
     line_of,
@@ -34,15 +37,6 @@ from hardener.trial.steps import (
     told,
     with_steps,
     without_name,
-)
-from hardener.trial.steps import (
-    Attempt as Attempt,
-)
-from hardener.trial.steps import (
-    Step as Step,
-)
-from hardener.trial.steps import (
-    described as described,
 )
 from hardener.trial.symptoms import remedies
 

@@ -125,6 +125,11 @@ class Stack:
         logs: dict[str, tuple[str, ...]] = {}
         self._starts = 0
         killed: frozenset[str] = frozenset()
+
+        def ended(complaints: tuple[Complaint, ...], failed: str, noises: tuple[Complaint, ...] = ()) -> Life:
+            seconds = time.monotonic() - begin
+            return Life(tuple(moments), complaints, failed, self._starts, seconds, noises, wrote, waits, logs)
+
         for phase in phases:
             self._say(phase)
             at = time.monotonic()
@@ -148,30 +153,13 @@ class Stack:
                 logs[service] = (*logs.get(service, ()), *sight.log)
             if before is not None and original is not None:
                 found = found or self._compare(moment, before)
-                errors = self._errors(moment, original)
-                for complaint in errors:
+                for complaint in self._errors(moment, original):
                     noises.setdefault((complaint.service, normal(complaint.text)), complaint)
-                if found:
-                    return self._life(moments, (*found, *noises.values()), phase, begin, (), wrote, waits, logs)
-            elif found:
-                return self._life(moments, found, phase, begin, (), wrote, waits, logs)
+            if found:
+                return ended((*found, *noises.values()), phase)
             if observe:
                 self._note_writes(wrote)
-        return self._life(moments, (), "", begin, tuple(noises.values()), wrote, waits, logs)
-
-    def _life(
-        self,
-        moments: Sequence[Moment],
-        complaints: tuple[Complaint, ...],
-        failed: str,
-        begin: float,
-        noises: tuple[Complaint, ...],
-        wrote: Mapping[str, Writes],
-        waits: Mapping[str, float],
-        logs: Mapping[str, tuple[str, ...]],
-    ) -> Life:
-        seconds = time.monotonic() - begin
-        return Life(tuple(moments), complaints, failed, self._starts, seconds, noises, wrote, waits, logs)
+        return ended((), "", tuple(noises.values()))
 
     def down(self) -> None:
         """Take it down; what Compose leaves is for the engine to remove. Raises `TrialError`."""

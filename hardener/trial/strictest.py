@@ -8,7 +8,7 @@ from hardener.facts.container import Container
 from hardener.needs.needs import Needs
 from hardener.needs.proven import Proven
 from hardener.record import NamedTuple
-from hardener.trial.candidate import MEMORY, ROOT_USER, WRITABLE_ROOT, Candidate
+from hardener.trial.candidate import MEMORY, ROOT_USER, WRITABLE_ROOT, Candidate, Control
 from hardener.trial.writes import Writes
 
 _ROOT = ("", "0", "root")
@@ -31,14 +31,6 @@ class Seen(NamedTuple):
     pids: int = 0
 
 
-class Doubt(NamedTuple):
-    """What is not tried for a service, and why."""
-
-    service: str
-    rule: str
-    why: str
-
-
 def strictest(
     services: Mapping[str, tuple[Container, Needs]],
     fixed: Mapping[str, frozenset[str]],
@@ -52,19 +44,17 @@ def strictest(
     `fixed` names the rules whose fixes are made without a trial's values. What was read of a service stands: a need that is
     in its source is not refuted by runs that did not meet it, as on new volumes. Values are for what is not known.
     """
-    candidate, doubts = Candidate(), list[Doubt]()
+    candidate, doubts = Candidate(), dict[Control, str]()
     for service, (container, needs) in services.items():
         if container.privileged.effective:
             continue
         shown = seen.get(service, Seen())
         proven = _values(container, needs, fixed.get(service, frozenset()), shown, asked=asked)
-        proven, more = _read_only(proven, service, container, needs, shown, asked=asked)
-        doubts += more
-        proven, more = _memory(proven, service, needs, shown, unsafe=unsafe)
-        doubts += more
+        proven, doubts[service, WRITABLE_ROOT] = _read_only(proven, container, needs, shown, asked=asked)
+        proven, doubts[service, MEMORY] = _memory(proven, needs, shown, unsafe=unsafe)
         if proven != Proven():
             candidate = candidate.giving(service, proven)
-    return candidate.leaving_out({(doubt.service, doubt.rule): doubt.why for doubt in doubts})
+    return candidate.leaving_out({control: why for control, why in doubts.items() if why})
 
 
 def _values(container: Container, needs: Needs, fixed: frozenset[str], shown: Seen, *, asked: bool) -> Proven:
@@ -88,36 +78,36 @@ def _stepped_down_to(container: Container, shown: Seen) -> str:
     return "{}:{}".format(*numbers.pop()) if len(numbers) == 1 else ""
 
 
-def _read_only(
-    proven: Proven, service: str, container: Container, needs: Needs, shown: Seen, *, asked: bool
-) -> tuple[Proven, list[Doubt]]:
-    """With a read-only root, where it is not known by reading whether that works."""
+def _read_only(proven: Proven, container: Container, needs: Needs, shown: Seen, *, asked: bool) -> tuple[Proven, str]:
+    """With a read-only root, where it is not known by reading whether that works; or why that is not tried."""
     if container.read_only_root.effective or (needs.read_only is not None and not needs.missing("read_only")):
-        return proven, []
+        return proven, ""
     writes = shown.writes
     if writes.beside:
-        return proven, [Doubt(service, WRITABLE_ROOT, f"it writes {writes.beside}, beside what the image has there")]
+        return proven, f"it writes {writes.beside}, beside what the image has there"
     if writes.data and not asked:
-        why = f"it writes {writes.data}, which nothing keeps: whether that must outlive a restart is for a --probe to tell"
-        return proven, [Doubt(service, WRITABLE_ROOT, why)]
+        return (
+            proven,
+            f"it writes {writes.data}, which nothing keeps: whether that must outlive a restart is for a --probe to tell",
+        )
     owner = proven.user or shown.user
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
     folders = {path: owner or found for path, found in writes.folders.items() if path not in mounted}
     if _TEMPORARY not in mounted:
         folders.setdefault(_TEMPORARY, owner or "0:0")
-    return proven._replace(read_only=True, tmpfs=folders), []
+    return proven._replace(read_only=True, tmpfs=folders), ""
 
 
-def _memory(proven: Proven, service: str, needs: Needs, shown: Seen, *, unsafe: bool) -> tuple[Proven, list[Doubt]]:
+def _memory(proven: Proven, needs: Needs, shown: Seen, *, unsafe: bool) -> tuple[Proven, str]:
+    """With a limit of memory, where none is known by reading; or why that is not tried."""
     if needs.memory is not None and not needs.missing("memory"):
-        return proven, []
+        return proven, ""
     grows = needs.unknown.get("memory", "") if needs.holds else ""
     if grows and not unsafe:
-        why = f"{grows}: a trial is too short to tell how far; --unsafe-fixes tries it all the same"
-        return proven, [Doubt(service, MEMORY, why)]
+        return proven, f"{grows}: a trial is too short to tell how far; --unsafe-fixes tries it all the same"
     if not shown.memory:
-        return proven, []
-    return proven._replace(memory=_stepped(shown.memory, _MIB_STEP, _LEAST_MIB)), []
+        return proven, ""
+    return proven._replace(memory=_stepped(shown.memory, _MIB_STEP, _LEAST_MIB)), ""
 
 
 def _stepped(seen: int, step: int, least: int) -> int:

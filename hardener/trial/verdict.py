@@ -9,7 +9,7 @@ from hardener.record import NamedTuple
 from hardener.report import Report
 from hardener.trial.candidate import Control
 from hardener.trial.remedy import Complaint
-from hardener.trial.search import Step
+from hardener.trial.steps import Step
 
 
 class Tried(NamedTuple):
@@ -40,8 +40,6 @@ class Verdict(NamedTuple):
     steps: tuple[Step, ...] = ()
     #: What holds, by service and rule, in words.
     held: Mapping[Control, str] = {}
-    #: What was taken back because it broke the stack, with what was seen.
-    failed: Mapping[Control, str] = {}
     #: What was not tried or not decided, and why.
     left: Mapping[Control, str] = {}
     flaky: tuple[str, ...] = ()
@@ -56,8 +54,6 @@ class Verdict(NamedTuple):
     records: Mapping[str, Recorded] = {}
     #: The file for these, and its text.
     record: tuple[str, str] = ("", "")
-    engine: str = ""
-    compose: str = ""
 
     @property
     def starts(self) -> int:

@@ -159,8 +159,6 @@ class _Session:
             tried=tuple(self._tried),
             unenforced=self._unenforced,
             not_exercised=(*(NotExercised(*note) for note in made.model.not_exercised), *left_out),
-            engine=self._facts.text,
-            compose=self._compose.version,
         )
 
     def _announce(self, made: Made) -> None:
@@ -170,7 +168,6 @@ class _Session:
         names = tuple(services)
         self._watcher.announce(
             Announced(
-                self._project,
                 self._facts,
                 self._compose,
                 names,

@@ -6,7 +6,6 @@ from hardener.record import NamedTuple
 from hardener.trial.compose import Compose
 from hardener.trial.engine import Facts
 from hardener.trial.probe import Probe
-from hardener.trial.project import Project
 from hardener.trial.verdict import NotExercised, Tried
 
 
@@ -29,7 +28,6 @@ class Settings(NamedTuple):
 class Announced(NamedTuple):
     """What is about to happen, before anything of the project is run."""
 
-    project: Project
     engine: Facts
     compose: Compose
     services: tuple[str, ...]
