@@ -73,6 +73,8 @@ def image() -> Iterator[str]:
 def play(image: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Play]:
     """Plays a scene once, and gives what came out of it; those that tests of this run ask for are begun before."""
     binary()
+    # What a shell runs in the background ignores ^C, and so would all that the scenes begin.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     pool = ThreadPoolExecutor(AT_A_TIME)
     played: dict[str, Future[Any]] = {}
     asked = {name for item in request.session.items if isinstance(item, pytest.Function) and item.module is request.module
@@ -87,6 +89,7 @@ def play(image: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.Te
             yield lambda scene: played[scene.__name__].result()
         finally:
             pool.shutdown(cancel_futures=True)
+            signal.signal(signal.SIGINT, before)
             for kind, remove in (("container", ["rm", "-fv"]), ("volume", ["volume", "rm"]), ("network", ["network", "rm"])):
                 ids = made(kind, f"label={USERS}")
                 if ids:
