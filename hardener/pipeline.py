@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
-from hardener.discover import COMPOSE, DOCKERFILE, Found
+from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
 from hardener.errors import CannotWrite, HardenError, Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Finding, Rule, Severity
@@ -132,7 +132,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
     builders: dict[str, list[Container]] = {}
     proven: dict[str, Proven] = {}
-    # What only one of the two kinds needs is imported only where there are files of it.
+    # What only one kind needs is imported only where there are files of it.
     compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
     projects: list[Group] = []
     if compose:
@@ -151,6 +151,15 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
                     if record is not None:
                         proven[container.key] = record.proven
             projects.append(group)
+    manifests = {location: source for location, source in sources.items() if files[location].kind == KUBERNETES}
+    if manifests:
+        from hardener.manifests import manifest_groups
+
+        for manifest in manifest_groups(manifests, tree, request.profiles, troubles):
+            for container in manifest.containers:
+                if container.build and container.build.dockerfile:
+                    builders.setdefault(container.build.dockerfile, []).append(container)
+            projects.append(manifest)
     dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
         from hardener.stages import dockerfile_groups

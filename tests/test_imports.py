@@ -23,7 +23,7 @@ FLOORS = (
     ("facts",),
     ("needs",),
     ("rules",),
-    ("ignored", "group", "stages", "proof", "sharing"),
+    ("ignored", "group", "manifests", "stages", "proof", "sharing"),
     ("plan",),
     ("discover", "config"),
     ("pipeline",),

@@ -57,6 +57,7 @@ class PodNode(NamedTuple):
     #: Where the spec stands; None inside an alias or a merge.
     route: Route | None
     metadata: Mapping | None
+    metadata_route: Route | None
     #: The anchor that the spec comes through, where it does.
     via: str = ""
 
@@ -88,14 +89,16 @@ def pod_of(owner: Object) -> PodNode | None:
         return None
     at: Mapping = owner.mapping
     route, via = owner.route, ""
-    above = at
+    above, above_route = at, route
     for key in keys:
         found = lookup(at, route, key, via)
         if found is None or not isinstance(found.node, Mapping):
             return None
-        above, at, route, via = at, found.node, found.route, found.via
-    metadata = lookup(above, None, "metadata")
-    return PodNode(owner, at, route, metadata.node if metadata and isinstance(metadata.node, Mapping) else None, via)
+        above, above_route, at, route, via = at, route, found.node, found.route, found.via
+    metadata = lookup(above, above_route, "metadata")
+    if metadata is None or not isinstance(metadata.node, Mapping):
+        return PodNode(owner, at, route, None, None, via)
+    return PodNode(owner, at, route, metadata.node, metadata.route, via)
 
 
 def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Object]:

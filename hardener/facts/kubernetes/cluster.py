@@ -1,0 +1,106 @@
+"""The objects beside the pods: configuration and service accounts, found by name in the manifests of a run. Knows no setting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from collections.abc import Mapping as AnyMapping
+
+from hardener.errors import Unreadable
+from hardener.facts.kubernetes.manifest import ManifestFile, Scope
+from hardener.facts.kubernetes.pod import Pod
+from hardener.facts.kubernetes.workloads import Object, objects
+from hardener.facts.merged import text_of, truth, values
+from hardener.source import Source
+from hardener.syntax.yaml import Mapping, Node
+
+_KINDS = ("ConfigMap", "ServiceAccount", "RoleBinding", "ClusterRoleBinding")
+#: More than this is not looked into for the name of one file.
+_LARGEST = 4 * 1024 * 1024
+
+
+class Cluster:
+    """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed."""
+
+    def __init__(self, sources: AnyMapping[str, Source]) -> None:
+        self._sources = sources
+        self._found: list[tuple[str, Object, ManifestFile]] | None = None
+
+    def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
+        """The files that a volume of configuration holds, with their texts; with a `subPath` that one alone, under no name.
+
+        None where they are not all known.
+        """
+        if not isinstance(volume, Mapping):
+            return None
+        scope = Scope(pod.file, volume, None)
+        found: dict[str, str] = {}
+        sources = [scope] if scope.find("configMap") is not None else []
+        if scope.find("projected") is not None:
+            parts = [node for node, _ in scope.items("projected", "sources") if isinstance(node, Mapping)]
+            sources = [Scope(pod.file, part, None) for part in parts]
+        for part in sources:
+            data = self.config_map(part.text("configMap", "name") or "", pod) if part.find("configMap") else None
+            if data is None:
+                return None
+            items = [node for node, _ in part.items("configMap", "items") if isinstance(node, Mapping)]
+            chosen = {text_of(node.get("key")) or "": text_of(node.get("path")) or "" for node in items}
+            found |= {chosen.get(key, key): text for key, text in data.items() if not chosen or key in chosen}
+        if not sources:
+            return None
+        if inside:
+            return (("", found[inside]),) if inside in found else None
+        return tuple(sorted(found.items()))
+
+    def config_map(self, name: str, pod: Pod) -> dict[str, str] | None:
+        """The data of a ConfigMap; None where it is not known, or more than one may be meant."""
+        found = self._object("ConfigMap", name, pod)
+        if found is None:
+            return None
+        scope = Scope(pod.file, found.mapping, None)
+        if scope.find("binaryData") is not None:
+            return None
+        data = scope.find("data")
+        if data is None or not isinstance(data.node, Mapping):
+            return {}
+        return {key: text_of(value.node) or "" for key, value in values(data.node, None).items()}
+
+    def account_has_no_token(self, name: str, pod: Pod) -> bool:
+        """Whether a service account says that its token is not mounted."""
+        found = self._object("ServiceAccount", name, pod)
+        return found is not None and truth(Scope(pod.file, found.mapping, None).text("automountServiceAccountToken")) is False
+
+    def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
+        """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
+        namespace = pod.node.owner.namespace
+        same = [
+            (location, found)
+            for location, found, _ in self._all()
+            if found.kind == kind and found.name == name and (not namespace or found.namespace in ("", namespace))
+        ]
+        path = pod.file.source.path
+        for near in (
+            [found for location, found in same if self._sources[location].path == path],
+            [found for location, found in same if os.path.dirname(self._sources[location].path) == os.path.dirname(path)],
+            [found for _, found in same],
+        ):
+            if near:
+                return near[0] if len(near) == 1 else None
+        return None
+
+    def _all(self) -> list[tuple[str, Object, ManifestFile]]:
+        if self._found is None:
+            self._found = list(self._read())
+        return self._found
+
+    def _read(self) -> Iterator[tuple[str, Object, ManifestFile]]:
+        for location, source in self._sources.items():
+            if len(source.text) > _LARGEST or not any(kind in source.text for kind in _KINDS):
+                continue
+            try:
+                file = ManifestFile(source)
+            except Unreadable:
+                continue
+            for found in objects(file.tree):
+                if found.kind in _KINDS:
+                    yield location, found, file
