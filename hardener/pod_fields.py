@@ -16,6 +16,13 @@ _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HOOKS = ("postStart", "preStop")
 _REQUESTS = ("httpGet", "tcpSocket")
 
+#: The kinds of volumes; a key that is none of them says nothing unless it looks like one.
+_SOURCES = frozenset(
+    "awsElasticBlockStore azureDisk azureFile cephfs cinder configMap csi downwardAPI emptyDir ephemeral fc flexVolume flocker "
+    "gcePersistentDisk gitRepo glusterfs hostPath image iscsi nfs persistentVolumeClaim photonPersistentDisk portworxVolume "
+    "projected quobyte rbd scaleIO secret storageos vsphereVolume".split()
+)
+
 _MAPPING, _LIST, _TEXT, _FLAG, _NUMBER = "a mapping", "a list", "text", "true or false", "a whole number"
 
 
@@ -66,7 +73,7 @@ class Container(NamedTuple):
 
 
 class Volume(NamedTuple):
-    """A volume, and the keys of the sources that are written for it: one, where it is right."""
+    """A volume, and the keys of the sources that are written for it: one, where it is right. Newer ones count too."""
 
     path: str
     sources: tuple[str, ...]
@@ -240,8 +247,8 @@ def _volume(fields: _Fields) -> Volume:
             continue
         if isinstance(value, dict):
             sources.append(str(key))
-        else:
-            fields.refuse(str(key), _MAPPING)
+        elif key in _SOURCES:
+            fields.refuse(key, _MAPPING)
     return Volume(fields.path, tuple(sources))
 
 

@@ -230,6 +230,8 @@ def test_folders_of_the_host() -> None:
         assert seen(spec) == seen(spec, level=BASELINE) == [(BASELINE, HOST_PATH, "spec.volumes[data].hostPath")]
     # Without a source it becomes an emptyDir.
     assert seen(pod(volumes=[{"name": "data", "hostPath": None}, {"name": "more"}])) == []
+    # What is no field of a volume is dropped.
+    assert seen(pod(volumes=[{"name": "data", "emptyDir": {}, "fsType": "ext4"}])) == []
 
 
 @every_list

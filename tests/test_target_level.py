@@ -122,7 +122,7 @@ def test_what_cannot_be_read_is_named(harden: Run) -> None:
     Path("broken.yaml").write_text(PLAIN + "  bad\n   : [")
     code, out, err = harden("--target-level", "restricted")
     assert (code, err) == (2, "")
-    assert "chart.yaml:3: a template, not YAML as it stands (run harden on what the template makes)\n" in out
+    assert "chart.yaml:3: a template, not a manifest as it stands (run harden on what the template makes)\n" in out
     assert "\nbroken.yaml:" in "\n" + out
     assert out.endswith("\n\n1 of 1 pod reaches restricted; 2 problems in the way.\n")
     code, out, _ = harden("--target-level", "restricted", "nowhere.yaml")
@@ -137,7 +137,7 @@ def test_a_part_of_a_pod_is_not_judged(harden: Run) -> None:
     Path("patch.yaml").write_text(STRICT.replace("          image: nginx\n", ""))
     code, out, _ = harden("--target-level", "restricted")
     assert (code, out.splitlines()[-1]) == (0, "No pods found.")
-    assert out.startswith("patch.yaml:2: Deployment web: a part of a pod, without an image: not judged")
+    assert out.startswith("patch.yaml:2: `web` is not judged: it has a container without an image")
 
 
 def test_names_cannot_steer_the_terminal(harden: Run) -> None:
@@ -208,7 +208,7 @@ items:
     (pod,) = read_pods(Source("a.yaml", text))
     (expected,) = YAML(typ="safe").load(text)["items"]
     assert pod.spec == expected["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-    assert (pod.kind, pod.name, pod.line) == ("CronJob", "night", 5)
+    assert (pod.kind, pod.name, pod.place.line) == ("CronJob", "night", 5)
     assert [item.path for item in violations(pod.spec, pod.annotations, RESTRICTED)] == [
         "spec.initContainers[first].securityContext.runAsUser",
         "spec.containers[first].securityContext.runAsUser",

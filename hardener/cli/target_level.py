@@ -50,10 +50,11 @@ def judge(files: Iterable[Found], level: str) -> tuple[list[Row], list[Trouble],
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
             continue
         for pod in pods:
-            if pod.is_whole:
-                offended = violations(pod.spec, pod.annotations, level)
-                rows.append(Row(file.name, pod.line, pod.kind, pod.name, pod.namespace, offended))
+            if pod.is_patch:
+                why = "it has a container without an image, so it changes a pod that is written elsewhere"
+                reason = f"`{pod.name or pod.kind}` is not judged: {why}"
+                notes.append(Trouble(file.name, pod.place.line, reason, "give harden that one"))
             else:
-                reason = f"{pod.kind} {pod.name}: a part of a pod, without an image: not judged"
-                notes.append(Trouble(file.name, pod.line, reason, "judge what it is merged into"))
+                offended = violations(pod.spec, pod.annotations, level)
+                rows.append(Row(pod.place, pod.kind, pod.name, pod.namespace, offended))
     return rows, troubles, notes

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from hardener.finding import Place
 from hardener.pod_security import Violation, reached
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, count, filled, problem
@@ -30,8 +31,7 @@ _INDENT = 2
 class Row(NamedTuple):
     """A pod, and what keeps it from the level that was asked for."""
 
-    path: str
-    line: int
+    place: Place
     kind: str
     name: str
     namespace: str
@@ -49,7 +49,7 @@ def text(
     lines: list[str] = []
     for row in rows:
         if row.violations:
-            lines.append(bold(clean(f"{row.kind} {row.name or '(no name)'}  {row.path}:{row.line}")))
+            lines.append(bold(clean(f"{row.kind} {row.name or '(no name)'}  {row.place.path}:{row.place.line}")))
             lines += _violations(row.violations, width)
             lines.append("")
     seen = [problem(item) for item in (*troubles, *notes)]
@@ -86,8 +86,8 @@ def json(level: str, rows: Sequence[Row], troubles: Sequence[Trouble], notes: Se
         "level": level,
         "pods": [
             {
-                "path": row.path,
-                "line": row.line,
+                "path": row.place.path,
+                "line": row.place.line,
                 "kind": row.kind,
                 "name": row.name,
                 "namespace": row.namespace,

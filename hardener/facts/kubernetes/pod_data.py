@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from hardener.errors import Unreadable
-from hardener.facts.kubernetes.workloads import pods
-from hardener.facts.merged import sources, target
+from hardener.facts.kubernetes.manifest import ManifestFile
+from hardener.facts.kubernetes.pod import Pod
+from hardener.facts.kubernetes.workloads import POD_KINDS, pods
+from hardener.facts.merged import lookup, sources, target
+from hardener.finding import Place
 from hardener.record import NamedTuple
 from hardener.source import Source
-from hardener.syntax.yaml import Mapping, Node, Scalar, Sequence, YamlError, parse
+from hardener.syntax.yaml import Mapping, Node, Scalar, Sequence
 
 #: Plain scalars as goyaml.v2 reads them, through which manifests become JSON (kubernetes-sigs/yaml, goyaml.v2/resolve.go,
 #: 742f5e6f06b9847d2d7e4efa2fe6587f64897ad0): the words of YAML 1.1, Go's prefixes of numbers, nothing in base 60.
@@ -28,51 +30,46 @@ class PodData(NamedTuple):
     """A pod that an object of a manifest asks for."""
 
     kind: str
+    #: The name and the namespace of the object; empty where it has none.
     name: str
     namespace: str
-    #: Where the object says what it is; from 1.
-    line: int
+    #: Where the object says what it is.
+    place: Place
     #: The pod's spec, and the annotations that the pod itself gets: what JSON can say.
     spec: object
     annotations: object
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether any container has an image: without one it is a patch for an object that stands elsewhere."""
-        lists = [self.spec.get(key) for key in ("containers", "initContainers")] if isinstance(self.spec, dict) else []
-        items = [item for one in lists if isinstance(one, list) for item in one]
-        return any(isinstance(item, dict) and item.get("image") for item in items)
+    #: It only changes a pod that is written elsewhere.
+    is_patch: bool
 
 
 def read_pods(source: Source) -> list[PodData]:
-    """The pods of a manifest, in order. Raises `Unreadable` for what is no YAML, and for a template."""
-    try:
-        tree = parse(source.text)
-    except YamlError as error:
-        if "{{" in source.text or "{%" in source.text:
-            raise _template(source, error.line) from None
-        raise Unreadable(source.path, error.reason, "mend the YAML, then run again", error.line) from None
-    if tree.templates:
-        raise _template(source, source.position(tree.templates[0].start).line)
-    return [
-        PodData(
-            pod.owner.kind,
-            pod.owner.name,
-            pod.owner.namespace,
-            source.position(pod.owner.key.start).line,
-            plain(pod.spec),
-            plain(pod.metadata.get("annotations")) if pod.metadata is not None else None,
-        )
-        for pod in pods(tree)
-    ]
+    """The pods of a manifest, in order. Raises `Unreadable` for what is no manifest as it stands."""
+    if not any(kind in source.text for kind in POD_KINDS):
+        return []
+    file = ManifestFile(source)
+    return [_read(Pod(file, node, number)) for number, node in enumerate(pods(file.tree))]
 
 
-def plain(node: Node | None) -> object:
-    """What a node says in JSON, merges and aliases followed; None where there is none.
+def _read(pod: Pod) -> PodData:
+    owner, metadata = pod.node.owner, pod.node.metadata
+    annotations = lookup(metadata, None, "annotations") if metadata is not None else None
+    return PodData(
+        owner.kind,
+        owner.name,
+        owner.namespace,
+        pod.place,
+        plain(pod.mapping),
+        plain(annotations.node) if annotations is not None else None,
+        pod.is_patch,
+    )
+
+
+def plain(node: Node) -> object:
+    """What a node says in JSON, merges and aliases followed.
 
     What an alias stands for is one object wherever it stands: it may stand for very much.
     """
-    return None if node is None else _plain(target(node), {})
+    return _plain(target(node), {})
 
 
 def _plain(node: Node, known: dict[int, object]) -> object:
@@ -111,7 +108,3 @@ def _scalar(node: Scalar) -> object:
             return sign * int(digits[2:], base)
         return sign * int(digits, 8 if digits[0] == "0" else 10)
     return float(digits) if _FLOATS.fullmatch(digits) else text
-
-
-def _template(source: Source, line: int) -> Unreadable:
-    return Unreadable(source.path, "a template, not YAML as it stands", "run harden on what the template makes", line)
