@@ -11,7 +11,7 @@ from hardener.errors import Unreadable
 from hardener.facts.container import Container, privilege
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
-from hardener.facts.kubernetes.manifest import ManifestFile
+from hardener.facts.kubernetes.manifest import ManifestFile, Template
 from hardener.facts.kubernetes.pod import Pod
 from hardener.facts.kubernetes.workloads import POD_KINDS, pods
 from hardener.needs.container import needs_of
@@ -88,6 +88,29 @@ class ManifestGroup:
         return ""
 
 
+class TemplateGroup:
+    """A text that makes manifests: it is not judged, and that is said."""
+
+    sees = "container"
+    counts = "containers"
+    size = 0
+
+    def __init__(self, error: Template) -> None:
+        self.files: Mapping[str, Any] = {}
+        self.containers: tuple[Container, ...] = ()
+        self.name = error.path
+        self.notes: Sequence[Trouble] = (Trouble(error.path, error.line, error.reason, error.remedy),)
+
+    def judged(self) -> Iterator[tuple[Container, Any]]:
+        return iter(())
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
+        return self
+
+    def weaker(self, after: Self) -> str:
+        return ""
+
+
 def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
     if pod.is_windows:
         yield "it runs on Windows, which has other settings", ""
@@ -97,15 +120,17 @@ def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
 
 def manifest_groups(
     sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]
-) -> Iterator[ManifestGroup]:
+) -> Iterator[ManifestGroup | TemplateGroup]:
     """Each manifest that asks for pods as a group; one that cannot be read is reported and left out."""
-    cluster = Cluster(sources)
+    read: dict[str, ManifestFile] = {}
+    cluster = Cluster(sources, read)
     for location, source in sources.items():
-        if not any(kind in source.text for kind in POD_KINDS):
-            continue
-        try:
-            file = ManifestFile(source)
-        except Unreadable as error:
-            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
-            continue
+        if any(kind in source.text for kind in POD_KINDS):
+            try:
+                read[location] = ManifestFile(source)
+            except Template as error:
+                yield TemplateGroup(error)
+            except Unreadable as error:
+                troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    for location, file in read.items():
         yield ManifestGroup(location, file, tree, cluster, profiles)

@@ -14,17 +14,22 @@ from hardener.facts.merged import text_of, truth, values
 from hardener.source import Source
 from hardener.syntax.yaml import Mapping, Node
 
-_KINDS = ("ConfigMap", "ServiceAccount", "RoleBinding", "ClusterRoleBinding")
+_KINDS = ("ConfigMap", "ServiceAccount")
 #: More than this is not looked into for the name of one file.
 _LARGEST = 4 * 1024 * 1024
 
 
 class Cluster:
-    """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed."""
+    """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed.
 
-    def __init__(self, sources: AnyMapping[str, Source]) -> None:
+    `read` are those that were read already.
+    """
+
+    def __init__(self, sources: AnyMapping[str, Source], read: AnyMapping[str, ManifestFile] = {}) -> None:
         self._sources = sources
-        self._found: list[tuple[str, Object, ManifestFile]] | None = None
+        self._read = read
+        self._found: dict[tuple[str, str], list[Object]] | None = None
+        self._paths: dict[int, str] = {}
 
     def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
         """The files that a volume of configuration holds, with their texts; with a `subPath` that one alone, under no name.
@@ -72,35 +77,31 @@ class Cluster:
 
     def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
         """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
+        if self._found is None:
+            self._found = {}
+            for path, found in self._objects():
+                self._found.setdefault((found.kind, found.name), []).append(found)
+                self._paths[id(found)] = path
         namespace = pod.node.owner.namespace
-        same = [
-            (location, found)
-            for location, found, _ in self._all()
-            if found.kind == kind and found.name == name and (not namespace or found.namespace in ("", namespace))
-        ]
+        same = [one for one in self._found.get((kind, name), ()) if not namespace or one.namespace in ("", namespace)]
         path = pod.file.source.path
         for near in (
-            [found for location, found in same if self._sources[location].path == path],
-            [found for location, found in same if os.path.dirname(self._sources[location].path) == os.path.dirname(path)],
-            [found for _, found in same],
+            [one for one in same if self._paths[id(one)] == path],
+            [one for one in same if os.path.dirname(self._paths[id(one)]) == os.path.dirname(path)],
+            same,
         ):
             if near:
                 return near[0] if len(near) == 1 else None
         return None
 
-    def _all(self) -> list[tuple[str, Object, ManifestFile]]:
-        if self._found is None:
-            self._found = list(self._read())
-        return self._found
-
-    def _read(self) -> Iterator[tuple[str, Object, ManifestFile]]:
+    def _objects(self) -> Iterator[tuple[str, Object]]:
         for location, source in self._sources.items():
             if len(source.text) > _LARGEST or not any(kind in source.text for kind in _KINDS):
                 continue
             try:
-                file = ManifestFile(source)
+                file = self._read.get(location) or ManifestFile(source)
             except Unreadable:
                 continue
             for found in objects(file.tree):
                 if found.kind in _KINDS:
-                    yield location, found, file
+                    yield source.path, found

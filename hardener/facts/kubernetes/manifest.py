@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hardener.errors import CannotWrite, Unreadable
-from hardener.facts.merged import Found, is_null, lookup, target, text_of, truth
+from hardener.facts.merged import Found, is_null, lookup, target, text_of, truth, values
 from hardener.finding import Change, Place, Reach
 from hardener.source import Source
 from hardener.syntax.yaml import (
@@ -93,18 +93,21 @@ class Scope:
     `route` is None where the mapping itself comes through an alias or a merge; `via` then names the anchor.
     """
 
-    __slots__ = ("file", "mapping", "route", "via")
+    __slots__ = ("_values", "file", "mapping", "route", "via")
 
     def __init__(self, file: ManifestFile, mapping: Mapping, route: Route | None, via: str = "") -> None:
         self.file = file
         self.mapping = mapping
         self.route = route
         self.via = via
+        self._values: dict[str, Found] | None = None
 
     def find(self, *keys: str) -> Found | None:
         """The value at a path of nested mappings, own or merged; None where there is none, or null."""
-        found: Found | None = Found(self.mapping, self.route, self.via)
-        for key in keys:
+        if self._values is None:  # of the many keys that are asked for, few are written
+            self._values = values(self.mapping, self.route, self.via)
+        found = self._values.get(keys[0])
+        for key in keys[1:]:
             if found is None or not isinstance(found.node, Mapping):
                 return None
             found = lookup(found.node, found.route, key, found.via)
