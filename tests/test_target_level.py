@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pod_security_shares as shares
 import pytest
 from ruamel.yaml import YAML
 
@@ -172,6 +173,22 @@ def test_levels_that_do_not_exist(harden: Run) -> None:
         code, out, err = harden(f"--target-level={level}")
         assert (code, out) == (2, "")
         assert "--target-level" in err
+
+
+def test_the_shares_of_a_folder(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("all.yaml").write_text(f"{STRICT}---\n{PLAIN}---\n{OPEN}---\n{PLAIN}")
+    Path("chart.yaml").write_text(PLAIN.replace("log, namespace", "{{ .Release.Name }}, namespace"))
+    Path("other").mkdir()
+    Path("other/open.yaml").write_text(OPEN)
+    counted = shares.count(".", ["other/"])
+    assert counted.levels == {"restricted": 1, "baseline": 2, "privileged": 1}
+    assert counted.reasons["Host Namespaces", "baseline"] == 1
+    assert counted.reasons["Seccomp", "restricted"] == 3
+    assert shares.main([".", "--most", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "privileged     2  40.0%\n" in out
+    assert "5 pods in 2 files, 0 parts of pods, 1 files that could not be read:\n" in out
 
 
 # What a manifest says, as data
