@@ -126,7 +126,7 @@ class Setting(Generic[T]):
 
     def to(self, new: T) -> tuple[Change, ...]:
         """The changes after which `effective` is `new`. Raises `CannotWrite` where that cannot be done safely, as here."""
-        raise CannotWrite(f"there is no way to write {self.wording or 'it'} here")
+        raise CannotWrite(f"there is no way to write {f'`{self.wording}`' if self.wording else 'it'} here")
 
     def alone(self, new: T) -> tuple[Change, ...] | None:
         """Like `to`, but in text that serves this container only; None where `to` already does that, or nothing else can."""
