@@ -116,19 +116,18 @@ def _left_alone(candidates: dict[tuple[str, str], Choice], key: tuple[str, str],
     refused, planned = _places(unwanted), _places(choice.changes)
     if fix is None or refused & _places(fix.changes):
         return False
-    changes, moved = fix.changes, False
+    changes = fix.changes
     for want in fix.wants:
         try:
             asked: tuple[Change, ...] | None = want.setting.to(want.value)
             if asked and (refused & _places(asked) or not planned >= _places(asked)):  # now, or in an earlier round
-                moved = moved or bool(refused & _places(asked))
                 asked = want.setting.alone(want.value)
         except CannotWrite:
             return False
         if asked is None:
             return False
         changes += asked
-    if not moved or refused & _places(changes):
+    if refused & _places(changes):
         return False
     candidates[key] = Choice(choice.finding, changes)
     return True

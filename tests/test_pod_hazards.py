@@ -205,6 +205,12 @@ def test_root_by_name_is_told_in_the_words_of_the_setting() -> None:
     assert "`runAsUser:`" in found.advice
 
 
+@pytest.mark.parametrize("user", ["", "0"])
+def test_what_would_not_be_started_as_root_does_not_run_as_root(user: str) -> None:
+    asked = container(user=Written("user", user), refuses_root=Written("refuses_root", True))
+    assert not findings("root-user", asked, steps_down())
+
+
 # Root is refused.
 
 

@@ -43,6 +43,8 @@ def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
     user = container.user.effective
     if user.partition(":")[0] not in _ROOT:
         return
+    if container.refuses_root is not None and container.refuses_root.effective:
+        return  # root would not be started
     message = "is told to run as root" if user else "runs as root"
     if needs.worked_as is not None:
         numbers = f"{needs.worked_as.uid}:{needs.worked_as.gid}"
