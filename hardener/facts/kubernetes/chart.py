@@ -62,7 +62,7 @@ class Taken(NamedTuple):
 class ContainerTemplate(NamedTuple):
     """A container as a template writes it."""
 
-    #: As written, such as `{{ .Chart.Name }}`.
+    #: As written, with what `Chart.yaml` says filled in.
     name: str
     init: bool
     #: The image with the chart's own values; empty where that is not known.

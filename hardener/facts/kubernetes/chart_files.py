@@ -19,6 +19,7 @@ from hardener.syntax.yaml import Mapping, Node, Sequence, YamlError, parse
 _MOST_TEMPLATES = 300
 _MOST_TEXT = 4_000_000
 _DEEPEST = 4
+_MOST_FOLDERS = 64
 #: Files of a chart that are templates, or define some.
 _TEMPLATES = (".yaml", ".yml", ".tpl", ".txt", ".json")
 _FALSE = frozenset(("", "false", "False", "0", "0.0", "null", "~"))
@@ -80,6 +81,22 @@ def chart_files(
                 chart = chart_files(path, f"{prefix}charts/{entry}", tree, (*below, key), further, depth + 1)
                 inner += [chart] if chart is not None else []
     return ChartFiles(name, called, about, templates, values, below, tuple(inner))
+
+
+def chart_of(location: str, tree: Tree) -> str:
+    """The folder of the topmost chart that a template belongs to; empty for a file that is none."""
+    top = ""
+    folder = os.path.dirname(location) if f"{os.sep}templates{os.sep}" in location else ""
+    for _ in range(_MOST_FOLDERS):
+        above, name = os.path.split(folder)
+        if above == folder:
+            break
+        # Below `templates` of a chart, or inside a chart that lies in `charts` of another.
+        of_chart = name == "templates" if not top else name == "charts" and os.path.dirname(top) == folder
+        if of_chart and os.path.isfile(os.path.join(above, "Chart.yaml")) and tree.contains(above):
+            top = above
+        folder = above
+    return top
 
 
 def _templates(location: str, prefix: str, tree: Tree) -> Iterator[Source]:

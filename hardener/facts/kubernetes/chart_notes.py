@@ -5,16 +5,22 @@ What is asked for is the level `restricted` of Kubernetes' Pod Security Standard
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from hardener.facts.kubernetes.chart import Chart, ContainerTemplate, Taken, WorkloadTemplate
+from hardener.facts.kubernetes.chart import Chart, ContainerTemplate, Taken, WorkloadTemplate, read_charts
 from hardener.facts.merged import text_of
 from hardener.report import Trouble
 from hardener.syntax import yaml
 from hardener.syntax.yaml import Node
 
+if TYPE_CHECKING:
+    from hardener.facts.tree import Tree
+    from hardener.source import Source
+
 #: A note is one sentence to read, not a listing.
-_LONGEST = 300
+_LONGEST = 320
 #: What the level asks for in either place, and what only a container can say (Pod Security Standards, "Restricted").
 _OF_EITHER = (("runAsNonRoot", "true"), ("seccompProfile.type", "RuntimeDefault"))
 _OF_CONTAINER = (("allowPrivilegeEscalation", "false"), ("capabilities.drop", "[ALL]"))
@@ -35,6 +41,27 @@ def chart_notes(chart: Chart) -> Iterator[Trouble]:
 def run_what_it_makes(folder: str) -> str:
     """What helps with any chart."""
     return f"run harden on what it makes: `helm template {folder or '.'} | harden --diff -`"
+
+
+def template_notes(top: str, templates: Mapping[str, Source], tree: Tree) -> Iterator[Trouble]:
+    """The notes for templates of the chart in a folder, by location; for one alone, none for the rest of its chart."""
+    location, source = next(iter(templates.items()))
+    inside = _inside(top, location)
+    # From inside a chart its files have shorter names than the chart itself has.
+    within = source.path == inside or source.path.endswith(f"/{inside}")
+    folder = (source.path.removesuffix(inside).rstrip("/") if within else os.path.relpath(top).replace(os.sep, "/")) or "."
+    charts = read_charts(top, folder, tree)
+    prefix = "" if folder == "." else f"{folder}/"
+    names = {prefix + _inside(top, at): text.path for at, text in templates.items()}
+    for note in (note for chart in charts for note in chart_notes(chart)):
+        if len(names) > 1 or note.path in names:
+            yield note._replace(path=names.get(note.path, note.path))
+    if not charts:
+        yield from (Trouble(path, 0, _NOT_REWRITTEN, run_what_it_makes(folder)) for path in sorted(names.values()))
+
+
+def _inside(top: str, location: str) -> str:
+    return os.path.relpath(location, top).replace(os.sep, "/")
 
 
 def _remedy(chart: Chart, workload: WorkloadTemplate) -> str:
@@ -98,7 +125,7 @@ class _Asks:
                     self._ask(context, f"`{one.name}`", path, value)
             for path, value in _OF_EITHER:
                 if not _asked(own, path, value) and not (_asked(says, path, value) and not _denied(own, path)):
-                    either = pod if pod.written or not context.written else context
+                    either = pod if pod.written or not context.keys else context
                     self._ask(either, "the pod" if either is pod else f"`{one.name}`", path, value)
         self.besides = list(self._besides(workload, containers))
 

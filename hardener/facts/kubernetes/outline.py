@@ -14,6 +14,8 @@ from hardener.record import NamedTuple
 
 #: A key, with what stands behind it; and the dashes of list items before it.
 _KEY = re.compile("(\"[^\"\x03]*+\"|'[^'\x03]*+'|[\\w.$/-][\\w.$/+-]*+|\x03\\d++\x02)[ \t]*+:(?:[ \t]++|$)(.*)", re.DOTALL)
+#: What stands deeper than this is passed over: no pod is as deep.
+_DEEPEST = 60
 _DASH = re.compile(r"-(?:[ ]++|$)")
 _SCALAR = re.compile(r"[|>][-+0-9]*+[ \t]*+(?:#.*)?$")
 _COMMENT = re.compile(r"[ \t]#.*$", re.DOTALL)
@@ -68,7 +70,11 @@ def documents(text: str) -> Iterator[list[Entry]]:
             continue
         if marks:  # the one that is nearest to the first character
             file, line, live = _origin(raw, file, line, live)
-        while (dash := _DASH.match(content)) is not None:
+        while len(levels) > _DEEPEST and levels[-1].column >= column:
+            levels.pop()
+        if len(levels) > _DEEPEST:
+            continue
+        while len(levels) <= _DEEPEST and (dash := _DASH.match(content)) is not None:
             above = _above(levels, column, item=True)
             # Counted by path: the list may go on in another branch.
             number = counts[above.path] = counts.get(above.path, -1) + 1
