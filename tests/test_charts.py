@@ -476,6 +476,15 @@ def test_templates_of_a_chart_are_reported_and_not_judged(plant: Plant, monkeypa
     assert inside.notes[0].remedy.startswith("set in ../values.yaml")
 
 
+def test_a_template_may_begin_with_an_action(plant: Plant) -> None:
+    folder = plant({"templates/d.yaml": "{{- if .Values.on }}\n" + PLAIN + "{{- end }}\n"})
+    (group,) = groups(folder)
+    assert [note.line for note in group.notes] == [3]
+    (folder / "Chart.yaml").unlink()
+    (group,) = groups(folder)
+    assert [note.reason for note in group.notes] == ["a template, not a manifest as it stands"]
+
+
 def test_a_folder_that_is_only_called_templates_holds_manifests(plant: Plant) -> None:
     folder = plant({"templates/plain.yaml": PLAIN.replace("{{ .Values.replicas }}", "1")})
     (folder / "Chart.yaml").unlink()
