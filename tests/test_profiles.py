@@ -152,7 +152,7 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("mariadb:11-ubi9", Situation(mounts=(Mount("/var/lib/mysql", "bind"),)), ""),
         ("mongo:8.0", Situation(), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("nginx:1.27", Situation(), "CHOWN SETGID SETUID"),
-        ("nginx:1.27", Situation(host_network=True), "CHOWN NET_BIND_SERVICE SETGID SETUID"),
+        ("nginx:1.27", Situation(first_free_port=1024), "CHOWN NET_BIND_SERVICE SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/conf.d", "bind"),)), "CHOWN SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/certs", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
@@ -160,11 +160,11 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("memcached:1.6", Situation(), ""),
         ("traefik:v3.1", Situation(command=("--providers.docker=true",)), ""),
         ("traefik:v3.1", Situation(mounts=(Mount("/acme.json", "bind"),)), "DAC_OVERRIDE"),
-        ("traefik:v3.1", Situation(host_network=True), "NET_BIND_SERVICE"),
+        ("traefik:v3.1", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
         ("valkey/valkey:8.0", Situation(), "DAC_OVERRIDE SETGID SETUID"),
         ("eclipse-mosquitto:2", Situation(), "SETGID SETUID"),
         ("traefik/whoami", Situation(), ""),
-        ("traefik/whoami", Situation(host_network=True), "NET_BIND_SERVICE"),
+        ("traefik/whoami", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
         ("caddy:2", Situation(user="1000:1000"), "NET_BIND_SERVICE"),
         ("haproxy:3.2", Situation(), ""),
         ("prom/prometheus", Situation(), ""),
@@ -176,7 +176,11 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ),
         ("wordpress:6.8-apache", Situation(), "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
         ("wordpress:6.8-fpm-alpine", Situation(), "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
-        ("wordpress:6.8-apache", Situation(host_network=True), "CHOWN DAC_OVERRIDE FOWNER KILL NET_BIND_SERVICE SETGID SETUID"),
+        (
+            "wordpress:6.8-apache",
+            Situation(first_free_port=1024),
+            "CHOWN DAC_OVERRIDE FOWNER KILL NET_BIND_SERVICE SETGID SETUID",
+        ),
         ("ghost:6", Situation(mounts=(Mount("/var/lib/ghost/content", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("jenkins/jenkins:lts-jdk21", Situation(), ""),
         ("vaultwarden/server", Situation(mounts=(Mount("/data", "bind"),)), "DAC_OVERRIDE"),
@@ -185,7 +189,7 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("adguard/adguardhome:v0.107.78", Situation(), "DAC_OVERRIDE NET_BIND_SERVICE NET_RAW"),
         ("adguard/adguardhome:v0.107.78", Situation(user="1000"), "NET_BIND_SERVICE"),
         ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",)), ""),
-        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",), host_network=True), "NET_BIND_SERVICE"),
+        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",), first_free_port=1024), "NET_BIND_SERVICE"),
         ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "bind"),)), "DAC_OVERRIDE NET_RAW"),
         ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "volume"),)), "NET_RAW"),
         ("ghcr.io/paperless-ngx/paperless-ngx:2.18", Situation(), "CHOWN DAC_OVERRIDE KILL SETGID SETUID"),
@@ -765,3 +769,18 @@ def test_asking_is_fast() -> None:
     once()
     # Measured 0.04 ms; the bound leaves room for a busy machine and still finds a file read or a parse in every call.
     assert min(once() for _ in range(5)) < 0.0005
+
+
+@pytest.mark.parametrize(
+    ("image", "first_free_port", "works", "doubt"),
+    [
+        ("postgres:16", 1024, True, ""),
+        ("postgres:16", 6000, True, "how it binds port 5432, which is root's here"),
+        ("postgres:16", 0, True, ""),
+    ],
+)
+def test_an_account_may_not_bind_what_is_roots(image: str, first_free_port: int, works: bool, doubt: str) -> None:
+    needs = ask(image, Situation(first_free_port=first_free_port))
+    assert needs.user is not None
+    assert (needs.user.works, needs.user.doubt) == (works, doubt)
+    assert ("NET_BIND_SERVICE" in names(needs)) == bool(doubt)

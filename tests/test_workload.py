@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from hardener.facts.built import BuiltImage, built_image
 from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import ComposeProject
-from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container
+from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container, Setting
 from hardener.facts.image import parse_image
+from hardener.facts.platform import KUBERNETES
 from hardener.facts.tree import Tree
 from hardener.finding import Applicability, Evidence, Strength
 from hardener.needs.bases import find_base
@@ -67,6 +68,13 @@ def container(service: str = "") -> Container:
     return found
 
 
+def in_a_pod(asked: Container, first_free_port: int = 1024) -> Container:
+    """A service as it would be as a container of a pod."""
+    asked.platform = KUBERNETES
+    asked.first_free_port = Setting(first_free_port, written=False, place=asked.place)
+    return asked
+
+
 def image(dockerfile: str, folder: Path | None = None) -> BuiltImage:
     context = str(folder or "/nowhere")
     found = built_image(Build("", "", inline=dockerfile, context=context), Tree((context,)), "compose.yaml")
@@ -74,10 +82,10 @@ def image(dockerfile: str, folder: Path | None = None) -> BuiltImage:
     return found
 
 
-def ask(did: Uses, service: str = "", dockerfile: str = PLAIN, folder: Path | None = None) -> Needs:
+def ask(did: Uses, service: str | Container = "", dockerfile: str = PLAIN, folder: Path | None = None) -> Needs:
     built = image(dockerfile, folder)
     base = find_base(built.stage.image) if built.stage.image else None
-    asked = container(service)
+    asked = container(service) if isinstance(service, str) else service
     return needs_of_workload(did, runner_of(built.stage, base, asked), ground_of(built, base), asked, USUAL)
 
 
@@ -216,6 +224,24 @@ def test_root_that_reads_what_is_closed_and_of_others_keeps_it_too(dockerfile: s
 )
 def test_a_low_port_is_a_privilege_on_the_hosts_network(port: int, service: str, dockerfile: str, expected: str) -> None:
     assert kept(ask(uses(listens=(Listen(port, "tcp", SEEN),)), service, dockerfile)) == expected
+
+
+@pytest.mark.parametrize(
+    ("port", "service", "first_free_port", "expected"),
+    [
+        (80, "", 1024, "NET_BIND_SERVICE"),
+        (80, "", 0, ""),
+        (80, "", 80, ""),
+        (8080, "expose: [80]", 1024, "NET_BIND_SERVICE"),
+        (80, "user: '1234'", 1024, ""),
+    ],
+)
+def test_a_low_port_is_a_privilege_where_the_platform_says_so(
+    port: int, service: str, first_free_port: int, expected: str
+) -> None:
+    needs = ask(uses(listens=(Listen(port, "tcp", SEEN),)), in_a_pod(container(service), first_free_port))
+    assert kept(needs) == expected
+    assert all(item.why == "binds a port below 1024" for item in needs.capabilities or ())
 
 
 SETCAP = "FROM node:22\nRUN apt-get update && apt-get install -y libcap2-bin && setcap {} {}\nUSER node\n"
@@ -577,7 +603,7 @@ DOCKERFILES = st.lists(
 @given(ALL_USES, SERVICES, DOCKERFILES)
 def test_whatever_it_does(did: Uses, service: str, dockerfile: str) -> None:
     needs = ask(did, service, dockerfile)
-    asked = container(service)
+    asked = container(service) if isinstance(service, str) else service
     # Nothing is added that the engine would not grant or the image's files do not ask for.
     told = set(needs.capabilities or ()) and {item.name for item in needs.capabilities or ()}
     assert told <= DEFAULT_CAPABILITIES | ({"NET_RAW"} if "setcap" in dockerfile else set())

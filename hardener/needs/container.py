@@ -9,7 +9,7 @@ from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
-from hardener.needs.situation import Mount, Situation
+from hardener.needs.situation import Mount, Situation, binds_low
 
 if TYPE_CHECKING:  # most projects have no record
     from hardener.needs.recorded import Recorded
@@ -144,7 +144,7 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
     kills it: what a profile says of memory stands alone.
     """
     usual = _usual(container, "")
-    return needs._replace(
+    return _serving(needs, container)._replace(
         cpu=needs.cpu or (None if profile.cpu else usual.cpu), pids=needs.pids or (None if profile.pids else usual.pids)
     )
 
@@ -192,15 +192,31 @@ def situation_of(container: Container, tree: Tree) -> Situation:
             ),
             *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),
         ),
-        host_network=container.host_network.effective,
+        first_free_port=container.first_free_port.effective,
     )
+
+
+def _serving(needs: Needs, container: Container) -> Needs:
+    """With NET_BIND_SERVICE, where root serves a port that is its own, whichever the profile knows of."""
+    low = next((port for port in container.served_ports if port < container.first_free_port.effective), 0)
+    if not low or not needs.root or needs.capabilities is None:
+        return needs
+    if any(needed.name == "NET_BIND_SERVICE" for needed in needs.capabilities):
+        return needs
+    said = Evidence(f"port {low} is served", f"{container.place.path}:{container.place.line}", Strength.READ)
+    bind = NeededCapability("NET_BIND_SERVICE", _binds_low(container), said)
+    return needs._replace(capabilities=tuple(sorted((*needs.capabilities, bind))))
+
+
+def _binds_low(container: Container) -> str:
+    return binds_low(container.first_free_port.effective, on_host=container.host_network.effective)
 
 
 def _usual(container: Container, why_not: str) -> Needs:
     starts_as_root = (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
-    if container.host_network.effective and any(port < 1024 for port in container.served_ports):
-        capabilities.append(NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", USUAL))
+    if any(port < container.first_free_port.effective for port in container.served_ports):
+        capabilities.append(NeededCapability("NET_BIND_SERVICE", _binds_low(container), USUAL))
     uid, _, gid = container.user.effective.partition(":")
     owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}

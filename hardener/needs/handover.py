@@ -115,11 +115,14 @@ def _obstacles(work: Workload) -> Iterator[str]:
     yield from (f"as root it uses {item.name}: {item.why}" for item in uses.capabilities)
     yield from (f"it becomes root through {program.name}" for program in uses.escalates)
     yield from (f"it works as {user.name} too" for user in uses.users)
-    low = next((listen.number for listen in uses.listens if listen.number < 1024), 0)
+    free = container.first_free_port.effective if container is not None else 1024
+    low = next((listen.number for listen in uses.listens if listen.number < free), 0)
     yield from dict.fromkeys(reason for reason, _ in closing(work.image.stage))
     yield from _in_roots_home(work.image.stage)
     if low and (container is None or container.host_network.effective):
         yield f"it binds port {low}, which is root's where no Docker network of its own is used"
+    elif low:
+        yield f"it binds port {low}, and ports below {free} are root's here"
     closed = next(work.image.files.closed(), "")
     if closed:
         yield f"{'the build context' if closed == '.' else closed} can be read or started by its owner only"

@@ -67,7 +67,8 @@ class Situation(NamedTuple):
     #: Whether there may be more variables than these.
     more_environment: bool = False
     mounts: tuple[Mount, ...] = ()
-    host_network: bool = False
+    #: Binding a port below this one is a privilege.
+    first_free_port: int = 0
     #: What an image that is built from the profile's has copied in; None for the profile's image itself.
     copied: tuple[Mount, ...] | None = None
 
@@ -84,6 +85,11 @@ class _Asked(NamedTuple):
     tag: str
     version: tuple[int, ...]
     situation: Situation
+
+
+def binds_low(first_free_port: int, *, on_host: bool) -> str:
+    """The reason for NET_BIND_SERVICE, where a port below the first free one is bound."""
+    return f"binds a port below {first_free_port}" + (" on the host" if on_host else "")
 
 
 def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> Needs:
@@ -105,7 +111,8 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
     root = _is_root(situation.user) and start.root
     account = start.account if _is_root(situation.user) else _account(situation.user, start.account)
     places = [(path, place) for path in _all(profile.paths, asked) for place in _places(path, situation)]
-    capabilities, no_more = _capabilities(profile, asked, root, start, places)
+    ports = tuple(_all(profile.ports, asked))
+    capabilities, no_more = _capabilities(profile, asked, root, start, places, ports)
     read_only = _first(profile.read_only, asked)
     if read_only is not None and read_only.works:
         read_only = _uncovered(places, situation) or _hidden(places, situation) or read_only
@@ -126,8 +133,8 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
         writes=tuple(Written(place, path.kind, path.exec, path.why, path.evidence) for path, place in places),
         runs_as=start.evidence,
-        ports=tuple(_all(profile.ports, asked)),
-        user=_first(profile.user, asked),
+        ports=ports,
+        user=_user(profile, asked, ports),
         seccomp=_first(profile.seccomp, asked),
         apparmor=_first(profile.apparmor, asked),
         unprivileged=_first(profile.unprivileged, asked),
@@ -337,14 +344,19 @@ def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account:
 
 
 def _capabilities(
-    profile: Profile, asked: _Asked, root: bool, start: Start, places: list[tuple[WrittenPath, str]]
+    profile: Profile,
+    asked: _Asked,
+    root: bool,
+    start: Start,
+    places: list[tuple[WrittenPath, str]],
+    ports: tuple[Port, ...],
 ) -> tuple[tuple[NeededCapability, ...] | None, Evidence | None]:
     if root and "capabilities" in profile.unknown:
         return None, None
     whens = {"exec"}
     if root:
         whens.add("start")
-        if asked.situation.host_network:
+        if asked.situation.first_free_port > 1:
             whens.add("low-port")
         if any(_is_foreign(path, place, asked.situation, start) for path, place in places if path.by_root):
             whens.add("foreign-data")
@@ -352,7 +364,26 @@ def _capabilities(
     for item in _all(profile.capabilities, asked):
         if item.when in whens:
             needed.setdefault(item.name, NeededCapability(item.name, item.why, item.evidence))
+    low = _low(ports, asked.situation)
+    if root and low is not None:
+        needed.setdefault("NET_BIND_SERVICE", NeededCapability("NET_BIND_SERVICE", f"listens on port {low.number}", low.evidence))
     return tuple(needed[name] for name in sorted(needed)), start.evidence if root or _is_root(asked.situation.user) else NOT_ROOT
+
+
+def _low(ports: tuple[Port, ...], situation: Situation) -> Port | None:
+    """The first port that only a privilege can bind."""
+    return next((port for port in ports if port.number < situation.first_free_port), None)
+
+
+def _user(profile: Profile, asked: _Asked, ports: tuple[Port, ...]) -> Verdict | None:
+    """Whether it may start as the account that it steps down to: not where only root can bind what it listens on."""
+    verdict = _first(profile.user, asked)
+    low = _low(ports, asked.situation)
+    if verdict is None or not verdict.works or verdict.doubt or low is None:
+        return verdict
+    if any(item.name == "NET_BIND_SERVICE" and item.when == "exec" for item in _all(profile.capabilities, asked)):
+        return verdict
+    return verdict._replace(doubt=f"how it binds port {low.number}, which is root's here")
 
 
 def _is_foreign(path: WrittenPath, place: str, situation: Situation, start: Start) -> bool:

@@ -13,7 +13,7 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.ground import Ground, folder_of, is_everybodys, is_within, plain
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import EVERYWHERE, Account, Port, Verdict
-from hardener.needs.situation import NOT_ROOT
+from hardener.needs.situation import NOT_ROOT, binds_low
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, MEMORY, THREADS, WRITES, Uses, Write
 from hardener.record import NamedTuple
 
@@ -102,11 +102,13 @@ def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Contain
         foreign = _foreign(uses, ground, container)
         if foreign is not None:
             needed.setdefault("DAC_OVERRIDE", foreign)
-        low = next((listen for listen in uses.listens if listen.number < 1024), None)
-        if container.host_network.effective and (low or any(port < 1024 for port in container.served_ports)):
+        free = container.first_free_port.effective
+        low = next((listen for listen in uses.listens if listen.number < free), None)
+        if low or any(port < free for port in container.served_ports):
             evidence = low.evidence if low else _absent(uses, "no port is bound")
             needed.setdefault(
-                "NET_BIND_SERVICE", NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", evidence)
+                "NET_BIND_SERVICE",
+                NeededCapability("NET_BIND_SERVICE", binds_low(free, on_host=container.host_network.effective), evidence),
             )
     return tuple(needed[name] for name in sorted(needed))
 
