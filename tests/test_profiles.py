@@ -12,6 +12,7 @@ import pytest
 from hardener.errors import Unreadable
 from hardener.facts.container import DEFAULT_CAPABILITIES
 from hardener.facts.image import parse_image
+from hardener.facts.platform import KUBERNETES
 from hardener.finding import Strength
 from hardener.needs.needs import Needs
 from hardener.needs.profile import BUILT_IN, Namesake, Profile, find_profile
@@ -784,3 +785,75 @@ def test_an_account_may_not_bind_what_is_roots(image: str, first_free_port: int,
     assert needs.user is not None
     assert (needs.user.works, needs.user.doubt) == (works, doubt)
     assert ("NET_BIND_SERVICE" in names(needs)) == bool(doubt)
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "tmpfs", "capabilities"),
+    [
+        # Root hands an empty folder over, which takes CHOWN; the sockets' folder is root's too.
+        (
+            "postgres:16",
+            Situation(),
+            "/var/lib/postgresql/data 0:0 /var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(mounts=(Mount("/var/lib/postgresql/data", "bind"),)),
+            "/var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(mounts=(Mount("/var/lib/postgresql/data", "bind"),), user="999:999"),
+            "/var/run/postgresql 0:0 /tmp 0:0",
+            "",
+        ),
+        ("postgres:16", Situation(user="999:999"), "no: writes /var/lib/postgresql/data, where nothing is mounted", ""),
+        (
+            "postgres:16",
+            Situation(environment={"PGDATA": "/elsewhere"}),
+            "no: writes /elsewhere, where nothing is mounted",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(environment={"PGDATA": "/var/lib/postgresql/data/pgdata"}),
+            "/var/lib/postgresql/data 0:0 /var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        ("redis:7", Situation(), "/data 0:0", "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("redis:7", Situation(user="999:999"), "/data 0:0", ""),
+        ("redis:7", Situation(mounts=(Mount("/data", "tmpfs"),)), "", "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("prom/prometheus", Situation(), "/prometheus 0:0", ""),
+        ("nginx:1.27", Situation(), "/var/cache/nginx 0:0 /var/run 0:0 /tmp 0:0", "CHOWN SETGID SETUID"),
+        # Nobody has read what it makes of an empty folder.
+        (
+            "ghcr.io/paperless-ngx/paperless-ngx:2.18",
+            Situation(),
+            "no: writes /usr/src/paperless/data, where nothing is mounted",
+            "CHOWN DAC_OVERRIDE KILL SETGID SETUID",
+        ),
+    ],
+)
+def test_where_no_volume_is_declared_and_no_tmpfs_has_an_owner(
+    image: str, situation: Situation, tmpfs: str, capabilities: str
+) -> None:
+    needs = ask(image, situation._replace(platform=KUBERNETES))
+    assert needs.read_only is not None
+    if needs.read_only.works:
+        assert " ".join(f"{mount.path} {mount.uid}:{mount.gid}" for mount in needs.tmpfs) == tmpfs
+    else:
+        assert f"no: {needs.read_only.why}" == tmpfs
+    assert names(needs) == capabilities
+
+
+def test_what_stands_in_for_a_volume_says_that_it_lasts_as_long() -> None:
+    needs = ask("redis:7", Situation(platform=KUBERNETES))
+    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as before"]
+
+
+def test_an_image_that_is_built_from_it_may_have_put_something_there() -> None:
+    needs = ask("mysql:8.4", Situation(platform=KUBERNETES, copied=()))
+    assert needs.read_only is not None
+    assert not needs.read_only.works

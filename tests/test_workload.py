@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hardener.facts.built import BuiltImage, built_image
 from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import ComposeProject
-from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container, Setting
+from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container, Mount, Setting
 from hardener.facts.image import parse_image
 from hardener.facts.platform import KUBERNETES
 from hardener.facts.tree import Tree
@@ -22,7 +22,7 @@ from hardener.needs.bases import find_base
 from hardener.needs.built import runner_of
 from hardener.needs.container import needs_of
 from hardener.needs.ground import ground_of, is_closed, is_within
-from hardener.needs.needs import Needs
+from hardener.needs.needs import Limit, Needs
 from hardener.needs.source.uses import (
     CAPABILITIES,
     ESCALATION,
@@ -449,6 +449,67 @@ def test_who_of_two_writes_there_is_not_guessed() -> None:
     assert read_only(ask(did)) == "? whether root or app writes /srv/app/cache"
     did = did._replace(writes=writes(scratch="/tmp/x"))
     assert read_only(ask(did)) == "/tmp:0:0"
+
+
+VOLUME = "FROM python:3.12-slim\nRUN useradd -u 1234 app && mkdir /data && chown app /data\nVOLUME /data\n{}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "dockerfile", "expected"),
+    [
+        ({"data": "/data/x.db"}, VOLUME.format(""), "/data:0:0"),
+        ({"data": "/data/x.db", "scratch": "/tmp"}, VOLUME.format("USER app\n"), "/data:0:0 /tmp:0:0"),
+        ({"cache": "/data/cache/x"}, VOLUME.format(""), "/data:0:0"),
+        ({"data": "/srv/x.db"}, VOLUME.format(""), "no: writes /srv/x.db, where nothing is mounted"),
+        ({"data": "/data/x.db"}, VOLUME.format("RUN touch /data/seed\n"), "no: writes /data/x.db, beside /data/seed"),
+        ({"data": "/data/x.db"}, VOLUME.format("RUN ./make\n"), "? whether line 4 (`make`) puts something into /data"),
+        # Whoever it is may write there.
+        ({"cache": "/srv/cache/x"}, "FROM python:3.12-slim\nUSER app\n", "/srv/cache:0:0"),
+    ],
+)
+def test_where_a_volume_is_not_declared_a_tmpfs_stands_in(paths: dict[str, str], dockerfile: str, expected: str) -> None:
+    needs = ask(uses(writes=writes(**paths)), in_a_pod(container()), dockerfile)
+    assert read_only(needs) == expected
+    if needs.read_only is not None and needs.read_only.works:
+        lasting = [mount for mount in needs.tmpfs if mount.path == "/data" and "data" in paths]
+        assert all(mount.why.endswith("kept as long as before") for mount in lasting)
+
+
+def test_who_refuses_what_everybody_may_write_is_not_given_it() -> None:
+    refused = (Write("/tmp", "scratch", False, SEEN, "Ruby"),)
+    assert read_only(ask(uses(writes=refused), in_a_pod(container()))).startswith("? where else it writes, because Ruby refuses")
+    assert read_only(ask(uses(writes=refused))) == "/tmp:0:0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "files", "expected"),
+    [
+        ("claim", None, "DAC_OVERRIDE"),
+        ("bind", None, "DAC_OVERRIDE"),
+        ("external", None, "DAC_OVERRIDE"),
+        ("secret", None, "DAC_OVERRIDE"),
+        ("config", (("app.conf", "a"),), ""),  # root's, whoever wrote it
+    ],
+)
+def test_what_is_mounted_may_belong_to_another(kind: str, files: tuple[tuple[str, str], ...] | None, expected: str) -> None:
+    asked = in_a_pod(container())
+    asked.mounts = (Mount(kind, "x", "/srv/x", False, asked.place, files=files),)
+    assert kept(ask(uses(), asked)) == expected
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/srv/shared", "DAC_OVERRIDE"), ("/tmp", "")])
+def test_room_of_a_pod_may_be_shared(path: str, expected: str) -> None:
+    asked = in_a_pod(container(f"tmpfs: [{path}]"))
+    assert kept(ask(uses(), asked)) == expected
+    assert kept(ask(uses(), f"tmpfs: [{path}]")) == ""
+
+
+def test_what_is_on_disk_takes_no_memory() -> None:
+    did = uses(writes=writes(scratch="/tmp"), memory=Memory(100, "small", SEEN))
+    assert (ask(did).memory or USUAL.memory, ask(did, in_a_pod(container())).memory) == (
+        Limit(356, "small, and temporary files", SEEN),
+        Limit(100, "small", SEEN),
+    )
 
 
 def test_code_runs_from_a_tmpfs_only_where_it_must() -> None:

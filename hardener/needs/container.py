@@ -193,6 +193,7 @@ def situation_of(container: Container, tree: Tree) -> Situation:
             *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),
         ),
         first_free_port=container.first_free_port.effective,
+        platform=container.platform,
     )
 
 

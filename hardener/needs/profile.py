@@ -118,6 +118,9 @@ class WrittenPath(NamedTuple):
     volume: bool
     #: Whether root itself handles it, so that another owner calls for the capabilities of "foreign-data".
     by_root: bool
+    #: Who makes all that is needed in an empty folder that is root's and that everybody may write: "root", to hand it over,
+    #: or "anybody"; empty where that is not known.
+    fresh: str
     #: The variable, or option of the command, that moves it elsewhere.
     moved_by: Condition | None
     why: str

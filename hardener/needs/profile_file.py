@@ -36,6 +36,7 @@ LONGEST_WHY = 60
 WHENS = ("start", "foreign-data", "low-port", "exec")
 RUNTIMES = ("jvm", "node")
 SIZINGS = ("default", "own", "fixed")
+FRESH = ("root", "anybody")
 KINDS = ("run", "scratch", "cache", "log", "data", "config")
 STRENGTHS = {
     "code": Strength.READ,
@@ -276,6 +277,7 @@ def _path(item: _Item) -> WrittenPath:
         item.take("exec", bool, False),
         item.take("volume", bool, False),
         item.take("by-root", bool, False),
+        item.one_of("fresh", FRESH) if "fresh" in item.values else "",
         _moved_by(item, moved) if moved else None,
         item.why,
         item.evidence,

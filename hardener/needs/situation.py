@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from hardener.facts.image import ImageReference, tag_has
+from hardener.facts.platform import DOCKER, Platform
 from hardener.finding import Evidence, Strength
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import (
@@ -69,6 +70,7 @@ class Situation(NamedTuple):
     mounts: tuple[Mount, ...] = ()
     #: Binding a port below this one is a privilege.
     first_free_port: int = 0
+    platform: Platform = DOCKER
     #: What an image that is built from the profile's has copied in; None for the profile's image itself.
     copied: tuple[Mount, ...] | None = None
 
@@ -112,10 +114,12 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
     account = start.account if _is_root(situation.user) else _account(situation.user, start.account)
     places = [(path, place) for path in _all(profile.paths, asked) for place in _places(path, situation)]
     ports = tuple(_all(profile.ports, asked))
-    capabilities, no_more = _capabilities(profile, asked, root, start, places, ports)
     read_only = _first(profile.read_only, asked)
     if read_only is not None and read_only.works:
-        read_only = _uncovered(places, situation) or _hidden(places, situation) or read_only
+        read_only = _uncovered(places, situation, root) or _hidden(places, situation) or read_only
+    works = read_only is not None and read_only.works
+    tmpfs = _tmpfs(places, situation, account, root) if works else ()
+    capabilities, no_more = _capabilities(profile, asked, root, start, places, ports, tmpfs)
     answers = {
         "capabilities": capabilities,
         "read_only": read_only,
@@ -130,7 +134,7 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         account=account,
         start=start,
         no_more_capabilities=no_more,
-        tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
+        tmpfs=tmpfs,
         writes=tuple(Written(place, path.kind, path.exec, path.why, path.evidence) for path, place in places),
         runs_as=start.evidence,
         ports=ports,
@@ -297,9 +301,13 @@ def _places(path: WrittenPath, situation: Situation) -> list[str]:
     return [value if not value or value.startswith("/") else "" if "$" in value else f"/{value}" for value in values]
 
 
-def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
+def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation, root: bool) -> Verdict | None:
     """Why a read-only root does not work although the image's own paths allow it: data that is on no volume."""
-    volumes = [path.path for path, _ in places if path.volume]
+    volumes = [
+        path.path
+        for path, _ in places
+        if path.volume and (situation.platform.declared_volumes or _is_fresh(path, situation, root))
+    ]
     for path, place in places:
         if path.kind not in ("data", "config"):
             continue
@@ -310,34 +318,50 @@ def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> V
     return None
 
 
+def _is_fresh(path: WrittenPath, situation: Situation, root: bool) -> bool:
+    """Whether an empty tmpfs serves in place of a volume: nothing is missed of what the image has there."""
+    return situation.copied is None and (path.fresh == "anybody" or (path.fresh == "root" and root and path.by_root))
+
+
 def _hidden(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
     """Why a read-only root does not work: a tmpfs would hide what an image that is built from this one has there."""
     for path, place in places:
         for copy in situation.copied or ():
-            if path.kind in _TMPFS_KINDS and not path.volume and place and _within(copy.target, place):
+            is_volume = path.volume and situation.platform.declared_volumes
+            if path.kind in _TMPFS_KINDS and not is_volume and place and _within(copy.target, place):
                 return Verdict(path.filter, False, f"a tmpfs at {place} would hide what is copied there", path.evidence)
     return None
 
 
 def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account: Account | None, root: bool) -> tuple[Tmpfs, ...]:
-    uid, gid = (account.uid, account.gid) if account else (0, 0)
+    """The tmpfs beside a read-only root. What stands in for a volume is as lasting as the container's own layer was."""
+    platform = situation.platform
+    uid, gid = (account.uid, account.gid) if account and platform.owned_tmpfs else (0, 0)
 
     def owner(own: int | None, served: int) -> int:
-        return served if own is None or not root else own
+        return served if own is None or not root or not platform.owned_tmpfs else own
 
-    return tuple(
+    def is_mounted(place: str) -> bool:
+        return any(_within(place, mount.target) for mount in situation.mounts)
+
+    wanted: dict[str, Tmpfs] = {}
+    for path, place in places:
+        if path.volume and platform.declared_volumes:
+            continue
+        if path.kind in _TMPFS_KINDS and not path.volume:
+            target = place
+        elif path.volume and not is_mounted(place):
+            target = path.path
+        else:
+            continue
+        if is_mounted(target) or target in wanted:
+            continue
         # The reason beside a path of root's does not fit where nobody is root.
-        Tmpfs(
-            place,
-            owner(path.uid, uid),
-            owner(path.gid, gid),
-            path.exec,
-            path.why if root or path.uid is None else "",
-            path.evidence,
-        )
-        for path, place in places
-        if path.kind in _TMPFS_KINDS and not path.volume and not any(_within(place, mount.target) for mount in situation.mounts)
-    )
+        why = path.why if root or path.uid is None else ""
+        if why and path.kind not in _TMPFS_KINDS:
+            why += ", kept as long as before"
+        wanted[target] = Tmpfs(target, owner(path.uid, uid), owner(path.gid, gid), path.exec, why, path.evidence)
+    return tuple(wanted.values())
 
 
 # Capabilities and limits.
@@ -350,6 +374,7 @@ def _capabilities(
     start: Start,
     places: list[tuple[WrittenPath, str]],
     ports: tuple[Port, ...],
+    tmpfs: tuple[Tmpfs, ...],
 ) -> tuple[tuple[NeededCapability, ...] | None, Evidence | None]:
     if root and "capabilities" in profile.unknown:
         return None, None
@@ -358,7 +383,12 @@ def _capabilities(
         whens.add("start")
         if asked.situation.first_free_port > 1:
             whens.add("low-port")
-        if any(_is_foreign(path, place, asked.situation, start) for path, place in places if path.by_root):
+        by_root = [(path, place) for path, place in places if path.by_root]
+        given = () if asked.situation.platform.owned_tmpfs or start.account is None else tuple(mount.path for mount in tmpfs)
+        if any(
+            _is_foreign(path, place, asked.situation, start) or any(_touches(place, target) for target in given)
+            for path, place in by_root
+        ):
             whens.add("foreign-data")
     needed: dict[str, NeededCapability] = {}
     for item in _all(profile.capabilities, asked):
