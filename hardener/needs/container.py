@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hardener.facts.container import Container
+from hardener.facts.container import Mount as Mounted
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
@@ -185,8 +186,7 @@ def situation_of(container: Container, tree: Tree) -> Situation:
                     mount.target,
                     mount.kind if mount.kind in ("volume", "tmpfs") else "bind",
                     mount.read_only,
-                    tree.content(mount.location) if mount.location else None,
-                    tree.names(mount.location) if mount.location else (),
+                    *_said(mount, tree),
                 )
                 for mount in container.mounts
             ),
@@ -195,6 +195,13 @@ def situation_of(container: Container, tree: Tree) -> Situation:
         first_free_port=container.first_free_port.effective,
         platform=container.platform,
     )
+
+
+def _said(mount: Mounted, tree: Tree) -> tuple[str | None, tuple[str, ...]]:
+    """What the mounted file, or the files of the folder, say; and the paths of those in it."""
+    if mount.files is not None:
+        return "\n".join(text for _, text in mount.files), tuple(path for path, _ in mount.files if path)
+    return (tree.content(mount.location), tree.names(mount.location)) if mount.location else (None, ())
 
 
 def _serving(needs: Needs, container: Container) -> Needs:
