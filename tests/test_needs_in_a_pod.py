@@ -95,3 +95,72 @@ def test_what_changes_in_an_object_is_read_again(tmp_path: Path) -> None:
     one = needs(tmp_path, container, "app.py: |\n  open('/srv/a.txt', 'w')\n")
     other = needs(tmp_path, container, "app.py: |\n  open('/srv/b.txt', 'w')\n")
     assert [found.writes[0].path for found in (one, other)] == ["/srv/a.txt", "/srv/b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("container", "works"),
+    [
+        ("image: redis:7", True),
+        ("image: vaultwarden/server\nsecurityContext: {seccompProfile: {type: Unconfined}}", None),  # somebody had a reason
+        ("image: vaultwarden/server", True),  # nothing of it stands in its profile
+        ("image: vaultwarden/server\nsecurityContext: {capabilities: {add: [SYS_ADMIN]}}", None),
+        ("image: nobody/knows", None),
+    ],
+)
+def test_the_default_filter_is_enough_where_docker_has_it_on(container: str, works: bool | None, tmp_path: Path) -> None:
+    verdict = needs(tmp_path, container).seccomp
+    assert (verdict.works if verdict is not None else None) is works
+
+
+def program(text: str) -> tuple[str, str]:
+    """A container that runs this script of Python, and the ConfigMap that it is in."""
+    lines = "".join(f"  {line}\n" for line in text.splitlines())
+    return "image: python:3.12\ncommand: [python, /app/app.py]\n" + NAMES % "/app", f"app.py: |\n{lines}"
+
+
+@pytest.mark.parametrize(
+    ("text", "works"),
+    [
+        ("print(1)", True),
+        ("import subprocess\nsubprocess.run(['chromium', 'https://x'])", None),
+    ],
+)
+def test_a_browser_builds_a_sandbox_of_its_own(text: str, works: bool | None, tmp_path: Path) -> None:
+    verdict = needs(tmp_path, *program(text)).seccomp
+    assert (verdict.works if verdict is not None else None) is works
+
+
+@pytest.mark.parametrize(
+    ("container", "data", "expected"),
+    [
+        ("image: redis:7", "{}", "works"),
+        ("image: nginx:1.27\n" + NAMES % "/etc/nginx/conf.d", "a.conf: 'resolver kube-dns.kube-system;'", "doubt"),
+        ("image: redis:7\nenv: [{name: SERVICE, value: in-cluster}]", "{}", "doubt"),
+        ("image: tailscale/tailscale", "{}", "no"),
+        ("image: traefik:v3.1\nargs: [--providers.kubernetescrd]", "{}", "no"),
+        ("image: traefik:v3.1\nargs: [--providers.file.directory=/x]", "{}", "works"),
+        ("image: prom/prometheus\n" + NAMES % "/etc/prometheus", "prometheus.yml: 'scrape_configs: []'", "works"),
+        ("image: prom/prometheus\n" + NAMES % "/etc/prometheus", "a.yml: '[{kubernetes_sd_configs: []}]'", "no"),
+        ("image: prom/prometheus\nvolumeMounts: [{name: claim, mountPath: /etc/prometheus}]", "{}", "doubt"),
+        ("image: hashicorp/vault:1.15", "{}", "doubt"),
+        ("image: nobody/knows", "{}", "?"),
+        ("image: nobody/knows\ncommand: [sh, -c, 'kubectl get pods']", "{}", "no"),
+        (*program("print(1)"), "works"),
+        (*program("import kubernetes\nkubernetes.config.load_incluster_config()"), "?"),
+        (*program("open('/var/run/secrets/kubernetes.io/serviceaccount/token').read()"), "doubt"),
+        (*program("import subprocess\nsubprocess.run(['ls'])"), "works"),
+    ],
+)
+def test_who_asks_the_api_of_the_cluster(container: str, data: str, expected: str, tmp_path: Path) -> None:
+    verdict = needs(tmp_path, container, data).api
+    found = "?" if verdict is None else "no" if not verdict.works else "doubt" if verdict.doubt else "works"
+    assert found == expected, verdict
+
+
+def test_nothing_is_asked_of_it_where_no_credentials_are_given(tmp_path: Path) -> None:
+    text = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  automountServiceAccountToken: false\n"
+    text += "  containers: [{name: web, image: 'redis:7'}]\n"
+    source = Source("web.yaml", text)
+    file = ManifestFile(source)
+    ((_, found),) = ManifestGroup("web.yaml", file, Tree(()), Cluster({"web.yaml": source}, {"web.yaml": file})).judged()
+    assert found.api is None

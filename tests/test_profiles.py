@@ -39,6 +39,7 @@ ITEMS = [
         profile.user,
         profile.seccomp,
         profile.apparmor,
+        profile.api,
         profile.unprivileged,
         profile.heaps,
         profile.healthchecks,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardener.facts.container import Container
+from hardener.facts.container import DEFAULT_CAPABILITIES, Container, capability
 from hardener.facts.container import Mount as Mounted
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
@@ -33,6 +33,16 @@ _USUAL_PIDS = Limit(512.0, "", USUAL)
 _MORE_THAN_ASKS = frozenset(
     "su su-exec gosu runuser setpriv sudo chroot apt-get apt apk yum dnf chown chmod mkdir touch tee".split()
 )
+#: Browsers build a sandbox of their own, with calls that the filter forbids.
+_BROWSERS = frozenset(
+    "chromium chromium-browser google-chrome google-chrome-stable chrome headless_shell chrome-headless-shell firefox "
+    "firefox-esr microsoft-edge opera brave electron".split()
+)
+_FILTERED = Evidence(
+    "it runs under the same filter wherever it runs with Docker",
+    "moby/moby profiles/seccomp/default_linux.go@ca8db37",
+    Strength.READ,
+)
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
@@ -42,13 +52,36 @@ def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUIL
     `tree` gives the files of the project, `profiles` are folders, `record` is what runs showed of the container as it is now,
     which comes before what was read.
     """
-    needs = _signalled(_read_needs(container, tree, profiles), container)
+    needs = _confined(_signalled(_read_needs(container, tree, profiles), container), container)
+    if container.api_token.effective:
+        from hardener.needs.api import api_of
+
+        needs = needs._replace(api=api_of(needs, container, tree, situation_of(container, tree)))
     if record is None:
         return needs
     from hardener.needs.recorded import with_record
 
     seen = with_record(needs, record)
     return seen._replace(worked_as=None) if seen.worked_as and _is_spared_root(container, needs, tree) else seen
+
+
+def _confined(needs: Needs, container: Container) -> Needs:
+    """With the engine's default filter of system calls as enough, where nobody said that it is not.
+
+    It is on by itself wherever the image runs with Docker, and what other engines call their default is the same list
+    (containerd/containerd contrib/seccomp/seccomp_default.go@96929a5d3102bdc9d5d108c104ddb38c8991a789).
+    """
+    setting = container.seccomp_unconfined
+    if not needs.holds or needs.seccomp is not None or not setting.effective or setting.written:
+        return needs
+    names = {name for name, _ in needs.runs} | {word.rpartition("/")[2] for word in container.command or ()}
+    if not names.isdisjoint(_BROWSERS) and "--no-sandbox" not in (container.command or ()):
+        return needs
+    # What it does as root beyond the default is not what the filter was tried with.
+    more = any(capability(item.text) not in DEFAULT_CAPABILITIES for item in container.cap_add.effective)
+    if more or (needs.read is not None and not {"capabilities", "no_new_privileges"}.isdisjoint(needs.unknown)):
+        return needs
+    return needs._replace(seccomp=Verdict(EVERYWHERE, True, "", _FILTERED))
 
 
 def _is_spared_root(container: Container, needs: Needs, tree: Tree) -> bool:

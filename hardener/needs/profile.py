@@ -241,6 +241,8 @@ class Profile(NamedTuple):
     #: Whether the engine's default profiles are enough.
     seccomp: tuple[Verdict, ...]
     apparmor: tuple[Verdict, ...]
+    #: Whether it works without credentials for the API of what runs it; no items for an image that never asks it.
+    api: tuple[Verdict, ...]
     unprivileged: tuple[Unprivileged, ...]
     heaps: tuple[Heap, ...]
     healthchecks: tuple[Healthcheck, ...]

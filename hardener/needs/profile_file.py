@@ -204,6 +204,7 @@ def read_profile(file: str, data: bytes) -> Profile | Namesake:
         user=items("user", _verdict),
         seccomp=items("seccomp", _verdict),
         apparmor=items("apparmor", _verdict),
+        api=items("api", _verdict),
         unprivileged=items("unprivileged", _unprivileged),
         heaps=items("heap", _heap),
         healthchecks=items("healthcheck", _healthcheck),

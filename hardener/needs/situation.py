@@ -141,6 +141,7 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         user=_user(profile, asked, ports),
         seccomp=_first(profile.seccomp, asked),
         apparmor=_first(profile.apparmor, asked),
+        api=_first(profile.api, asked),
         unprivileged=_first(profile.unprivileged, asked),
         heap=_first(profile.heaps, asked),
         healthcheck=_first(profile.healthchecks, asked),
