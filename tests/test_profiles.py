@@ -14,10 +14,10 @@ from hardener.facts.container import DEFAULT_CAPABILITIES
 from hardener.facts.image import parse_image
 from hardener.facts.platform import KUBERNETES
 from hardener.finding import Strength
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import BUILT_IN, Namesake, Profile, find_profile
 from hardener.needs.profile_file import LONGEST_WHY, STRENGTHS, read_profile
-from hardener.needs.situation import Mount, Situation
 
 FILES = sorted(name for name in os.listdir(BUILT_IN) if name.endswith(".toml"))
 READ = [read_profile(name, Path(BUILT_IN, name).read_bytes()) for name in FILES]

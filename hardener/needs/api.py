@@ -14,9 +14,9 @@ from hardener.facts.container import Container
 from hardener.facts.image_files import ImageFiles
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
+from hardener.needs.conditions import Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import EVERYWHERE, Verdict
-from hardener.needs.situation import Situation
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, WRITES
 
 #: Programs that are there to ask the API.

@@ -8,9 +8,10 @@ from hardener.facts.container import DEFAULT_CAPABILITIES, Container, capability
 from hardener.facts.container import Mount as Mounted
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
-from hardener.needs.situation import Mount, Situation, binds_low
+from hardener.needs.situation import binds_low
 
 if TYPE_CHECKING:  # most projects have no record
     from hardener.needs.recorded import Recorded

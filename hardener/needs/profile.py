@@ -16,8 +16,8 @@ from hardener.finding import Evidence
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
+    from hardener.needs.conditions import Situation
     from hardener.needs.needs import Needs
-    from hardener.needs.situation import Situation
 
 #: Where the profiles of this package are; users' profiles have the same format.
 BUILT_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profiles")
