@@ -66,6 +66,12 @@ def project(folder: Path, files: dict[str, str]) -> Path:
         ("skaffold.yaml", SKAFFOLD, "acme/web", "web/prod.Dockerfile in web, skaffold.yaml:3"),
         ("skaffold.yaml", SKAFFOLD, "acme/jib", ""),
         (".github/workflows/ci.yml", WORKFLOW, "ghcr.io/acme/web", "web/prod.Dockerfile in web, .github/workflows/ci.yml:4"),
+        (
+            ".github/workflows/ci.yml",
+            WORKFLOW.replace("{{ env.REGISTRY }}", "{{ github.repository }}").replace("            $", "            ghcr.io/$"),
+            "ghcr.io/some/body/web:2",
+            "web/prod.Dockerfile in web, .github/workflows/ci.yml:4",
+        ),
         (".github/workflows/ci.yml", WORKFLOW, "acme/api", "docker/api in ., .github/workflows/ci.yml:12"),
         (".github/workflows/ci.yml", WORKFLOW, "registry.example/web", ""),  # which may be anybody's
         (".github/workflows/ci.yml", WORKFLOW, "$REGISTRY/web", "web/prod.Dockerfile in web, .github/workflows/ci.yml:4"),

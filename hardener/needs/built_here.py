@@ -91,19 +91,23 @@ def _name(text: str) -> str:
 
 
 def _same(asked: str, built: str) -> bool:
-    """Whether two names may be one image's: equal, or as far as no variable stands before the rest.
+    """Whether two names may be one image's: equal, or as far as variables leave it open.
 
     A name that is asked for in full may be somebody else's: then more than the last part has to agree.
     """
     parts, others = asked.split("/"), built.split("/")
     if parts == others:
         return True
-    is_open = _VARIABLE.search(asked) is not None
-    if not is_open and not _VARIABLE.search(built):
+    if _VARIABLE.search(asked):
+        rest, other = _known(parts), _known(others)
+        shorter = min(len(rest), len(other))
+        return rest[-shorter:] == other[-shorter:]
+    if not _VARIABLE.search(built):
         return False
-    parts, others = _known(parts), _known(others)
-    shorter = min(len(parts), len(others))
-    return parts[-shorter:] == others[-shorter:] and (is_open or shorter > 1)
+    # What is built under a variable: the registry before it, and the rest behind it.
+    head, rest = others[: next(at for at, part in enumerate(others) if _VARIABLE.search(part))], _known(others)
+    agrees = parts[: len(head)] == head and parts[-len(rest) :] == rest and len(parts) >= len(head) + len(rest)
+    return agrees and len(head) + len(rest) > 1
 
 
 def _known(parts: list[str]) -> list[str]:
