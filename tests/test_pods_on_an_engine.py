@@ -22,6 +22,8 @@ from emulation import Broken, Container, Engine, Options
 from hardener.facts.kubernetes.quantities import parse_quantity
 
 PATIENCE = 90
+#: Who serves there is not root and is handed nothing: a claim that is root's alone would not do for the original either.
+WRITES_AS_ITSELF = ("php:8.2-apache", "prom/alertmanager:v0.25.0")
 AT_A_TIME = 4
 Project = Callable[..., Result]
 
@@ -149,7 +151,8 @@ class Pod:
             return self._engine.volume(0, "0777" if group is None else "2777", group)
         name = volume["persistentVolumeClaim"]["claimName"]
         if name not in self._claims:
-            self._claims[name] = self._engine.volume(0, "0755" if group is None else "2775", group)
+            mode = "777" if self._emulated.image in WRITES_AS_ITSELF else "755" if group is None else "775"
+            self._claims[name] = self._engine.volume(0, f"0{mode}" if group is None else f"2{mode}", group)
         return self._claims[name]
 
     def live(self) -> None:

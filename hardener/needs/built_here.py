@@ -69,17 +69,25 @@ def built_here(image_text: str, tree: Tree, folder: str) -> tuple[Build, Evidenc
     asked = _name(image_text)
     if not asked:
         return None
-    root = repository_root(folder)
-    key = (built_here, root)
-    if key not in tree.concluded:
-        tree.concluded[key] = _index(root, tree)
-    index: _Index = tree.concluded[key]
+    index = _index_of(folder, tree)
     names = {asked, *(before for before, after in index.renamed if _same(asked, after))}
     names |= {after for before, after in index.renamed if _same(asked, before)}
     found = [item for item in index.builds if any(_same(name, item.name) for name in names)]
     if len({item.build for item in found}) != 1:
         return None
     return found[0].build, found[0].evidence
+
+
+def _index_of(folder: str, tree: Tree) -> _Index:
+    """What the repository of a folder says, looked through once."""
+    here = (built_here, folder)
+    if here not in tree.concluded:
+        whole = (built_here, "all", repository_root(folder))
+        if whole not in tree.concluded:
+            tree.concluded[whole] = _index(whole[2], tree)
+        tree.concluded[here] = tree.concluded[whole]
+    index: _Index = tree.concluded[here]
+    return index
 
 
 def _name(text: str) -> str:

@@ -9,7 +9,7 @@ from hardener.facts.kubernetes.manifest import ManifestFile, Scope
 from hardener.facts.kubernetes.workloads import PodNode
 from hardener.facts.merged import Found, text_of
 from hardener.finding import Place, Reach
-from hardener.syntax.yaml import Mapping
+from hardener.syntax.yaml import Mapping, Node
 
 #: The lists of a pod's spec that hold containers. Init containers run one by one, before the others.
 LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -58,7 +58,7 @@ class Member(Scope):
 class Pod(Scope):
     """The spec of a pod with its containers."""
 
-    __slots__ = ("key", "members", "name", "node", "place")
+    __slots__ = ("key", "members", "name", "node", "place", "volumes")
 
     def __init__(self, file: ManifestFile, node: PodNode, number: int) -> None:
         super().__init__(file, node.spec, node.route, node.via)
@@ -67,6 +67,8 @@ class Pod(Scope):
         self.key = f"{file.source.path}:{number}"
         self.place = file.place(node.owner.key)
         self.members = tuple(self._members())
+        #: Its volumes by name, once `hardener.facts.kubernetes.volumes` has read them.
+        self.volumes: dict[str, tuple[str, str, Node | None]] | None = None
 
     def _members(self) -> Iterator[Member]:
         for which in LISTS:

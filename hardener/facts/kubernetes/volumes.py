@@ -44,6 +44,12 @@ def read_mounts(member: Member, cluster: Cluster) -> tuple[Mount, ...]:
 
 def _volumes(pod: Pod) -> dict[str, tuple[str, str, Node | None]]:
     """The volumes of a pod by name: the kind of mount, its source, and the part that says what it holds."""
+    if pod.volumes is None:  # each of its containers asks
+        pod.volumes = _read_volumes(pod)
+    return pod.volumes
+
+
+def _read_volumes(pod: Pod) -> dict[str, tuple[str, str, Node | None]]:
     found: dict[str, tuple[str, str, Node | None]] = {}
     for name in _claim_templates(pod):
         found[name] = ("external", name, None)
@@ -92,6 +98,8 @@ def _others_may_read(mode: str) -> bool:
 
 def _claim_templates(pod: Pod) -> list[str]:
     """The volumes that a StatefulSet makes for each of its pods."""
+    if pod.node.owner.kind != "StatefulSet":
+        return []
     owner = Scope(pod.file, pod.node.owner.mapping, None)
     items = (node for node, _ in owner.items("spec", "volumeClaimTemplates") if isinstance(node, Mapping))
     return [Scope(pod.file, node, None).text("metadata", "name") or "" for node in items]
