@@ -71,7 +71,11 @@ def _main(chosen: list[Action], run: Callable[[Invocation], int]) -> typer.Typer
 
     def harden(paths: list[str], **values: Any) -> None:
         lists = {option.field for option in OPTIONS if option.kind == LIST}
-        settled: dict[str, Any] = {field: tuple(value or ()) if field in lists else value for field, value in values.items()}
+        settled: dict[str, Any] = {
+            # A choice without a default is None where none was made.
+            field: tuple(value or ()) if field in lists else "" if value is None else value
+            for field, value in values.items()
+        }
         chosen.append(lambda: run(Invocation(tuple(paths or ()), **settled)))
 
     harden.__signature__ = Signature([_paths(), *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
@@ -87,7 +91,7 @@ def _paths() -> Parameter:
 
 
 def _parameter(option: Option) -> Parameter:
-    default = list(option.default) if option.kind == LIST else option.default
+    default = list(option.default) if option.kind == LIST else None if option.default == "" else option.default
     return Parameter(option.field, Parameter.KEYWORD_ONLY, default=default, annotation=_annotation(option))
 
 

@@ -17,7 +17,7 @@ SECURITY = "securityContext"
 #: Knative refuses a `securityContext` of the pod and most else that is not a container's (knative.dev/serving, fieldmask.go).
 _CONTAINERS_ONLY = frozenset(("serving.knative.dev",))
 #: OpenShift gives each namespace numbers of its own, and its default rules refuse others (restricted-v2).
-_OWN_NUMBERS = frozenset(("apps.openshift.io",))
+_OWN_NUMBERS = frozenset(("DeploymentConfig",))
 
 
 class Member(Scope):
@@ -92,7 +92,7 @@ class Pod(Scope):
     @property
     def has_own_numbers(self) -> bool:
         """Whether what runs it chooses users itself, and refuses others."""
-        return self.node.owner.group in _OWN_NUMBERS
+        return self.node.owner.kind in _OWN_NUMBERS
 
     def place_of(self, found: Found | None) -> Place:
         """Where a value stands, or else the object that asks for the pod."""

@@ -19,17 +19,16 @@ _SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "StatefulSet"): _TEMPLATE,
     ("apps", "DaemonSet"): _TEMPLATE,
     ("apps", "ReplicaSet"): _TEMPLATE,
-    # Until 1.16 these were there too, and many files still say so.
-    ("extensions", "Deployment"): _TEMPLATE,
-    ("extensions", "DaemonSet"): _TEMPLATE,
-    ("extensions", "ReplicaSet"): _TEMPLATE,
     ("batch", "Job"): _TEMPLATE,
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
     ("argoproj.io", "Rollout"): _TEMPLATE,
     ("serving.knative.dev", "Service"): _TEMPLATE,
     ("serving.knative.dev", "Configuration"): _TEMPLATE,
     ("apps.openshift.io", "DeploymentConfig"): _TEMPLATE,
+    ("", "DeploymentConfig"): _TEMPLATE,
 }
+#: Groups that Kubernetes' own kinds are or were in; files still say `extensions`, and mix them up.
+_OWN_GROUPS = ("", "apps", "batch", "extensions")
 #: Kinds whose objects may hold a pod; a text without any of these words has none.
 POD_KINDS = frozenset(kind for _, kind in _SPECS)
 #: Lists in lists end here.
@@ -63,7 +62,7 @@ class PodNode(NamedTuple):
 
 
 def objects(tree: Stream) -> Iterator[Object]:
-    """Every object of a manifest in order, those in `List`s too; what has no kind is none."""
+    """Every object of a manifest in order, those in `List`s and OpenShift's `Template`s too; what has no kind is none."""
     for index, document in enumerate(tree.documents):
         root = document.root
         if isinstance(root, Mapping):
@@ -84,7 +83,8 @@ def pods(tree: Stream) -> Iterator[PodNode]:
 
 def pod_of(owner: Object) -> PodNode | None:
     """The pod that an object asks for; None for kinds that have none, and where there is no spec."""
-    keys = _SPECS.get((owner.group, owner.kind))
+    groups = _OWN_GROUPS if owner.group in _OWN_GROUPS else (owner.group,)
+    keys = next((keys for group in groups if (keys := _SPECS.get((group, owner.kind))) is not None), None)
     if keys is None:
         return None
     at: Mapping = owner.mapping
@@ -107,8 +107,9 @@ def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Obje
     if kind is None or not name:
         return
     version = _text(mapping, "apiVersion")
-    if name == "List" or (name.endswith("List") and "/" not in version):
-        items = lookup(mapping, route, "items")
+    several = "objects" if name == "Template" else "items" if name.endswith("List") else ""
+    if several and (name == "List" or name == "Template" or "/" not in version):
+        items = lookup(mapping, route, several)
         if items is not None and isinstance(items.node, Sequence) and depth < _DEEPEST_LIST:
             for at, item in enumerate(items.node.items):
                 if isinstance(target(item), Mapping):
