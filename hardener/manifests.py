@@ -123,7 +123,7 @@ def manifest_groups(
 ) -> Iterator[ManifestGroup | TemplateGroup]:
     """Each manifest that asks for pods as a group; one that cannot be read is reported and left out."""
     read: dict[str, ManifestFile] = {}
-    cluster = Cluster(sources, read)
+    cluster = Cluster(sources, tree, read)
     for location, source in sources.items():
         if any(kind in source.text for kind in POD_KINDS):
             try:

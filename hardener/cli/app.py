@@ -12,7 +12,7 @@ import typer
 from hardener.cli.options import CHOICE, COMMANDS, FLAG, LIST, OPTIONS, Invocation, Option
 
 PROGRAM = "harden"
-_HELP = """Rewrite Compose files and Dockerfiles so that they run with the least privilege that still works.
+_HELP = """Rewrite Compose files, Kubernetes manifests and Dockerfiles so that they run with the least privilege that still works.
 
 Without an option: report what is found, what would be changed, and why that is safe. Nothing is written."""
 _EPILOG = """[bold]Examples[/bold]
@@ -159,7 +159,7 @@ def _commands(chosen: list[Action]) -> typer.Typer:
     }
     application.command(help="Show what each container needs to keep working, how that is known, and what is not.")(needs)
 
-    place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file or Dockerfile.")
+    place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file, manifest or Dockerfile.")
 
     def why(place: str, folders: list[str] = []) -> None:  # noqa: B006
         from hardener.cli import why as command

@@ -37,7 +37,7 @@ def summary(report: Report, *, written: bool = False) -> str:
     """How many fixes, in how many files, and what became of the rest: one line."""
     problems = f"; {count(len(report.troubles), 'problem')} in the way" if report.troubles else ""
     if not report.files:
-        return f"No Compose files or Dockerfiles found{problems}."
+        return f"No Compose files, Dockerfiles or manifests found{problems}."
     files = count(report.files, "file")
     if not report.outcomes:
         return f"No hazards found in {files}{problems}."

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 from collections.abc import Mapping as AnyMapping
 
 from hardener.errors import Unreadable
+from hardener.facts.kubernetes.generated import generated
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
 from hardener.facts.kubernetes.pod import Pod
 from hardener.facts.kubernetes.workloads import Object, objects
 from hardener.facts.merged import text_of, truth, values
+from hardener.facts.tree import Tree
 from hardener.source import Source
 from hardener.syntax.yaml import Mapping, Node
 
@@ -25,8 +27,10 @@ class Cluster:
     `read` are those that were read already.
     """
 
-    def __init__(self, sources: AnyMapping[str, Source], read: AnyMapping[str, ManifestFile] = {}) -> None:
+    def __init__(self, sources: AnyMapping[str, Source], tree: Tree, read: AnyMapping[str, ManifestFile] = {}) -> None:
         self._sources = sources
+        self._tree = tree
+        self._locations = {source.path: location for location, source in sources.items()}
         self._read = read
         self._found: dict[tuple[str, str], list[Object]] | None = None
         self._paths: dict[int, str] = {}
@@ -61,7 +65,8 @@ class Cluster:
         """The data of a ConfigMap; None where it is not known, or more than one may be meant."""
         found = self._object("ConfigMap", name, pod)
         if found is None:
-            return None
+            location = self._locations.get(pod.file.source.path, "")
+            return generated(name, os.path.dirname(location), self._tree) if location else None
         scope = Scope(pod.file, found.mapping, None)
         if scope.find("binaryData") is not None:
             return None
