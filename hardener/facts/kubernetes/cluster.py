@@ -16,7 +16,8 @@ from hardener.facts.tree import Tree
 from hardener.source import Source
 from hardener.syntax.yaml import Mapping, Node
 
-_KINDS = ("ConfigMap", "ServiceAccount")
+_AUTOSCALERS = {"HorizontalPodAutoscaler": "scaleTargetRef", "VerticalPodAutoscaler": "targetRef"}
+_KINDS = ("ConfigMap", "ServiceAccount", *_AUTOSCALERS)
 #: More than this is not looked into for the name of one file.
 _LARGEST = 4 * 1024 * 1024
 
@@ -33,6 +34,7 @@ class Cluster:
         self._locations = {source.path: location for location, source in sources.items()}
         self._read = read
         self._found: dict[tuple[str, str], list[Object]] | None = None
+        self._scaled: dict[tuple[str, str], Object] | None = None
         self._paths: dict[int, str] = {}
 
     def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
@@ -80,15 +82,22 @@ class Cluster:
         found = self._object("ServiceAccount", name, pod)
         return found is not None and truth(Scope(pod.file, found.mapping, None).text("automountServiceAccountToken")) is False
 
+    def autoscaler(self, pod: Pod) -> str:
+        """The kind of what changes the number or the size of these pods by what they request; empty for none."""
+        owner = pod.node.owner
+        if self._scaled is None:
+            self._scaled = {}
+            for one in [one for found in self._by_name().values() for one in found if one.kind in _AUTOSCALERS]:
+                scope = Scope(pod.file, one.mapping, None)
+                target = [scope.text("spec", _AUTOSCALERS[one.kind], key) or "" for key in ("kind", "name")]
+                self._scaled[target[0], target[1]] = one
+        scaler = self._scaled.get((owner.kind, owner.name))
+        return scaler.kind if scaler and scaler.namespace in ("", owner.namespace or scaler.namespace) else ""
+
     def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
         """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
-        if self._found is None:
-            self._found = {}
-            for path, found in self._objects():
-                self._found.setdefault((found.kind, found.name), []).append(found)
-                self._paths[id(found)] = path
         namespace = pod.node.owner.namespace
-        same = [one for one in self._found.get((kind, name), ()) if not namespace or one.namespace in ("", namespace)]
+        same = [one for one in self._by_name().get((kind, name), ()) if not namespace or one.namespace in ("", namespace)]
         path = pod.file.source.path
         for near in (
             [one for one in same if self._paths[id(one)] == path],
@@ -98,6 +107,14 @@ class Cluster:
             if near:
                 return near[0] if len(near) == 1 else None
         return None
+
+    def _by_name(self) -> dict[tuple[str, str], list[Object]]:
+        if self._found is None:
+            self._found = {}
+            for path, found in self._objects():
+                self._found.setdefault((found.kind, found.name), []).append(found)
+                self._paths[id(found)] = path
+        return self._found
 
     def _objects(self) -> Iterator[tuple[str, Object]]:
         for location, source in self._sources.items():

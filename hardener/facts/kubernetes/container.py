@@ -83,8 +83,9 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.api_token = ApiToken(member, account_has_none=cluster.account_has_no_token(account, member.pod))
     container.read_only_root = SecurityFlag(member, "readOnlyRootFilesystem")
     container.tmpfs = EmptyDirs(member)
-    container.memory = Limit(member, "memory")
-    container.cpus = Limit(member, "cpu")
+    autoscaler = cluster.autoscaler(member.pod)
+    container.memory = Limit(member, "memory", autoscaler)
+    container.cpus = Limit(member, "cpu", autoscaler)
     # How many processes a pod may have is for the node to say (kubelet, `podPidsLimit`).
     container.pids = Setting(Amount(-1.0, "the node's"), written=False, place=home)
     return container

@@ -53,15 +53,16 @@ def requested(member: Member, name: str) -> float:
 class Limit(Setting[Amount | None]):
     """`resources.limits.memory` or `.cpu`."""
 
-    __slots__ = ("_member", "_name")
+    __slots__ = ("_autoscaler", "_member", "_name")
 
-    def __init__(self, member: Member, name: str) -> None:
+    def __init__(self, member: Member, name: str, autoscaler: str = "") -> None:
         found = member.find("resources", "limits", name)
         text = text_of(found.node) if found else None
         number = parse_quantity(text) if text is not None else None
         # What cannot be read, such as a variable, is somebody's limit of unknown amount; zero means without.
         effective = None if text is None or number == 0 else Amount(number if number is not None else -1.0, text)
         super().__init__(effective, written=found is not None, place=member.place_of(found), wording=f"resources.limits.{name}")
+        self._autoscaler = autoscaler
         self._member = member
         self._name = name
 
@@ -73,6 +74,8 @@ class Limit(Setting[Amount | None]):
         value: Value = _plain(write(new.number), new.why)
         member, name = self._member, self._name
         changes: tuple[Change, ...] = ()
+        if self._autoscaler and (self._autoscaler.startswith("V") or member.find("resources", "requests", name) is None):
+            raise CannotWrite(f"a {self._autoscaler} goes by what it requests: decide on request and limit together with that")
         if member.find("resources", "requests", name) is None:
             request: Value = _plain(write(min(new.number, _REQUESTS[name])), "")
             changes = member.put(("resources", "requests", name), request)
