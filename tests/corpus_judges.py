@@ -79,12 +79,14 @@ _REPLACED = re.compile(
     + rb"|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined"
     + rb"|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b|(?i:ENV\s+)?(?:JAVA|CATALINA)_OPTS[= ])"
 )
+_EMPTY = rb"(?:\{\s*\}|\[\s*\]|null|~)?\s*(?:\#.*)?$"
 _REPLACED_IN_PODS = re.compile(
-    rb"\s*(?:[\"']?(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|value|"
-    + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|[\"']?type[\"']?:\s*[\"']?Unconfined\b|"
-    + rb"-\s+[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b|"
-    + rb"[\"']?(?:securityContext|capabilities|drop|add|resources|limits|requests|volumes|volumeMounts|env|seccompProfile)"
-    + rb"[\"']?:\s*(?:\{\s*\}|\[\s*\]|null|~)?\s*$)"
+    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|value|"
+    + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|type[\"']?:\s*[\"']?Unconfined\b|"
+    + rb"(?:seccompProfile|appArmorProfile)[\"']?:\s*\{[^}]*\bUnconfined\b|"
+    + rb"(?:securityContext|capabilities|drop|add|resources|limits|requests|volumes|volumeMounts|env)[\"']?:\s*"
+    + _EMPTY
+    + rb"|(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b)"
 )
 
 

@@ -25,6 +25,9 @@ from hardener.syntax.yaml import (
     parse,
 )
 
+#: What templates of Helm, Jinja, ERB and ytt have, and no manifest that is YAML needs.
+_SIGNS = ("{{", "{%", "<%", "#@")
+
 
 class Template(Unreadable):
     """A text that makes manifests, and is none itself."""
@@ -41,8 +44,9 @@ class ManifestFile:
         try:
             self.tree = tree or parse(source.text)
         except YamlError as error:
-            if any(sign in source.text for sign in ("{{", "{%", "<%", "#@")):
-                raise _template(source, error.line) from None
+            signs = [at for sign in _SIGNS if (at := source.text.find(sign)) >= 0]
+            if signs:
+                raise _template(source, source.position(min(signs)).line) from None
             raise Unreadable(source.path, error.reason, "mend the YAML, then run again", error.line) from None
         if self.tree.templates:
             raise _template(source, self._line(self.tree.templates[0]))
