@@ -33,7 +33,8 @@ CONTAINER_CHANGES: dict[str, set[Path]] = {
     "unlimited-memory": {path for path in _LIMITS if path[2] == "memory"},
     "unlimited-cpu": {path for path in _LIMITS if path[2] == "cpu"},
     "root-user": {(_SECURITY, "runAsNonRoot"), (_SECURITY, "runAsUser"), (_SECURITY, "runAsGroup")},
-    "root-not-refused": {(_SECURITY, "runAsNonRoot")},
+    # With the numbers of the account that it is anyway.
+    "root-not-refused": {(_SECURITY, "runAsNonRoot"), (_SECURITY, "runAsUser"), (_SECURITY, "runAsGroup")},
     "unconfined-seccomp": {(_SECURITY, "seccompProfile")},
     "unconfined-apparmor": {(_SECURITY, "appArmorProfile")},
     "unmasked-proc": {(_SECURITY, "procMount")},
@@ -46,7 +47,7 @@ POD_CHANGES: dict[str, set[Path]] = {
     "root-user": {
         (_SECURITY, key) for key in ("runAsNonRoot", "runAsUser", "runAsGroup", "fsGroup", "fsGroupChangePolicy", "sysctls")
     },
-    "root-not-refused": {(_SECURITY, "runAsNonRoot")},
+    "root-not-refused": {(_SECURITY, "runAsNonRoot"), (_SECURITY, "runAsUser"), (_SECURITY, "runAsGroup")},
     "unconfined-seccomp": {(_SECURITY, "seccompProfile")},
     "unconfined-apparmor": {(_SECURITY, "appArmorProfile")},
     "mounted-service-account-token": {("automountServiceAccountToken",)},

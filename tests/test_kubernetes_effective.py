@@ -233,6 +233,9 @@ CHANGES: list[tuple[str, str, str, Any, dict[str, Any], dict[str, Any]]] = [
         {"capabilities": {"add": ["CHOWN"]}},
     ),
     ("cap_add", "", "{capabilities: {add: [SYS_ADMIN], drop: [ALL]}}", (), {}, {"capabilities": {"drop": ["ALL"]}}),
+    ("cap_add", "", "{privileged: false, capabilities: {add: [SYS_ADMIN]}}", (), {}, {"privileged": False}),
+    ("cap_add", "", "{capabilities: {add: [ALL]}}", (), {}, {}),
+    ("unmasked_proc", "", "{procMount: Unmasked}", False, {}, {}),
     ("volume_group", "", "", "26", {"fsGroup": 26, "fsGroupChangePolicy": "OnRootMismatch"}, {}),
     ("volume_group", "{fsGroupChangePolicy: Always}", "", "26", {"fsGroup": 26, "fsGroupChangePolicy": "Always"}, {}),
     (

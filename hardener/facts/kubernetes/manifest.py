@@ -87,6 +87,10 @@ class ManifestFile:
         return ""
 
 
+def _size(node: Node) -> int:
+    return len(node.pairs) if isinstance(node, Mapping) else 0
+
+
 def _template(source: Source, line: int) -> Template:
     return Template(source.path, "a template, not a manifest as it stands", "run harden on what the template makes", line)
 
@@ -157,7 +161,9 @@ class Scope:
         return self.file.change(Append(self._own(keys), tuple(new)), reaches)
 
     def remove(self, keys: tuple[str, ...], reaches: frozenset[Reach] = frozenset()) -> tuple[Change, ...]:
-        """Take a key away."""
+        """Take a key away, and with it the mappings that would be left empty."""
+        while len(keys) > 1 and (above := self.find(*keys[:-1])) is not None and _size(above.node) == 1:
+            keys = keys[:-1]
         return self.file.change(Remove(self._own(keys)), reaches)
 
     def _own(self, keys: tuple[str, ...]) -> Route:
