@@ -75,7 +75,10 @@ def _by_its_image(container: Container, needs: Needs) -> Fix:
         return Fix("refuse root", (refuse,), evidence=evidence, missing=missing)
     numbers = f"{account.uid}:{account.gid}"
     words = f"refuse root, and start as {account.name} by its numbers ({numbers})"
-    return Fix(words, (Want(container.user, numbers), refuse), evidence=evidence)
+    first = (
+        "before it is rolled out: build and publish the image anew, from the Dockerfile as it is now" if container.build else ""
+    )
+    return Fix(words, (Want(container.user, numbers), refuse), evidence=evidence, migration=first)
 
 
 RULE = Rule(
