@@ -8,6 +8,8 @@ of words:
 - `within-lines`: lines get longer, in flow style for example; otherwise every change must be whole new lines;
 - `rewrites`: values are replaced, so that not even the characters of `before` must all be there.
 
+Manifests of Kubernetes among the files are judged by `kubernetes_oracle`.
+
 With HARDEN_REGENERATE=RULE (or RULE/CASE) what is expected there is written anew from what the tool does, and nowhere else.
 Read each of those files, then.
 """
