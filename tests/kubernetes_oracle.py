@@ -299,8 +299,12 @@ def weaker(before: Sequence[Any], after: Sequence[Any]) -> list[str]:
     return found
 
 
-def dangling(documents: Sequence[Any]) -> list[str]:
-    """What the API server refuses: mounts of volumes that there are not, two mounts at one path, two volumes of one name."""
+def impossible(documents: Sequence[Any]) -> list[str]:
+    """What the API server or the kubelet refuses although the schemas do not: volumes that do not fit, and contradictions.
+
+    From kubernetes, pkg/apis/core/validation/validation.go (ValidateSecurityContext, ValidateVolumeMounts,
+    ValidateResourceRequirements, validateSysctls) and pkg/kubelet/kuberuntime/security_context.go (verifyRunAsNonRoot).
+    """
     found = []
     for document in documents:
         claims = {
@@ -309,15 +313,56 @@ def dangling(documents: Sequence[Any]) -> list[str]:
             for item in _mapping(one.get("spec")).get("volumeClaimTemplates") or ()
         }
         for path, pod, container in containers(document):
-            names = [str(_mapping(item).get("name")) for item in pod.get("volumes") or ()]
-            found += [f"two volumes are called {name}" for name in sorted(set(names)) if names.count(name) > 1]
-            mounts = [item for item in container.get("volumeMounts") or () if isinstance(item, dict)]
-            places = [str(item.get("mountPath")) for item in mounts]
-            found += [f"{'.'.join(path)} has two mounts at {place}" for place in sorted(set(places)) if places.count(place) > 1]
-            for item in mounts:
-                if str(item.get("name")) not in {*names, *claims}:
-                    found.append(f"{'.'.join(path)} mounts {item.get('name')}, which no volume is called")
+            found += [
+                f"{'.'.join(path)} {problem}" for problem in (*_volumes(pod, container, claims), *_together(pod, container))
+            ]
     return found
+
+
+def _volumes(pod: Mapping[str, Any], container: Mapping[str, Any], claims: set[str]) -> Iterator[str]:
+    names = [str(_mapping(item).get("name")) for item in pod.get("volumes") or ()]
+    for name in sorted(set(names)):
+        if names.count(name) > 1:
+            yield f"has two volumes that are called {name}"
+        if not re.fullmatch(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", name):
+            yield f"has a volume whose name is no label: {name}"
+    mounts = [item for item in container.get("volumeMounts") or () if isinstance(item, dict)]
+    places = [str(item.get("mountPath")) for item in mounts]
+    yield from (f"has two mounts at {place}" for place in sorted(set(places)) if places.count(place) > 1)
+    for item in mounts:
+        if str(item.get("name")) not in {*names, *claims}:
+            yield f"mounts {item.get('name')}, which no volume is called"
+
+
+def _together(pod: Mapping[str, Any], container: Mapping[str, Any]) -> Iterator[str]:
+    own, shared = _mapping(container.get(_SECURITY)), _mapping(pod.get(_SECURITY))
+    effective = {**shared, **{key: value for key, value in own.items() if value is not None}}
+    if own.get("allowPrivilegeEscalation") is False:
+        if own.get("privileged") is True:
+            yield "is privileged and may not gain privileges"
+        if "SYS_ADMIN" in _names(_mapping(own.get("capabilities")).get("add")):
+            yield "has SYS_ADMIN and may not gain privileges"
+    if effective.get("runAsNonRoot") is True and str(effective.get("runAsUser")) == "0":
+        yield "is root and refuses to be"
+    amounts = _mapping(container.get("resources"))
+    limits, requests = _mapping(amounts.get("limits")), _mapping(amounts.get("requests"))
+    for name in sorted(limits.keys() & requests.keys()):
+        if (asked := _number(requests[name])) is not None and (most := _number(limits[name])) is not None and asked > most:
+            yield f"asks for more {name} than it may have"
+    sysctls = [_mapping(item) for item in shared.get("sysctls") or ()]
+    if pod.get("hostNetwork") is True and any(str(item.get("name")).startswith("net.") for item in sysctls):
+        yield "sets a parameter of the host's network"
+    names = [str(item.get("name")) for item in sysctls]
+    if len(names) != len(set(names)):
+        yield "sets a parameter twice"
+    variables = [str(_mapping(item).get("name")) for item in container.get("env") or ()]
+    yield from (f"has two variables {name}" for name in sorted(set(variables)) if variables.count(name) > 1)
+
+
+def _number(value: Any) -> float | None:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?", str(value))
+    units = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30, "Ti": 2.0**40}
+    return float(match[1]) * units.get(match[2] or "", 1.0) if match else None
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

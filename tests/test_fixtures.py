@@ -161,7 +161,7 @@ def test_nothing_else_is_said_of_pods(case: Case) -> None:
 def test_no_container_of_a_pod_may_do_more(case: Case) -> None:
     for name, was, now in manifests(case):
         assert kubernetes.weaker(was, now) == [], name
-        assert set(kubernetes.dangling(now)) <= set(kubernetes.dangling(was)), name
+        assert set(kubernetes.impossible(now)) <= set(kubernetes.impossible(was)), name
 
 
 @every_case_with_pods

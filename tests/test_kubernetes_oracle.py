@@ -82,6 +82,11 @@ def security(**keys: object) -> Change:
         (lambda pod, web: web["volumeMounts"].append({"name": "tmp", "mountPath": "/tmp"}), False),
         (lambda pod, web: web["volumeMounts"].append({"name": "pages", "mountPath": "/pages"}), False),
         (lambda pod, web: pod["volumes"].append({"name": "pages", "emptyDir": {}}), False),
+        (lambda pod, web: pod["volumes"].append({"name": "Pages_2", "emptyDir": {}}), False),
+        (lambda pod, web: pod.update(securityContext={"runAsUser": 0, "runAsNonRoot": True}), False),
+        (lambda pod, web: web["resources"].update(requests={"memory": "1025Mi"}), False),
+        (lambda pod, web: web["resources"].update(requests={"memory": "1024Mi"}), True),
+        (lambda pod, web: web.setdefault("env", []).extend([{"name": "A", "value": "b"}, {"name": "A", "value": "c"}]), False),
     ],
 )
 def test_changes_that_are_not_right_are_seen(change: Change, fine: bool) -> None:
@@ -91,6 +96,18 @@ def test_changes_that_are_not_right_are_seen(change: Change, fine: bool) -> None
     pod = after[0]["spec"]["template"]["spec"]
     change(pod, pod["containers"][0])
     assert (compare_manifests(before, after) == []) is fine
+
+
+def test_contradictions_are_seen() -> None:
+    admin = {"securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"add": ["CAP_SYS_ADMIN"]}}}
+    privileged = {"securityContext": {"allowPrivilegeEscalation": False, "privileged": True}}
+    network = {
+        "hostNetwork": True,
+        "securityContext": {"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]},
+    }
+    for pod in ({"containers": [admin]}, {"containers": [privileged]}, {"containers": [{}]} | network):
+        assert len(kubernetes.impossible([{"spec": pod}])) == 1
+    assert kubernetes.impossible([{"spec": {"containers": [{}]}}]) == []
 
 
 @pytest.mark.parametrize(
