@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import kubernetes_oracle as kubernetes
 import pytest
 from corpus_check import compare_manifests
 from corpus_judges import compare_lines
+from pods import groups
 
 from hardener.discover import KUBERNETES
+from hardener.facts.container import privilege
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
 
 TEXT = b"""\
 # of the shop
@@ -167,3 +172,35 @@ def test_capabilities_as_the_runtime_counts_them(added: list[str], dropped: list
 )
 def test_lines_that_were_not_planned_are_seen(old: bytes, new: bytes, fine: bool) -> None:
     assert (compare_lines(TEXT, TEXT.replace(old, new), KUBERNETES).problems == ()) is fine
+
+
+def test_what_is_read_of_a_container_is_what_the_judges_count() -> None:
+    """Over all manifests of the fixtures, before and after."""
+    seen = 0
+    for path in sorted(FIXTURES.glob("*/*/*/**/*")):
+        data = path.read_bytes() if path.is_file() else b""
+        if not kubernetes.is_manifest(path.name, data) or (documents := kubernetes.load(path.name, data)) is None:
+            continue
+        theirs = {
+            (str(container.get("image")), kubernetes.power(pod, container))
+            for one in kubernetes.objects(documents)
+            for _, pod, container in kubernetes.containers(one)
+        }
+        found, _ = groups({path.name: data.decode()})
+        for container in (container for one in found for container in one.containers):
+            held = privilege(container)
+            hosts = {"hostNetwork": container.host_network, "hostPID": container.host_pid, "hostIPC": container.host_ipc}
+            refuses = container.refuses_root is not None and container.refuses_root.effective
+            ours = kubernetes.Power(
+                held.capabilities,
+                held.may_escalate,
+                held.privileged,
+                not refuses and container.user.effective.partition(":")[0] in ("", "0"),
+                held.writable_root,
+                container.seccomp_unconfined.effective,
+                container.unmasked_proc.effective,
+                frozenset(name for name, setting in hosts.items() if setting.effective),
+            )
+            assert (container.image_text, ours) in theirs, path
+            seen += 1
+    assert seen > 200
