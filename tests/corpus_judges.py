@@ -66,7 +66,9 @@ _POD_KEYS = rb"[\"']?(?:" + "|".join(PLANNED_IN_PODS).encode() + rb"|container\.
 _INSERTED = {
     COMPOSE: re.compile(rb"""\s*(?:[{,}\s]*""" + _KEYS + rb"""\s*:|-\s|["']|\#|[\]}]|,?\s*$)"""),
     KUBERNETES: re.compile(
-        rb"""\s*(?:(?:-\s+)?[{\["',}\]\s]*""" + _POD_KEYS + rb"""\s*:|-\s+["']?[A-Z_]+\b|\#|["']?[A-Z_]+["'],?$|[\]},]+,?\s*$)"""
+        rb"""\s*(?:(?:-\s+)?[{\["',}\]\s]*"""
+        + _POD_KEYS
+        + rb"""\s*:|-\s+["']?[A-Z_]+\b|\#|["']?[A-Z_]+["'],?$|[\[{\]},]+,?\s*$)"""
     ),
     DOCKERFILE: re.compile(
         rb"\s*(?:(?i:(?:ONBUILD\s+)?(?:USER|RUN|ENV|COPY))\s|(?:" + "|".join(PLANNED_VARIABLES).encode() + rb")=|\#|&&|\S.*\\$|$)"
@@ -81,7 +83,7 @@ _REPLACED = re.compile(
 )
 _EMPTY = rb"(?:\{\s*\}|\[\s*\]|null|~)?\s*(?:\#.*)?$"
 _REPLACED_IN_PODS = re.compile(
-    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|value|"
+    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|automountServiceAccountToken|value|"
     + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|type[\"']?:\s*[\"']?Unconfined\b|"
     + rb"(?:seccompProfile|appArmorProfile)[\"']?:\s*\{[^}]*\bUnconfined\b|"
     + rb"(?:securityContext|capabilities|drop|add|resources|limits|requests|volumes|volumeMounts|env)[\"']?:\s*"

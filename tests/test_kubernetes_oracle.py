@@ -162,6 +162,7 @@ def test_capabilities_as_the_runtime_counts_them(added: list[str], dropped: list
         (b"{limits: {memory: 1Gi}}", b"{limits: {memory: 1Gi, cpu: 1}}", True),
         (b"      volumes:\n", b"      volumes:\n      - name: tmp\n        emptyDir: {}\n", True),
         (b"allowPrivilegeEscalation: false", b"allowPrivilegeEscalation: true", True),  # for another judge to see
+        (b"      containers:\n", b"      automountServiceAccountToken: false\n      containers:\n", True),
         (b" # the web server", b"", False),
         (b"# of the shop\n", b"", False),
         (b"name: other", b"name: another", False),
