@@ -482,18 +482,19 @@ def test_who_refuses_what_everybody_may_write_is_not_given_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "files", "expected"),
+    ("kind", "open_to_all", "expected"),
     [
-        ("claim", None, "DAC_OVERRIDE"),
-        ("bind", None, "DAC_OVERRIDE"),
-        ("external", None, "DAC_OVERRIDE"),
-        ("secret", None, "DAC_OVERRIDE"),
-        ("config", (("app.conf", "a"),), ""),  # root's, whoever wrote it
+        ("bind", False, "DAC_OVERRIDE"),
+        ("external", False, "DAC_OVERRIDE"),
+        ("secret", False, "DAC_OVERRIDE"),
+        ("config", False, "DAC_OVERRIDE"),
+        ("config", True, ""),
+        ("secret", True, ""),
     ],
 )
-def test_what_is_mounted_may_belong_to_another(kind: str, files: tuple[tuple[str, str], ...] | None, expected: str) -> None:
+def test_what_is_mounted_may_belong_to_another(kind: str, open_to_all: bool, expected: str) -> None:
     asked = in_a_pod(container())
-    asked.mounts = (Mount(kind, "x", "/srv/x", False, asked.place, files=files),)
+    asked.mounts = (Mount(kind, "x", "/srv/x", False, asked.place, open_to_all=open_to_all),)
     assert kept(ask(uses(), asked)) == expected
 
 

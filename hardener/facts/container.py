@@ -61,6 +61,8 @@ class Mount(NamedTuple):
     #: The files in it, by their paths below `target` ("" where it is a file itself), where they stand in the project's own
     #: objects and not at a `location`; None where that is not so, or not known.
     files: tuple[tuple[str, str], ...] | None = None
+    #: Whether everybody may read what is in it, whoever that belongs to.
+    open_to_all: bool = False
 
 
 class PublishedPort(NamedTuple):

@@ -123,7 +123,7 @@ def _file_capabilities(ground: Ground) -> Iterable[tuple[str, NeededCapability]]
 def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapability | None:
     """DAC_OVERRIDE, where root may meet files of somebody else."""
     for mount in container.mounts:
-        if mount.kind not in ("volume", "tmpfs") and mount.files is None:
+        if mount.kind not in ("volume", "tmpfs") and not mount.open_to_all:
             what = mount.source or mount.target
             evidence = Evidence(f"{what} is mounted", f"{mount.place.path}:{mount.place.line}", Strength.READ)
             return NeededCapability("DAC_OVERRIDE", f"{_short(what)} may belong to another user", evidence)
