@@ -175,13 +175,13 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
             found = Found(entry.path, prefix + entry.name, kind, False, within=top)
             if sure:
                 yield found
-            elif (text := _weak(found)) is not None:
-                yield found._replace(text=text)
+            elif (weak := _weak(found)) is not None:
+                yield weak
         waiting += reversed(folders)
 
 
-def _weak(found: Found) -> Source | None:
-    """The text of a file whose name is only a hint, if the text agrees; what cannot be read was no more than a hint."""
+def _weak(found: Found) -> Found | None:
+    """A file whose name is only a hint, if its text agrees; what cannot be read was no more than a hint."""
     try:
         if found.kind == KUBERNETES:  # most YAML and JSON is something else
             with open(found.location, "rb") as file:
@@ -193,7 +193,8 @@ def _weak(found: Found) -> Source | None:
         text = source.read(found.location, found.name)
     except Unreadable:
         return None
-    return text if _kind_by_text(text.text) == found.kind else None
+    kind = _kind_by_text(text.text)  # a manifest may have `compose` in its name
+    return found._replace(kind=kind, text=text) if kind in (found.kind, KUBERNETES) else None
 
 
 def _above(top: str) -> Ignored | None:

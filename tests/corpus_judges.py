@@ -1,6 +1,6 @@
 """The judges of `corpus_check.py`: Docker Compose, BuildKit's parser, and comparisons made without the project's own code.
 
-Knows what a fix may write, and nothing of how fixes are made.
+What Kubernetes says is in `kubernetes_oracle`. Knows what a fix may write, and nothing of how fixes are made.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from compose_oracle import leaves, limits, power
 
-from hardener.discover import COMPOSE, DOCKERFILE
+from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES
 from hardener.report import Outcome
 
 #: What fixes may write into a service.
@@ -28,6 +28,12 @@ TAKEN_KEYS = frozenset(("privileged",))
 #: The variables that fixes may set or add to: they size a heap.
 PLANNED_VARIABLES = frozenset("JAVA_TOOL_OPTIONS JDK_JAVA_OPTIONS JAVA_OPTS CATALINA_OPTS NODE_OPTIONS".split())
 PLANNED_LIMITS = ("deploy", "resources", "limits")
+#: What fixes may write into a manifest, wherever it belongs.
+PLANNED_IN_PODS = (
+    "securityContext capabilities drop add allowPrivilegeEscalation readOnlyRootFilesystem privileged procMount runAsNonRoot "
+    "runAsUser runAsGroup fsGroup fsGroupChangePolicy sysctls seccompProfile appArmorProfile type resources requests limits "
+    "memory cpu volumeMounts mountPath volumes emptyDir medium sizeLimit automountServiceAccountToken env name value annotations"
+).split()
 #: What fixes may insert into a Dockerfile.
 PLANNED_INSTRUCTIONS = frozenset({"USER", "RUN"})
 _MEMORY = {"": 1, "b": 1, "k": 1 << 10, "kb": 1 << 10, "m": 1 << 20, "mb": 1 << 20, "g": 1 << 30, "gb": 1 << 30}
@@ -56,8 +62,14 @@ class Touched(NamedTuple):
 
 _NAMES = [*PLANNED_KEYS, *PLANNED_LIMITS, *PLANNED_VARIABLES, "memory", "pids", "environment"]
 _KEYS = rb"[\"']?(?:" + "|".join(_NAMES).encode() + rb")\b[\"']?"
+_POD_KEYS = rb"[\"']?(?:" + "|".join(PLANNED_IN_PODS).encode() + rb"|container\.apparmor\.[\w./-]+)\b[\"']?"
 _INSERTED = {
     COMPOSE: re.compile(rb"""\s*(?:[{,}\s]*""" + _KEYS + rb"""\s*:|-\s|["']|\#|[\]}]|,?\s*$)"""),
+    KUBERNETES: re.compile(
+        rb"""\s*(?:(?:-\s+)?[{\["',}\]\s]*"""
+        + _POD_KEYS
+        + rb"""\s*:|-\s+["']?[A-Z_]+\b|\#|["']?[A-Z_]+["'],?$|[\[{\]},]+,?\s*$)"""
+    ),
     DOCKERFILE: re.compile(
         rb"\s*(?:(?i:(?:ONBUILD\s+)?(?:USER|RUN|ENV|COPY))\s|(?:" + "|".join(PLANNED_VARIABLES).encode() + rb")=|\#|&&|\S.*\\$|$)"
     ),
@@ -68,6 +80,15 @@ _REPLACED = re.compile(
     + rb"|[\"']?privileged\b"
     + rb"|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined"
     + rb"|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b|(?i:ENV\s+)?(?:JAVA|CATALINA)_OPTS[= ])"
+)
+_EMPTY = rb"(?:\{\s*\}|\[\s*\]|null|~)?\s*(?:\#.*)?$"
+_REPLACED_IN_PODS = re.compile(
+    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|automountServiceAccountToken|value|"
+    + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|type[\"']?:\s*[\"']?Unconfined\b|"
+    + rb"(?:seccompProfile|appArmorProfile)[\"']?:\s*\{[^}]*\bUnconfined\b|"
+    + rb"(?:securityContext|capabilities|drop|add|resources|limits|requests|volumes|volumeMounts|env)[\"']?:\s*"
+    + _EMPTY
+    + rb"|(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b)"
 )
 
 
@@ -86,7 +107,8 @@ def compare_lines(before: bytes, after: bytes, kind: str) -> Touched:
             completed += len(removed)
             fresh = []
         elif removed:
-            unplanned = [line for line in removed if not _REPLACED.match(line)]
+            may_go = _REPLACED_IN_PODS if kind == KUBERNETES else _REPLACED
+            unplanned = [line for line in removed if not may_go.match(line)]
             problems += [f"the line {line.decode('utf-8', 'replace')!r} is gone" for line in unplanned]
             replaced += len(removed) - len(unplanned)
         inserted += len(added) - len(removed)

@@ -8,6 +8,8 @@ of words:
 - `within-lines`: lines get longer, in flow style for example; otherwise every change must be whole new lines;
 - `rewrites`: values are replaced, so that not even the characters of `before` must all be there.
 
+Manifests of Kubernetes among the files are judged by `kubernetes_oracle`.
+
 With HARDEN_REGENERATE=RULE (or RULE/CASE) what is expected there is written anew from what the tool does, and nowhere else.
 Read each of those files, then.
 """
@@ -21,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import kubernetes_oracle as kubernetes
 import pytest
 import yaml
 from compose_oracle import Files, ask_both, differences, limits, power, write
@@ -82,6 +85,14 @@ class Case(NamedTuple):
 
 CASES = [Case(path.parent.parent.name, path.parent) for path in sorted(FIXTURES.glob("*/*/before"))]
 every_case = pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.rule}/{case.folder.name}") for case in CASES])
+every_case_with_pods = pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(case, id=f"{case.rule}/{case.folder.name}")
+        for case in CASES
+        if any(kubernetes.is_manifest(name, data) for name, data in case.before.items())
+    ],
+)
 Project = Callable[..., Result]
 
 
@@ -138,6 +149,29 @@ def test_nothing_else_is_said(case: Case) -> None:
                 assert {path for path in differences(before_document, after_document) if not planned(path, case.rule)} == set()
 
 
+@every_case_with_pods
+def test_nothing_else_is_said_of_pods(case: Case) -> None:
+    """PyYAML and json find a difference in a manifest only where the rule may make one; no document comes or goes."""
+    rules = None if case.rule == TOGETHER else (case.rule,)
+    for name, was, now in manifests(case):
+        assert kubernetes.unplanned(was, now, rules) == [], name
+
+
+@every_case_with_pods
+def test_no_container_of_a_pod_may_do_more(case: Case) -> None:
+    for name, was, now in manifests(case):
+        assert kubernetes.weaker(was, now) == [], name
+        assert set(kubernetes.impossible(now)) <= set(kubernetes.impossible(was)), name
+
+
+@every_case_with_pods
+def test_kubernetes_agrees(case: Case) -> None:
+    """Its schemas say nothing against an object after that they did not say before."""
+    pytest.importorskip("kubernetes_validate", reason="it is not installed: nobody to ask for the schemas of Kubernetes")
+    for name, was, now in manifests(case):
+        assert kubernetes.refused(was, now) == [], name
+
+
 @every_case
 def test_compose_agrees(case: Case) -> None:
     before, after = case.before, case.after
@@ -171,11 +205,29 @@ def four_spaces(text: str) -> str:
     return re.sub(r"^ +", lambda match: match[0] * 2, text, flags=re.MULTILINE)
 
 
+def four_spaces_in_lists(text: str) -> str:
+    """Mappings indented by four; an item keeps its two columns behind its dash, and the dash its place below the key or in it."""
+    levels, lines = [(0, 0)], []
+    for line in text.splitlines(keepends=True):
+        indent = len(line) - len(line.lstrip(" "))
+        if line.strip():
+            while levels[-1][0] > indent:
+                levels.pop()
+            if levels[-1][0] < indent:
+                levels.append((indent, levels[-1][1] + 4))
+            line = " " * levels[-1][1] + line[indent:]
+            if dash := re.match(r"(?:- +)+(?=\S)", line.lstrip(" ")):
+                levels.append((indent + dash.end(), levels[-1][1] + dash.end()))
+        lines.append(line)
+    return "".join(lines)
+
+
 @pytest.mark.parametrize("written", [crlf, byte_order_mark, no_final_newline, four_spaces])
 @every_case
 def test_it_is_the_same_however_it_is_laid_out(case: Case, written: Callable[[str], str], project: Project) -> None:
     before, expected = rewritten(case.before, written), rewritten(case.after, written)
-    if before == case.before or not all(same_data(data, before[name]) for name, data in case.before.items() if is_compose(name)):
+    judged = [name for name, data in case.before.items() if is_compose(name) or kubernetes.is_manifest(name, data)]
+    if before == case.before or not all(same_data(case.before[name], before[name]) for name in judged):
         pytest.skip("this way of writing it says something else, or is the case's own")
     result = project(before, **case.how)
     if written is four_spaces:  # in deeper lines a comment may have to stand above
@@ -205,12 +257,29 @@ def without_comments(files: Files) -> dict[str, str]:
 
 
 def rewritten(files: Files, written: Callable[[str], str]) -> dict[str, bytes]:
-    return {
-        name: written(data.decode()).encode()
-        if is_compose(name) or ("Dockerfile" in name and written is not four_spaces)
-        else data
-        for name, data in files.items()
-    }
+    new = dict(files)
+    for name, data in files.items():
+        if is_compose(name) or ("Dockerfile" in name and written is not four_spaces):
+            new[name] = written(data.decode()).encode()
+        elif kubernetes.is_manifest(name, data):
+            in_lists = written is four_spaces and not name.endswith(".json")
+            new[name] = (four_spaces_in_lists if in_lists else written)(data.decode()).encode()
+    return new
+
+
+def manifests(case: Case) -> Iterator[tuple[str, list[Any], list[Any]]]:
+    """The manifests of a case with their documents before and after; what cannot be read must stay as it is."""
+    after = case.after
+    for name, data in case.before.items():
+        if not kubernetes.is_manifest(name, data):
+            continue
+        was = kubernetes.load(name, data)
+        if was is None:
+            assert after[name] == data, "what no parser can read must stay as it is"
+            continue
+        now = kubernetes.load(name, after[name])
+        assert now is not None, name
+        yield name, was, now
 
 
 def is_compose(name: str) -> bool:

@@ -93,7 +93,7 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
 
 def _words(member: Member, key: str, variables: dict[str, str | None]) -> tuple[str, ...] | None:
     words = member.words(key)
-    if words is None:
+    if not words:  # the runtime takes an empty list for none
         return None
     return tuple(word if (known := expand(word, variables)) is None else known for word in words)
 

@@ -47,20 +47,23 @@ def _value(member: Member, node: Mapping, cluster: Cluster, before: dict[str, st
 
 
 def expand(text: str, variables: dict[str, str | None]) -> str | None:
-    """A text with its `$(NAME)` replaced (kubernetes, third_party/forked/golang/expansion); None where one is not known."""
-    if "$(" not in text:
+    """A text with its `$(NAME)` replaced and `$$` halved; None where a variable is not known.
+
+    What is not defined stays as it is written (kubernetes, third_party/forked/golang/expansion/expand.go).
+    """
+    if "$(" not in text and "$$" not in text:
         return text
     unknown = False
 
     def replace(match: re.Match[str]) -> str:
         nonlocal unknown
-        if match[0].startswith("$$"):
-            return match[0][1:]
+        if match[0] == "$$":
+            return "$"
         value = variables.get(match[1], match[0])
         unknown = unknown or value is None
         return value or ""
 
-    replaced = re.sub(r"\$?\$\(([-._A-Za-z0-9]+)\)", replace, text)
+    replaced = re.sub(r"\$\$|\$\(([^)]*)\)", replace, text)
     return None if unknown else replaced
 
 

@@ -25,6 +25,9 @@ from hardener.syntax.yaml import (
     parse,
 )
 
+#: What templates of Helm, Jinja, ERB and ytt have, and no manifest that is YAML needs.
+_SIGNS = ("{{", "{%", "<%", "#@")
+
 
 class Template(Unreadable):
     """A text that makes manifests, and is none itself."""
@@ -41,8 +44,9 @@ class ManifestFile:
         try:
             self.tree = tree or parse(source.text)
         except YamlError as error:
-            if any(sign in source.text for sign in ("{{", "{%", "<%", "#@")):
-                raise _template(source, error.line) from None
+            signs = [at for sign in _SIGNS if (at := source.text.find(sign)) >= 0]
+            if signs:
+                raise _template(source, source.position(min(signs)).line) from None
             raise Unreadable(source.path, error.reason, "mend the YAML, then run again", error.line) from None
         if self.tree.templates:
             raise _template(source, self._line(self.tree.templates[0]))
@@ -81,6 +85,10 @@ class ManifestFile:
             else:
                 break
         return ""
+
+
+def _size(node: Node) -> int:
+    return len(node.pairs) if isinstance(node, Mapping) else 0
 
 
 def _template(source: Source, line: int) -> Template:
@@ -153,7 +161,9 @@ class Scope:
         return self.file.change(Append(self._own(keys), tuple(new)), reaches)
 
     def remove(self, keys: tuple[str, ...], reaches: frozenset[Reach] = frozenset()) -> tuple[Change, ...]:
-        """Take a key away."""
+        """Take a key away, and with it the mappings that would be left empty."""
+        while len(keys) > 1 and (above := self.find(*keys[:-1])) is not None and _size(above.node) == 1:
+            keys = keys[:-1]
         return self.file.change(Remove(self._own(keys)), reaches)
 
     def _own(self, keys: tuple[str, ...]) -> Route:

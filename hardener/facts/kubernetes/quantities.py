@@ -70,6 +70,8 @@ class Limit(Setting[Amount | None]):
         """Write the limit, and a request below it where none is written. Raises `CannotWrite` for taking one away."""
         if new is None:
             raise CannotWrite("a limit is never taken away")
+        if self._member.list == "ephemeralContainers":
+            raise CannotWrite("the API server refuses `resources` of an ephemeral container")
         write = write_memory if self._name == "memory" else write_cpu
         value: Value = _plain(write(new.number), new.why)
         member, name = self._member, self._name
