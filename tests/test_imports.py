@@ -26,6 +26,7 @@ FLOORS = (
     ("plan",),
     ("discover", "config"),
     ("pipeline",),
+    ("overlay",),
     ("trial",),
     ("render",),
     ("cli",),
