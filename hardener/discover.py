@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMPOSE = "compose"
 DOCKERFILE = "dockerfile"
+KUBERNETES = "kubernetes"
 #: The path that means standard input.
 STDIN = "-"
 #: Folders deeper than this are not entered: no project that a person keeps is as deep.
@@ -35,9 +36,17 @@ _NOT_DOCKERFILE = frozenset(
     "tsx jsx java kt cs php pl lua c h cc cpp sh bash zsh fish ps1 bat cmd vim png svg zip gz".split()
 )
 _NAMED_DOCKERFILE = ("Dockerfile", "Containerfile")
+#: Of the JSON files in a folder these are never manifests, and often large.
+_NOT_MANIFEST = frozenset(
+    "package.json package-lock.json npm-shrinkwrap.json composer.json composer.lock.json tsconfig.json angular.json lerna.json "
+    "project.json bower.json deno.json renovate.json appsettings.json launchsettings.json manifest.json".split()
+)
+#: A manifest says what it is within so many bytes of its beginning, behind a licence and the like.
+_SOON = 64 * 1024
 
 _compose_name: re.Pattern[str] | None = None
 _compose_text: re.Pattern[str] | None = None
+_manifest_text: re.Pattern[str] | None = None
 _dockerfile_text: re.Pattern[str] | None = None
 
 
@@ -48,7 +57,7 @@ class Found(NamedTuple):
     location: str
     #: The path as the user knows it, with `/` between its parts.
     name: str
-    #: `COMPOSE` or `DOCKERFILE`.
+    #: `COMPOSE`, `DOCKERFILE` or `KUBERNETES`.
     kind: str
     #: Given on the command line, not found in a folder.
     named: bool
@@ -87,7 +96,8 @@ def from_stdin(data: bytes, name: str) -> Found:
     """The text on standard input, to be called `name`. Raises `Unreadable` for no text, `UsageError` for an unknown kind."""
     shown = _shown(name) if name else "stdin"
     text = Source.from_bytes(shown, data)
-    kind = _kind_by_name(os.path.basename(shown))[0] or _kind_by_text(text.text)
+    kind, sure = _kind_by_name(os.path.basename(shown))
+    kind = kind if sure else _kind_by_text(text.text) or (kind if kind != KUBERNETES else "")
     if not kind:
         raise UsageError(
             f"cannot tell what standard input is ({_first_words(text.text)}): say it with --stdin-filename, such as "
@@ -105,7 +115,7 @@ def _shown(path: str) -> str:
 
 
 def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]:
-    """One file given on the command line: taken whatever it is called, as long as it is a Compose file or a Dockerfile."""
+    """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known."""
     kind, sure = _kind_by_name(os.path.basename(name))
     if kind and sure and os.path.isfile(location):
         yield Found(location, name, kind, True)
@@ -115,7 +125,7 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
     except Unreadable as error:
         troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
         return
-    kind = _kind_by_text(text.text) or kind
+    kind = _kind_by_text(text.text) or (kind if kind != KUBERNETES else "")
     if kind:
         yield Found(location, name, kind, True, text)
     else:
@@ -123,8 +133,9 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
             Trouble(
                 name,
                 0,
-                f"neither a Compose file nor a Dockerfile ({_first_words(text.text)})",
-                "a Compose file has `services:` at its top level, a Dockerfile begins with FROM or ARG; "
+                f"neither a Compose file nor a Dockerfile nor a manifest ({_first_words(text.text)})",
+                "a Compose file has `services:` at its top level, a manifest `apiVersion:` and `kind:`, "
+                "a Dockerfile begins with FROM or ARG; "
                 f"if it is one, pass it as `--stdin-filename compose.yaml -` or `--stdin-filename Dockerfile - < {name}`",
             )
         )
@@ -171,6 +182,13 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
 
 def _weak(found: Found) -> Source | None:
     """The text of a file whose name is only a hint, if the text agrees; what cannot be read was no more than a hint."""
+    try:
+        if found.kind == KUBERNETES:  # most YAML and JSON is something else
+            with open(found.location, "rb") as file:
+                if b"apiVersion" not in file.read(_SOON):
+                    return None
+    except OSError:
+        return None
     try:
         text = source.read(found.location, found.name)
     except Unreadable:
@@ -246,13 +264,13 @@ def _kind_by_name(name: str) -> tuple[str, bool]:
     lower = name.lower()
     if lower.endswith((".yml", ".yaml")):
         if "compose" not in lower:
-            return "", False
+            return KUBERNETES, False
         global _compose_name
         if _compose_name is None:
             _compose_name = re.compile(r"(?:docker-)?compose(?:[.-][^/]*)?\.ya?ml", re.ASCII)
         return COMPOSE, _compose_name.fullmatch(name) is not None
     if "dockerfile" not in lower and "containerfile" not in lower:
-        return "", False
+        return (KUBERNETES, False) if lower.endswith(".json") and lower not in _NOT_MANIFEST else ("", False)
     if name in _NAMED_DOCKERFILE:
         return DOCKERFILE, True
     _, dot, suffix = lower.rpartition(".")
@@ -268,8 +286,10 @@ def _kind_by_name(name: str) -> tuple[str, bool]:
 
 
 def _kind_by_text(text: str) -> str:
-    """The kind that a text looks like, from its top-level `services:` or its first instruction."""
+    """The kind that a text looks like, from its top-level `services:` or `apiVersion:`, or its first instruction."""
     global _compose_text, _dockerfile_text
+    if _is_manifest(text):
+        return KUBERNETES
     if _dockerfile_text is None or _compose_text is None:
         _dockerfile_text = re.compile(r"(?:FROM|ARG)[ \t]+\S", re.IGNORECASE)
         # GitLab's pipelines have `services:` too, followed by a list.
@@ -280,6 +300,19 @@ def _kind_by_text(text: str) -> str:
             return DOCKERFILE
         break
     return COMPOSE if _compose_text.search(text) else ""
+
+
+def _is_manifest(text: str) -> bool:
+    """Whether a text has an `apiVersion` and a `kind` where an object of Kubernetes has them."""
+    global _manifest_text
+    if "apiVersion" not in text or "kind" not in text:
+        return False
+    if _manifest_text is None:
+        _manifest_text = re.compile(r"""^(?:- )?["']?apiVersion["']?[ \t]*:""", re.MULTILINE)
+    start = text[:_SOON].lstrip("\ufeff \t\r\n")
+    if start.startswith(("{", "[")):
+        return '"apiVersion"' in start and '"kind"' in start
+    return _manifest_text.search(text) is not None
 
 
 def _first_lines(text: str) -> Iterator[str]:

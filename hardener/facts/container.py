@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hardener.finding import Change, Place
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
     from hardener.facts.image import ImageReference
+    from hardener.facts.platform import Platform
 
 T = TypeVar("T")
 
@@ -56,6 +57,9 @@ class Mount(NamedTuple):
     location: str = ""
     #: Whether mounts made later show on the other side: "rshared", "shared", "rslave"; empty for not.
     propagation: str = ""
+    #: The files in it, by their paths below `target` ("" where it is a file itself), where they stand in the project's own
+    #: objects and not at a `location`; None where that is not so, or not known.
+    files: tuple[tuple[str, str], ...] | None = None
 
 
 class PublishedPort(NamedTuple):
@@ -104,19 +108,28 @@ class Setting(Generic[T]):
     """One setting of one container.
 
     `effective` is its value after merges, inheritance and platform defaults; `written` says whether somebody wrote it;
-    `place` is where it stands, or where the container does.
+    `place` is where it stands, or where the container does. `wording` is how a person writes it, such as `pid: host`; `whose`
+    the subject and key of what it belongs to, where that is more than the container: all containers of a pod have one network.
     """
 
-    __slots__ = ("effective", "place", "written")
+    __slots__ = ("effective", "place", "whose", "wording", "written")
 
-    def __init__(self, effective: T, *, written: bool, place: Place) -> None:
+    def __init__(
+        self, effective: T, *, written: bool, place: Place, wording: str = "", whose: tuple[str, str] | None = None
+    ) -> None:
         self.effective = effective
         self.written = written
         self.place = place
+        self.wording = wording
+        self.whose = whose
 
     def to(self, new: T) -> tuple[Change, ...]:
         """The changes after which `effective` is `new`. Raises `CannotWrite` where that cannot be done safely."""
         raise NotImplementedError
+
+    def alone(self, new: T) -> tuple[Change, ...] | None:
+        """Like `to`, but in text that serves this container only; None where `to` already does that, or nothing else can."""
+        return None
 
 
 class Build(NamedTuple):
@@ -137,12 +150,13 @@ class Build(NamedTuple):
 
 
 class Container:
-    """What is asked for: a Compose service, later a Kubernetes container or a call that starts one.
+    """What is asked for: a Compose service, a container of a pod, later a call that starts one.
 
     `key` is unique within a run, `subject` is what people call it. A setting enters here with the first rule that reads it.
     """
 
     __slots__ = (
+        "api_token",
         "apparmor_unconfined",
         "build",
         "cap_add",
@@ -152,6 +166,7 @@ class Container:
         "devices",
         "entrypoint",
         "environment",
+        "first_free_port",
         "folder",
         "healthcheck",
         "hooks",
@@ -170,9 +185,11 @@ class Container:
         "no_new_privileges",
         "pids",
         "place",
+        "platform",
         "privileged",
         "published_ports",
         "read_only_root",
+        "refuses_root",
         "reserved_cpus",
         "reserved_memory",
         "restart",
@@ -180,9 +197,12 @@ class Container:
         "served_ports",
         "subject",
         "tmpfs",
+        "unmasked_proc",
+        "unsafe_sysctls",
         "user",
         "variable",
         "variables",
+        "volume_group",
         "volumes_from",
         "watched",
         "workdir",
@@ -191,6 +211,7 @@ class Container:
     key: str
     subject: str
     place: Place
+    platform: Platform
     #: The folder that its relative paths start from.
     folder: str
     image: ImageReference | None
@@ -200,6 +221,10 @@ class Container:
     init: Setting[bool]
     #: Empty: the image's own.
     user: Setting[str]
+    #: Whether it is not started where its image would make it root; None where nothing of the kind can be asked for.
+    refuses_root: Setting[bool] | None
+    #: The group that the platform gives what is kept on volumes to, as a number; empty for none. None where it gives to none.
+    volume_group: Setting[str] | None
     #: None: the image's own. An empty tuple: explicitly none.
     entrypoint: tuple[str, ...] | None
     command: tuple[str, ...] | None
@@ -217,6 +242,8 @@ class Container:
     #: Whether files are copied into it while it runs (`docker compose watch`).
     watched: bool
     served_ports: tuple[int, ...]
+    #: Binding a port below this one is a privilege: 0 where none is, 1024 on the host's network.
+    first_free_port: Setting[int]
     published_ports: tuple[PublishedPort, ...]
     #: Bytes and CPUs that are kept for it; 0 for none.
     reserved_memory: float
@@ -237,6 +264,12 @@ class Container:
     cap_add: Setting[Items]
     no_new_privileges: Setting[bool]
     seccomp_unconfined: Setting[bool]
+    #: Whether it sees all of /proc, and may write there what the engine otherwise masks.
+    unmasked_proc: Setting[bool]
+    #: Kernel parameters that it sets and that are not its own alone.
+    unsafe_sysctls: Setting[tuple[str, ...]]
+    #: Whether it is given credentials for the API of what runs it.
+    api_token: Setting[bool]
     apparmor_unconfined: Setting[bool]
     read_only_root: Setting[bool]
     tmpfs: Setting[tuple[Tmpfs, ...]]
@@ -248,6 +281,10 @@ class Container:
     def name(self) -> str:
         """The image as people write it, or the Dockerfile that makes it."""
         return self.image_text or (self.build.name if self.build else "unknown image")
+
+    def whose(self, setting: Setting[Any]) -> tuple[str, str]:
+        """The subject and key of what a setting belongs to: this container, or more than it."""
+        return setting.whose or (self.subject, self.key)
 
 
 class Privilege(NamedTuple):

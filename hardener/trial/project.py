@@ -8,9 +8,10 @@ from typing import Any
 
 from hardener.discover import COMPOSE, DOCKERFILE, Found, discover
 from hardener.errors import UsageError
-from hardener.facts.compose.document import ComposeFile, target, text_of
+from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, links
 from hardener.facts.container import Container
+from hardener.facts.merged import target, text_of
 from hardener.facts.tree import repository_root
 from hardener.needs.needs import Needs
 from hardener.pipeline import Judged, Request, needs

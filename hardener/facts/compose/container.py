@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable
 
 from hardener.facts.compose.amounts import parse_bytes, parse_number
-from hardener.facts.compose.document import is_null, target, text_of, truth
 from hardener.facts.compose.environment import EnvironmentVariable, missing_env_files, read_environment, written_variables
 from hardener.facts.compose.host import read_mounts, read_published_ports, read_served_ports, shares_host
 from hardener.facts.compose.limits import Dialect, Limit
-from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined
+from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined, UnmaskedProc
 from hardener.facts.compose.service import Service, entries
 from hardener.facts.compose.settings import CapabilityList, DeviceList, Flag, Text, TmpfsList
 from hardener.facts.compose.short_syntax import split_command
 from hardener.facts.compose.writer import Readers, place_of
 from hardener.facts.container import ALL, Amount, Build, Container, Restart, Setting
 from hardener.facts.image import parse_image
+from hardener.facts.merged import is_null, target, text_of, truth
+from hardener.facts.platform import DOCKER
 from hardener.facts.tree import Context
 from hardener.finding import Place
 from hardener.syntax.yaml import Mapping, Sequence
@@ -44,12 +45,14 @@ def read_container(
     container.key = key
     container.subject = service.name
     container.place = home
+    container.platform = DOCKER
     container.folder = folder
     container.image_text = "" if service.scalar("build") else service.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
     container.build = _build(service, folder)
     container.init = Flag(service, readers, "init", home)
     container.user = Text(service, readers, "user", home)
+    container.refuses_root = container.volume_group = None
     container.entrypoint = _words(service, "entrypoint")
     container.command = _words(service, "command")
     container.workdir = service.text("working_dir") or ""
@@ -72,6 +75,9 @@ def read_container(
     container.host_ipc = shares_host(service, "ipc", home)
     container.host_uts = shares_host(service, "uts", home)
     container.host_user_namespace = shares_host(service, "userns_mode", home)
+    container.first_free_port = Setting(
+        1024 if container.host_network.effective else 0, written=False, place=container.host_network.place
+    )
     container.privileged = Flag(service, readers, "privileged", home)
     container.devices = DeviceList(service, readers, home)
     container.cap_drop = CapabilityList(service, readers, "cap_drop", home)
@@ -80,6 +86,10 @@ def read_container(
     container.no_new_privileges = NoNewPrivileges(service, readers, home, kin)
     container.seccomp_unconfined = Unconfined(service, readers, "seccomp", home)
     container.apparmor_unconfined = Unconfined(service, readers, "apparmor", home)
+    container.unmasked_proc = UnmaskedProc(service, readers, home)
+    # The engine takes none that are not the container's own, and knows no API that a container would ask.
+    container.unsafe_sysctls = Setting((), written=False, place=home)
+    container.api_token = Setting(False, written=False, place=home)
     container.read_only_root = Flag(service, readers, "read_only", home, _copied_in(service))
     container.tmpfs = TmpfsList(service, readers, home, kin)
 

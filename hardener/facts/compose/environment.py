@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import text_of
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.service import Service, entries
 from hardener.facts.compose.writer import Readers, Writer
 from hardener.facts.container import Setting, Variable
+from hardener.facts.merged import text_of
 from hardener.facts.tree import Context
 from hardener.finding import Change, Place
 from hardener.syntax.yaml import Append, Mapping, Put, Sequence

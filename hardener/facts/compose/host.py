@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 
-from hardener.facts.compose.document import text_of, truth
 from hardener.facts.compose.service import Service
 from hardener.facts.compose.short_syntax import container_ports, parse_port, parse_volume
 from hardener.facts.compose.writer import place_of
 from hardener.facts.container import Mount, PublishedPort, Setting
+from hardener.facts.merged import text_of, truth
 from hardener.finding import Place
 from hardener.syntax.yaml import Mapping, Node
 
@@ -79,5 +79,5 @@ def shares_host(service: Service, key: str, home: Place) -> Setting[bool]:
     """Whether one of the host's namespaces is used: `network_mode`, `pid`, `ipc`, `uts` or `userns_mode` is `host`."""
     held = service.scalar(key)
     if held is None:
-        return Setting(False, written=False, place=home)
-    return Setting(service.read(held.found.node) == "host", written=True, place=place_of(held))
+        return Setting(False, written=False, place=home, wording=f"{key}: host")
+    return Setting(service.read(held.found.node) == "host", written=True, place=place_of(held), wording=f"{key}: host")

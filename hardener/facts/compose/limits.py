@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import sources, text_of
 from hardener.facts.compose.service import Layer, Service, own_path
 from hardener.facts.compose.writer import Readers, Writer, place_of
 from hardener.facts.container import Amount, Setting
+from hardener.facts.merged import sources, text_of
 from hardener.finding import Change, Place
 from hardener.record import NamedTuple
 from hardener.syntax.yaml import Commented, Mapping, Value

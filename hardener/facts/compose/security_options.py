@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import require_route
 from hardener.facts.compose.service import Held, Service
 from hardener.facts.compose.writer import Readers, Writer
 from hardener.facts.container import Setting
+from hardener.facts.merged import require_route
 from hardener.finding import Change, Place
 from hardener.syntax.yaml import Put, Route, Sequence
 
 NO_NEW_PRIVILEGES = "no-new-privileges"
 _KEY = "security_opt"
+_UNMASKED = ("systempaths", "unconfined")
 
 
 def option(text: str) -> tuple[str, str]:
@@ -91,3 +92,25 @@ class Unconfined(Setting[bool]):
         if new:
             raise CannotWrite("a profile is never switched off")
         return self._writer.remove_items(_KEY, lambda text: option(text) == (self._name, "unconfined"))
+
+
+class UnmaskedProc(Setting[bool]):
+    """Whether `security_opt` takes the masks off /proc and /sys: `systempaths=unconfined` (docker/cli, opts parsing)."""
+
+    __slots__ = ("_writer",)
+
+    def __init__(self, service: Service, readers: Readers, home: Place) -> None:
+        effective, place = False, home
+        for held, node in service.items(_KEY):
+            if option(service.read(node) or "") == _UNMASKED:
+                effective, place = True, held.layer.file.place(node)
+        super().__init__(effective, written=effective, place=place, wording="systempaths=unconfined")
+        self._writer = Writer(service, readers)
+
+    def to(self, new: bool) -> tuple[Change, ...]:
+        """Take the item away."""
+        if new == self.effective:
+            return ()
+        if new:
+            raise CannotWrite("masks are never taken off")
+        return self._writer.remove_items(_KEY, lambda text: option(text) == _UNMASKED)

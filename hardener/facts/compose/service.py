@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hardener.facts.compose.document import ComposeFile, Found, ServiceNode, is_null, lookup, sources, target, text_of, values
+from hardener.facts.compose.document import ComposeFile, ServiceNode
 from hardener.facts.compose.interpolation import interpolate
+from hardener.facts.merged import Found, is_null, lookup, sources, target, text_of, values
 from hardener.record import NamedTuple
 from hardener.syntax.yaml import Mapping, Node, Route, Scalar, Sequence
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import truth
 from hardener.facts.compose.service import Service
 from hardener.facts.compose.writer import Readers, Writer, commented, place_of
 from hardener.facts.container import ALL, Device, Item, Items, Setting, Tmpfs, capability
+from hardener.facts.merged import truth
 from hardener.finding import Change, Place
 from hardener.syntax.yaml import Mapping, Put, Remove, Value
 
@@ -122,7 +122,8 @@ class Text(Setting[str]):
     def __init__(self, service: Service, readers: Readers, key: str, home: Place) -> None:
         held = service.scalar(key)
         text = service.read(held.found.node) if held else None
-        super().__init__(text or "", written=held is not None, place=place_of(held) if held else home)
+        place = place_of(held) if held else home
+        super().__init__(text or "", written=held is not None, place=place, wording=f"{key}:")
         self._held = held
         self._key = key
         self._writer = Writer(service, readers)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import require_route, text_of
 from hardener.facts.compose.service import Held, Layer, Service, own_path
+from hardener.facts.merged import require_route, text_of
 from hardener.finding import Change, Place, Reach
 from hardener.syntax.yaml import Alias, Append, Commented, Node, Put, Remove, Sequence, Value
 
