@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.document import Found, is_null, lookup, target, values
 from hardener.facts.compose.service import Held, Layer, Service, entries
+from hardener.facts.merged import Found, is_null, lookup, target, values
 from hardener.overlay.text import Leaf, Reader, Tagged
 from hardener.syntax.yaml import Mapping as MappingNode
 from hardener.syntax.yaml import Node, Scalar, Sequence
