@@ -9,6 +9,7 @@ is changed.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -62,8 +63,10 @@ def compared(folder: Path, after: Path, overlay: str) -> tuple[str, Any]:
 
 
 def ask(folder: Path, names: list[str], flags: tuple[str, ...]) -> Answer:
-    """Compose's model of files in a folder."""
-    return _run(str(folder), tuple(names), flags)
+    """Compose's model of files in a folder, which is `~` to it, too; where it lies is left out of the model."""
+    answer = _run(str(folder), tuple(names), flags)
+    model = None if answer.model is None else json.loads(json.dumps(answer.model).replace(str(folder), "~"))
+    return answer._replace(model=model)
 
 
 def canonical(model: Any, key: str = "") -> Any:

@@ -86,6 +86,8 @@ def _changed_keys(before: Service, after: Service) -> list[str]:
     keys: dict[str, None] = {}
     for old, new in zip(before.layers, after.layers, strict=True):
         for key in dict.fromkeys((*new.keys, *old.keys)):
+            if key == "<<":
+                continue  # what it brings is among the keys
             one, other = old.find(key), new.find(key)
             if (one is None) != (other is None) or (one and other and _said(one.node) != _said(other.node)):
                 keys[key] = None
