@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
-from hardener.discover import COMPOSE, DOCKERFILE, Found
+from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
 from hardener.errors import CannotWrite, HardenError, Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Finding, Rule, Severity
@@ -54,7 +54,7 @@ def run(request: Request) -> Report:
         return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
-    tree = tree_of(request)
+    tree = Tree(tree_roots(request))
     outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
@@ -95,7 +95,7 @@ def needs(request: Request) -> tuple[list[Judged], list[Trouble]]:
     found: list[Judged] = []
     files = {file.location or file.name: file for file in request.files}
     built: set[str] = set()
-    for group in _groups(files, tree_of(request), request, troubles):
+    for group in _groups(files, Tree(tree_roots(request)), request, troubles):
         troubles += group.notes
         found += [Judged(group.sees, subject, needs) for subject, needs in group.judged()]
     for judged in found:
@@ -113,10 +113,10 @@ def _path(judged: Judged) -> str:
     return path
 
 
-def tree_of(request: Request) -> Tree:
-    """What may be read for context: the repositories of the files, and the folders that were asked for, as of an archive."""
+def tree_roots(request: Request) -> tuple[str, ...]:
+    """The folders whose files may be read for context: the repositories of the files, and those asked for, as of an archive."""
     roots = {repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}
-    return Tree((*roots, *{f.within for f in request.files if f.within}))
+    return (*roots, *{f.within for f in request.files if f.within})
 
 
 def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble]) -> Iterator[Group]:
@@ -132,7 +132,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
     builders: dict[str, list[Container]] = {}
     proven: dict[str, Proven] = {}
-    # What only one of the two kinds needs is imported only where there are files of it.
+    # What only one kind needs is imported only where there are files of it.
     compose = {location: source for location, source in sources.items() if files[location].kind == COMPOSE}
     projects: list[Group] = []
     if compose:
@@ -151,6 +151,15 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
                     if record is not None:
                         proven[container.key] = record.proven
             projects.append(group)
+    manifests = {location: source for location, source in sources.items() if files[location].kind == KUBERNETES}
+    if manifests:
+        from hardener.manifests import manifest_groups
+
+        for manifest in manifest_groups(manifests, tree, request.profiles, troubles):
+            for container in manifest.containers:
+                if container.build and container.build.dockerfile:
+                    builders.setdefault(container.build.dockerfile, []).append(container)
+            projects.append(manifest)
     dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
         from hardener.stages import dockerfile_groups

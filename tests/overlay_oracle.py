@@ -86,7 +86,7 @@ def both_ways(folder: Path, *, unsafe: bool) -> tuple[Report, Report]:
     try:
         found = tuple(discover(["."])[0])
         plain = run(Request(tuple(file for file in found if file.kind == COMPOSE), unsafe=unsafe))
-        return plain, overlay_run(Request(found, unsafe=unsafe))
+        return plain, overlay_run(Request(found, unsafe=unsafe), ["."])
     finally:
         os.chdir(here)
 

@@ -245,7 +245,7 @@ def test_json(harden: Run, shop: Path) -> None:
 
 
 def test_nothing_found(harden: Run) -> None:
-    assert harden() == (0, "No Compose files or Dockerfiles found.\n", "")
+    assert harden() == (0, "No Compose files, Dockerfiles or manifests found.\n", "")
 
 
 def test_a_path_that_is_not_there(harden: Run) -> None:

@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parent.parent / "hardener"
 #: From the ground up; a room may import its own and what is below it. Rooms on one line do not know each other.
 FLOORS = (
     ("errors", "record"),
-    ("standards",),
+    ("standards", "pod_fields"),
+    ("pod_security",),
     ("source",),
     ("finding",),
     ("report",),
@@ -22,7 +23,7 @@ FLOORS = (
     ("facts",),
     ("needs",),
     ("rules",),
-    ("ignored", "group", "stages", "proof", "sharing"),
+    ("ignored", "group", "manifests", "stages", "proof", "sharing"),
     ("plan",),
     ("discover", "config"),
     ("pipeline",),

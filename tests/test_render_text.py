@@ -144,9 +144,9 @@ def test_what_is_low_and_has_no_fix_is_said_by_hazard_after_the_rest() -> None:
 @pytest.mark.parametrize(
     ("what", "line"),
     [
-        (Report(), "No Compose files or Dockerfiles found."),
+        (Report(), "No Compose files, Dockerfiles or manifests found."),
         (Report(files=2), "No hazards found in 2 files."),
-        (Report(troubles=(Trouble("a", 0, "gone"),)), "No Compose files or Dockerfiles found; 1 problem in the way."),
+        (Report(troubles=(Trouble("a", 0, "gone"),)), "No Compose files, Dockerfiles or manifests found; 1 problem in the way."),
     ],
 )
 def test_nothing_is_said_in_one_line(what: Report, line: str) -> None:

@@ -12,7 +12,7 @@ import typer
 from hardener.cli.options import CHOICE, COMMANDS, FLAG, LIST, OPTIONS, Invocation, Option
 
 PROGRAM = "harden"
-_HELP = """Rewrite Compose files and Dockerfiles so that they run with the least privilege that still works.
+_HELP = """Rewrite Compose files, Kubernetes manifests and Dockerfiles so that they run with the least privilege that still works.
 
 Without an option: report what is found, what would be changed, and why that is safe. Nothing is written."""
 _EPILOG = """[bold]Examples[/bold]
@@ -71,7 +71,11 @@ def _main(chosen: list[Action], run: Callable[[Invocation], int]) -> typer.Typer
 
     def harden(paths: list[str], **values: Any) -> None:
         lists = {option.field for option in OPTIONS if option.kind == LIST}
-        settled: dict[str, Any] = {field: tuple(value or ()) if field in lists else value for field, value in values.items()}
+        settled: dict[str, Any] = {
+            # A choice without a default is None where none was made.
+            field: tuple(value or ()) if field in lists else "" if value is None else value
+            for field, value in values.items()
+        }
         chosen.append(lambda: run(Invocation(tuple(paths or ()), **settled)))
 
     harden.__signature__ = Signature([_paths(), *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
@@ -87,7 +91,7 @@ def _paths() -> Parameter:
 
 
 def _parameter(option: Option) -> Parameter:
-    default = list(option.default) if option.kind == LIST else option.default
+    default = list(option.default) if option.kind == LIST else None if option.default == "" else option.default
     return Parameter(option.field, Parameter.KEYWORD_ONLY, default=default, annotation=_annotation(option))
 
 
@@ -155,7 +159,7 @@ def _commands(chosen: list[Action]) -> typer.Typer:
     }
     application.command(help="Show what each container needs to keep working, how that is known, and what is not.")(needs)
 
-    place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file or Dockerfile.")
+    place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file, manifest or Dockerfile.")
 
     def why(place: str, folders: list[str] = []) -> None:  # noqa: B006
         from hardener.cli import why as command

@@ -9,7 +9,7 @@ from hardener.cli.terminal import say
 from hardener.rules import page
 from hardener.standards import citation
 
-_PLACES = {"container": "services in Compose files", "stage": "stages in Dockerfiles"}
+_PLACES = {"container": "services in Compose files and containers of Kubernetes pods", "stage": "stages in Dockerfiles"}
 
 
 def run(id: str) -> int:

@@ -36,6 +36,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
     Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
+    Option(
+        "target_level",
+        "--target-level",
+        CHOICE,
+        "Report which pods do not reach this level of the Pod Security Standards, and why.",
+        MODE_PANEL,
+        choices=("baseline", "restricted"),
+        default="",
+    ),
     Option("unsafe_fixes", "--unsafe-fixes", FLAG, "Also apply fixes whose evidence is incomplete: test after it.", RULE_PANEL),
     Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
@@ -75,6 +84,7 @@ class Invocation(NamedTuple):
     write: bool = False
     check: bool = False
     overlay: bool = False
+    target_level: str = ""
     unsafe_fixes: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
@@ -113,6 +123,6 @@ def parse(arguments: Sequence[str]) -> Invocation | None:
                 if value.startswith("-"):
                     return None
             values[option.field] = (*values.get(option.field, ()), value) if option.kind == LIST else value
-    if any(option.choices and values.get(option.field, option.default) not in option.choices for option in OPTIONS):
+    if any(option.choices and values.get(option.field, option.choices[0]) not in option.choices for option in OPTIONS):
         return None
     return Invocation(tuple(paths), **values)

@@ -9,7 +9,7 @@ from hardener import source
 from hardener.cli.exits import exit_code
 from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
-from hardener.discover import STDIN, discover, from_stdin
+from hardener.discover import STDIN, Found, discover, from_stdin
 from hardener.errors import UsageError
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
@@ -21,11 +21,16 @@ REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
 def run(invocation: Invocation) -> int:
     """Do what the command line asks for and return the exit code. Raises `UsageError` for what does not go together."""
     mode = _mode(invocation)
+    if invocation.target_level:
+        from hardener.cli import target_level
+
+        target_level.check(invocation)
+        return target_level.run(invocation, *_found(invocation))
     request, troubles = _request(invocation)
     if invocation.overlay:
         from hardener.overlay.run import run as judge_for_overlays
 
-        report = judge_for_overlays(request)
+        report = judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
     else:
         report = judge(request)
     report = report._replace(troubles=(*troubles, *report.troubles))
@@ -117,6 +122,15 @@ def _mode(invocation: Invocation) -> str:
     return mode
 
 
+def _found(invocation: Invocation) -> tuple[list[Found], list[Trouble]]:
+    """The files that are meant, or standard input, and what was in the way."""
+    if STDIN not in invocation.paths:
+        return discover(invocation.paths or (".",))
+    if sys.stdin is None:
+        raise UsageError("standard input is closed")
+    return [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], []
+
+
 def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
     select = ignore = frozenset[str]()
     if invocation.select or invocation.ignore:
@@ -125,12 +139,7 @@ def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
         select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
         if invocation.select and not select - ignore:
             raise UsageError("--select and --ignore leave no rule")
-    if STDIN in invocation.paths:
-        if sys.stdin is None:
-            raise UsageError("standard input is closed")
-        found, troubles = [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], list[Trouble]()
-    else:
-        found, troubles = discover(invocation.paths or (".",))
+    found, troubles = _found(invocation)
     request = Request(tuple(found), invocation.unsafe_fixes, select, ignore, evidence=not invocation.no_evidence)
     if invocation.profiles:
         from hardener.cli.profiles import searched

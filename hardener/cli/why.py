@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from hardener.cli.exits import OK
 from hardener.cli.profiles import searched
 from hardener.cli.terminal import say
-from hardener.discover import COMPOSE, discover
+from hardener.discover import COMPOSE, KUBERNETES, discover
 from hardener.errors import UsageError
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.lines import written_at
+from hardener.facts.lines import Written, written_at
 from hardener.needs.known import told_of_program
 from hardener.needs.why import why
 from hardener.pipeline import Judged, Request, needs
@@ -27,29 +27,49 @@ def run(where: str, folders: Sequence[str]) -> int:
         raise UsageError(f"{where}: name a file and a line in it, as in compose.yaml:12")
     found, troubles = discover((path,))
     if troubles or not found:
-        raise UsageError(f"{path}: {troubles[0].reason if troubles else 'neither a Compose file nor a Dockerfile'}")
+        raise UsageError(
+            f"{path}: {troubles[0].reason if troubles else 'neither a Compose file nor a Dockerfile nor a manifest'}"
+        )
     judged, problems = needs(Request(tuple(found), profiles=searched(folders) if folders else ()))
     if problems and not judged:
         raise UsageError(f"{path}: {problems[0].reason}")
-    answer = _in_compose if found[0].kind == COMPOSE else _in_dockerfile
+    answer = {COMPOSE: _in_compose, KUBERNETES: _in_manifest}.get(found[0].kind, _in_dockerfile)
     for line in answer(judged, path, int(number)):
         say(clean(line), error=False)
     return OK
 
 
 def _in_compose(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]:
-    written = written_at(ComposeFile(read(path, path)), line)
+    file = ComposeFile(read(path, path))
+    own = ((service.name, service.mapping) for service in file.services if service.mapping is not None and not service.via)
+    yield from _evidence(judged, path, line, written_at(file.place, own, line), "service")
+
+
+def _in_manifest(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]:
+    from hardener.facts.kubernetes.manifest import ManifestFile
+    from hardener.facts.kubernetes.pod import Pod
+    from hardener.facts.kubernetes.workloads import pods
+
+    file = ManifestFile(read(path, path))
+    found = [Pod(file, node, number) for number, node in enumerate(pods(file.tree))]
+    # What a pod says, it says for its first container too.
+    whole = written_at(file.place, ((pod.members[0].subject, pod.mapping) for pod in found if pod.members), line)
+    own = written_at(file.place, ((member.subject, member.mapping) for pod in found for member in pod.members), line)
+    yield from _evidence(judged, path, line, own or whole, "container")
+
+
+def _evidence(judged: Sequence[Judged], path: str, line: int, written: Written | None, what: str) -> Iterator[str]:
     if written is None:
-        raise UsageError(f"{path}:{line}: no setting of a service begins on this line")
+        raise UsageError(f"{path}:{line}: no setting of a {what} begins on this line")
     for item in judged:
-        if item.subject.subject == written.service:
+        if item.subject.subject == written.whose:
             said, grounds = why(item.needs, written.keys, written.text)
             text = f": {written.text}" if written.text else ""
-            yield f"{path}:{line}  {written.service}: {'.'.join(written.keys)}{text}"
+            yield f"{path}:{line}  {written.whose}: {'.'.join(written.keys)}{text}"
             yield f"  {said}"
             yield from (f"  {evidence(ground, said)}" for ground in grounds)
             return
-    raise UsageError(f"{path}:{line}: `{written.service}` could not be judged")
+    raise UsageError(f"{path}:{line}: `{written.whose}` could not be judged")
 
 
 def _in_dockerfile(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]:

@@ -110,4 +110,13 @@ _ANSWERS: dict[str, Callable[[Needs, str], Answer]] = {
     "cpus": _limit("cpu"),
     "pids": _limit("pids"),
     "pids_limit": _limit("pids"),
+    "add": _capability,
+    "drop": _dropped,
+    "allowPrivilegeEscalation": _verdict("no_new_privileges", "no-new-privileges"),
+    "readOnlyRootFilesystem": _verdict("read_only", "a read-only root"),
+    "mountPath": _tmpfs,
+    "runAsUser": _user,
+    "runAsGroup": _user,
+    "runAsNonRoot": _user,
+    "cpu": _limit("cpu"),
 }

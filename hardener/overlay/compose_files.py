@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from hardener.errors import CannotWrite, Unreadable
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.own_overlay import FIRST_LINE, is_own_overlay, overlay_name
 from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, ComposeProject, includes
 from hardener.facts.compose.service import Service
+from hardener.facts.own_overlay import FIRST_LINE, is_own_overlay, overlay_name
 from hardener.overlay.compose import Delta, difference, same
 from hardener.overlay.text import rendered
 from hardener.record import NamedTuple

@@ -10,10 +10,10 @@ from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.limits import Dialect, dialect_of
-from hardener.facts.compose.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
 from hardener.facts.merged import lookup, sources, target, text_of, truth
+from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.tree import Context
 from hardener.finding import Reach
 from hardener.record import NamedTuple

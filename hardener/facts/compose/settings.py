@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hardener.errors import CannotWrite
 from hardener.facts.compose.service import Service
-from hardener.facts.compose.writer import Readers, Writer, commented, place_of
+from hardener.facts.compose.writer import Readers, Writer, place_of
 from hardener.facts.container import ALL, Device, Item, Items, Setting, Tmpfs, capability
 from hardener.facts.merged import truth
 from hardener.finding import Change, Place
-from hardener.syntax.yaml import Mapping, Put, Remove, Value
+from hardener.syntax.yaml import Mapping, Put, Remove, Value, commented
 
 
 class CapabilityList(Setting[Items]):

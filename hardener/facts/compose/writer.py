@@ -8,7 +8,7 @@ from hardener.errors import CannotWrite
 from hardener.facts.compose.service import Held, Layer, Service, own_path
 from hardener.facts.merged import require_route, text_of
 from hardener.finding import Change, Place, Reach
-from hardener.syntax.yaml import Alias, Append, Commented, Node, Put, Remove, Sequence, Value
+from hardener.syntax.yaml import Alias, Append, Node, Put, Remove, Sequence, Value
 
 #: Who else reads a mapping, and would be served by a key written there.
 Readers = Callable[[Layer, str], frozenset[Reach]]
@@ -123,8 +123,3 @@ class Writer:
 def items_of(node: Node) -> list[Node]:
     """The items of a list; a single value counts as a list of one."""
     return node.items if isinstance(node, Sequence) else [node]
-
-
-def commented(text: str, why: str) -> Value:
-    """A text with its reason beside it."""
-    return Commented(text, why) if why else text

@@ -19,17 +19,16 @@ _SPECS: dict[tuple[str, str], tuple[str, ...]] = {
     ("apps", "StatefulSet"): _TEMPLATE,
     ("apps", "DaemonSet"): _TEMPLATE,
     ("apps", "ReplicaSet"): _TEMPLATE,
-    # Until 1.16 these were there too, and many files still say so.
-    ("extensions", "Deployment"): _TEMPLATE,
-    ("extensions", "DaemonSet"): _TEMPLATE,
-    ("extensions", "ReplicaSet"): _TEMPLATE,
     ("batch", "Job"): _TEMPLATE,
     ("batch", "CronJob"): ("spec", "jobTemplate", "spec", "template", "spec"),
     ("argoproj.io", "Rollout"): _TEMPLATE,
     ("serving.knative.dev", "Service"): _TEMPLATE,
     ("serving.knative.dev", "Configuration"): _TEMPLATE,
     ("apps.openshift.io", "DeploymentConfig"): _TEMPLATE,
+    ("", "DeploymentConfig"): _TEMPLATE,
 }
+#: Groups that Kubernetes' own kinds are or were in; files still say `extensions`, and mix them up.
+_OWN_GROUPS = ("", "apps", "batch", "extensions")
 #: Kinds whose objects may hold a pod; a text without any of these words has none.
 POD_KINDS = frozenset(kind for _, kind in _SPECS)
 #: Lists in lists end here.
@@ -57,12 +56,13 @@ class PodNode(NamedTuple):
     #: Where the spec stands; None inside an alias or a merge.
     route: Route | None
     metadata: Mapping | None
+    metadata_route: Route | None
     #: The anchor that the spec comes through, where it does.
     via: str = ""
 
 
 def objects(tree: Stream) -> Iterator[Object]:
-    """Every object of a manifest in order, those in `List`s too; what has no kind is none."""
+    """Every object of a manifest in order, those in `List`s and OpenShift's `Template`s too; what has no kind is none."""
     for index, document in enumerate(tree.documents):
         root = document.root
         if isinstance(root, Mapping):
@@ -83,19 +83,22 @@ def pods(tree: Stream) -> Iterator[PodNode]:
 
 def pod_of(owner: Object) -> PodNode | None:
     """The pod that an object asks for; None for kinds that have none, and where there is no spec."""
-    keys = _SPECS.get((owner.group, owner.kind))
+    groups = _OWN_GROUPS if owner.group in _OWN_GROUPS else (owner.group,)
+    keys = next((keys for group in groups if (keys := _SPECS.get((group, owner.kind))) is not None), None)
     if keys is None:
         return None
     at: Mapping = owner.mapping
     route, via = owner.route, ""
-    above = at
+    above, above_route = at, route
     for key in keys:
         found = lookup(at, route, key, via)
         if found is None or not isinstance(found.node, Mapping):
             return None
-        above, at, route, via = at, found.node, found.route, found.via
-    metadata = lookup(above, None, "metadata")
-    return PodNode(owner, at, route, metadata.node if metadata and isinstance(metadata.node, Mapping) else None, via)
+        above, above_route, at, route, via = at, route, found.node, found.route, found.via
+    metadata = lookup(above, above_route, "metadata")
+    if metadata is None or not isinstance(metadata.node, Mapping):
+        return PodNode(owner, at, route, None, None, via)
+    return PodNode(owner, at, route, metadata.node, metadata.route, via)
 
 
 def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Object]:
@@ -104,8 +107,9 @@ def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Obje
     if kind is None or not name:
         return
     version = _text(mapping, "apiVersion")
-    if name == "List" or (name.endswith("List") and "/" not in version):
-        items = lookup(mapping, route, "items")
+    several = "objects" if name == "Template" else "items" if name.endswith("List") else ""
+    if several and (name == "List" or name == "Template" or "/" not in version):
+        items = lookup(mapping, route, several)
         if items is not None and isinstance(items.node, Sequence) and depth < _DEEPEST_LIST:
             for at, item in enumerate(items.node.items):
                 if isinstance(target(item), Mapping):

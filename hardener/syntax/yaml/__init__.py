@@ -2,7 +2,7 @@
 
 from hardener.syntax.yaml.data import expected, plain
 from hardener.syntax.yaml.edit import edits
-from hardener.syntax.yaml.operations import Append, CannotEdit, Commented, Operation, Put, Remove, Value
+from hardener.syntax.yaml.operations import Append, CannotEdit, Commented, Operation, Put, Remove, Value, commented
 from hardener.syntax.yaml.reader import parse
 from hardener.syntax.yaml.tree import (
     Alias,
@@ -38,6 +38,7 @@ __all__ = [
     "Value",
     "YamlError",
     "children",
+    "commented",
     "edits",
     "expected",
     "node_at",

@@ -51,13 +51,14 @@ def change(
     if text[node.start] not in "{[":
         raise CannotEdit("a pair in a list without braces")
     style = style_in(text, node, style)
-    new = [render.flow_pair(key, value, style) for key, value in added.items()]
-    new += [render.flow(value, style) for value in appended]
     spans = _spans(node)
+    lines = bool(spans) and _one_per_line(text, node, spans)
+    within = _lines_of(text, node, spans) if lines and _expands(text, node) else None
+    new = [render.flow_pair(key, value, style, within) for key, value in added.items()]
+    new += [render.flow(value, style, within) for value in appended]
     if not spans:
         _fill(text, pieces, node, new, style)
         return
-    lines = _one_per_line(text, node, spans)
     if removed and new and lines:
         raise CannotEdit("elements would be removed from and added to the same brackets")
     if removed:
@@ -70,6 +71,23 @@ def _spans(node: Mapping | Sequence) -> list[tuple[int, int]]:
     if isinstance(node, Mapping):
         return [(pair.key.outer_start, max(pair.key.end, pair.value.end)) for pair in node.pairs]
     return [(item.outer_start, item.end) for item in node.items]
+
+
+def _expands(text: str, node: Mapping | Sequence) -> bool:
+    """Whether what stands in a collection with an element a line is itself laid out over lines, as JSON mostly is."""
+    values = [pair.value for pair in node.pairs] if isinstance(node, Mapping) else node.items
+    inside = [value for value in values if isinstance(value, (Mapping, Sequence)) and value.end - value.start > 2]
+    if not inside:
+        return isinstance(node, Mapping) and keys_quoted(node) is not None
+    return any("\n" in text[value.start : value.end] for value in inside)
+
+
+def _lines_of(text: str, node: Mapping | Sequence, spans: list[tuple[int, int]]) -> render.Lines:
+    """How elements are indented in a collection with an element a line."""
+    start, end = spans[-1]
+    indent = text[line_start(text, start) : start]
+    closing = text[line_start(text, node.end - 1) : node.end - 1]
+    return render.Lines(indent, indent[len(closing) :] or "  ", newline_at(text, end))
 
 
 def _fill(text: str, pieces: Pieces, node: Mapping | Sequence, new: list[str], style: render.Style) -> None:

@@ -24,6 +24,11 @@ class Commented(NamedTuple):
     comment: str
 
 
+def commented(text: str, why: str) -> Value:
+    """A text with its reason beside it; the text alone where there is none."""
+    return Commented(text, why) if why else text
+
+
 class Put(NamedTuple):
     """Set the value at a route. Missing mappings on the way are created, an existing value is replaced."""
 

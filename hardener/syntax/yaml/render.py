@@ -69,22 +69,44 @@ def all_inline(new: New, style: Style) -> bool:
     return inline(new, style)
 
 
-def flow(new: New, style: Style) -> str:
-    """A value in flow style, comments dropped."""
+class Lines(NamedTuple):
+    """How a value in flow style goes over lines: its own indentation, how much deeper its elements are, and the line break."""
+
+    indent: str
+    step: str
+    newline: str
+
+
+def flow(new: New, style: Style, lines: Lines | None = None) -> str:
+    """A value in flow style, comments dropped; with `lines`, mappings and what holds them get a line for each element."""
     value = new.value
+    if lines is not None and value and _holds_mappings(new):
+        inner = lines._replace(indent=lines.indent + lines.step)
+        if isinstance(value, dict):
+            elements, brackets = [flow_pair(key, item, style, inner) for key, item in value.items()], "{}"
+        else:
+            assert isinstance(value, list)
+            elements, brackets = [flow(item, style, inner) for item in value], "[]"
+        rows = ",".join(f"{lines.newline}{inner.indent}{element}" for element in elements)
+        return f"{brackets[0]}{rows}{lines.newline}{lines.indent}{brackets[1]}"
     if isinstance(value, list):
         items = style._replace(force=style.force or style.force_items)
         return f"[{style.comma.join(flow(item, items) for item in value)}]"
     if isinstance(value, dict):
         inside = style.comma.join(flow_pair(key, item, style) for key, item in value.items())
-        return f"{{{style.padding}{inside}{style.padding}}}" if value else "{}"
+        return f"{{{style.padding}{inside}{style.padding}}}" if inside else "{}"
     return written(value, quote=style.quote, flow=True, force=style.force)
 
 
-def flow_pair(key: str, new: New, style: Style) -> str:
-    """A pair in flow style."""
+def _holds_mappings(new: New) -> bool:
+    value = new.value
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(item.value, dict) for item in value))
+
+
+def flow_pair(key: str, new: New, style: Style, lines: Lines | None = None) -> str:
+    """A pair in flow style; `lines` as in `flow`."""
     name = key_text(key, style, flow=True)
-    return f"{name}{style.colon if name[0] in QUOTES else ': '}{flow(new, style)}"
+    return f"{name}{style.colon if name[0] in QUOTES else ': '}{flow(new, style, lines)}"
 
 
 QUOTES = "\"'"

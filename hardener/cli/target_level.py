@@ -1,0 +1,60 @@
+"""`harden --target-level LEVEL [PATHS]`: which pods do not reach a level of the Pod Security Standards. Knows no control."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hardener import source
+from hardener.cli.exits import FINDINGS, OK, TROUBLE
+from hardener.cli.options import MODE_PANEL, OPTIONS, RULE_PANEL, Invocation
+from hardener.cli.terminal import emit, has_colour, say, width
+from hardener.discover import KUBERNETES, Found
+from hardener.errors import Unreadable, UsageError
+from hardener.facts.kubernetes.pod_data import read_pods
+from hardener.pod_security import violations
+from hardener.render.target_level import Row, json, text
+from hardener.report import Trouble
+
+
+def check(invocation: Invocation) -> None:
+    """Raise `UsageError` for what says how fixes are made: here none are."""
+    others = [option for option in OPTIONS if option.panel in (MODE_PANEL, RULE_PANEL) and option.field != "target_level"]
+    for option in others:
+        if getattr(invocation, option.field) != option.default:
+            raise UsageError(f"{option.flag} and --target-level do not go together: that is a report on what stands there")
+
+
+def run(invocation: Invocation, found: Iterable[Found], troubles: Iterable[Trouble]) -> int:
+    """Print which pods do not reach the level; 1 where one does not, 2 where something could not be read."""
+    level = invocation.target_level
+    rows, more, notes = judge([file for file in found if file.kind == KUBERNETES], level)
+    problems = [*troubles, *more]
+    if invocation.format == "json":
+        emit(json(level, rows, problems, notes).encode("utf-8"))
+    else:
+        say(text(level, rows, problems, notes, width(), has_colour(invocation.color)), error=False)
+    if problems:
+        return TROUBLE
+    return FINDINGS if any(row.violations for row in rows) else OK
+
+
+def judge(files: Iterable[Found], level: str) -> tuple[list[Row], list[Trouble], list[Trouble]]:
+    """Every pod of the manifests with its violations, what could not be read, and what was not judged."""
+    rows: list[Row] = []
+    troubles: list[Trouble] = []
+    notes: list[Trouble] = []
+    for file in files:
+        try:
+            pods = read_pods(file.text or source.read(file.location, file.name))
+        except Unreadable as error:
+            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+            continue
+        for pod in pods:
+            if pod.is_patch:
+                why = "it has a container without an image, so it changes a pod that is written elsewhere"
+                reason = f"`{pod.name or pod.kind}` is not judged: {why}"
+                notes.append(Trouble(file.name, pod.place.line, reason, "give harden that one"))
+            else:
+                offended = violations(pod.spec, pod.annotations, level)
+                rows.append(Row(pod.place, pod.kind, pod.name, pod.namespace, offended))
+    return rows, troubles, notes

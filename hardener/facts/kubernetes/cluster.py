@@ -1,0 +1,129 @@
+"""The objects beside the pods: configuration and service accounts, found by name in the manifests of a run. Knows no setting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from collections.abc import Mapping as AnyMapping
+
+from hardener.errors import Unreadable
+from hardener.facts.kubernetes.generated import generated
+from hardener.facts.kubernetes.manifest import ManifestFile, Scope
+from hardener.facts.kubernetes.pod import Pod
+from hardener.facts.kubernetes.workloads import Object, objects
+from hardener.facts.merged import text_of, truth, values
+from hardener.facts.tree import Tree
+from hardener.source import Source
+from hardener.syntax.yaml import Mapping, Node
+
+_AUTOSCALERS = {"HorizontalPodAutoscaler": "scaleTargetRef", "VerticalPodAutoscaler": "targetRef"}
+_KINDS = ("ConfigMap", "ServiceAccount", *_AUTOSCALERS)
+#: More than this is not looked into for the name of one file.
+_LARGEST = 4 * 1024 * 1024
+
+
+class Cluster:
+    """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed.
+
+    `read` are those that were read already.
+    """
+
+    def __init__(self, sources: AnyMapping[str, Source], tree: Tree, read: AnyMapping[str, ManifestFile] = {}) -> None:
+        self._sources = sources
+        self._tree = tree
+        self._locations = {source.path: location for location, source in sources.items()}
+        self._read = read
+        self._found: dict[tuple[str, str], list[Object]] | None = None
+        self._scaled: dict[tuple[str, str], Object] | None = None
+        self._paths: dict[int, str] = {}
+
+    def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
+        """The files that a volume of configuration holds, with their texts; with a `subPath` that one alone, under no name.
+
+        None where they are not all known.
+        """
+        if not isinstance(volume, Mapping):
+            return None
+        scope = Scope(pod.file, volume, None)
+        found: dict[str, str] = {}
+        sources = [scope] if scope.find("configMap") is not None else []
+        if scope.find("projected") is not None:
+            parts = [node for node, _ in scope.items("projected", "sources") if isinstance(node, Mapping)]
+            sources = [Scope(pod.file, part, None) for part in parts]
+        for part in sources:
+            data = self.config_map(part.text("configMap", "name") or "", pod) if part.find("configMap") else None
+            if data is None:
+                return None
+            items = [node for node, _ in part.items("configMap", "items") if isinstance(node, Mapping)]
+            chosen = {text_of(node.get("key")) or "": text_of(node.get("path")) or "" for node in items}
+            found |= {chosen.get(key, key): text for key, text in data.items() if not chosen or key in chosen}
+        if not sources:
+            return None
+        if inside:
+            return (("", found[inside]),) if inside in found else None
+        return tuple(sorted(found.items()))
+
+    def config_map(self, name: str, pod: Pod) -> dict[str, str] | None:
+        """The data of a ConfigMap; None where it is not known, or more than one may be meant."""
+        found = self._object("ConfigMap", name, pod)
+        if found is None:
+            location = self._locations.get(pod.file.source.path, "")
+            return generated(name, os.path.dirname(location), self._tree) if location else None
+        scope = Scope(pod.file, found.mapping, None)
+        if scope.find("binaryData") is not None:
+            return None
+        data = scope.find("data")
+        if data is None or not isinstance(data.node, Mapping):
+            return {}
+        return {key: text_of(value.node) or "" for key, value in values(data.node, None).items()}
+
+    def account_has_no_token(self, name: str, pod: Pod) -> bool:
+        """Whether a service account says that its token is not mounted."""
+        found = self._object("ServiceAccount", name, pod)
+        return found is not None and truth(Scope(pod.file, found.mapping, None).text("automountServiceAccountToken")) is False
+
+    def autoscaler(self, pod: Pod) -> str:
+        """The kind of what changes the number or the size of these pods by what they request; empty for none."""
+        owner = pod.node.owner
+        if self._scaled is None:
+            self._scaled = {}
+            for one in [one for found in self._by_name().values() for one in found if one.kind in _AUTOSCALERS]:
+                scope = Scope(pod.file, one.mapping, None)
+                target = [scope.text("spec", _AUTOSCALERS[one.kind], key) or "" for key in ("kind", "name")]
+                self._scaled[target[0], target[1]] = one
+        scaler = self._scaled.get((owner.kind, owner.name))
+        return scaler.kind if scaler and scaler.namespace in ("", owner.namespace or scaler.namespace) else ""
+
+    def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
+        """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
+        namespace = pod.node.owner.namespace
+        same = [one for one in self._by_name().get((kind, name), ()) if not namespace or one.namespace in ("", namespace)]
+        path = pod.file.source.path
+        for near in (
+            [one for one in same if self._paths[id(one)] == path],
+            [one for one in same if os.path.dirname(self._paths[id(one)]) == os.path.dirname(path)],
+            same,
+        ):
+            if near:
+                return near[0] if len(near) == 1 else None
+        return None
+
+    def _by_name(self) -> dict[tuple[str, str], list[Object]]:
+        if self._found is None:
+            self._found = {}
+            for path, found in self._objects():
+                self._found.setdefault((found.kind, found.name), []).append(found)
+                self._paths[id(found)] = path
+        return self._found
+
+    def _objects(self) -> Iterator[tuple[str, Object]]:
+        for location, source in self._sources.items():
+            if len(source.text) > _LARGEST or not any(kind in source.text for kind in _KINDS):
+                continue
+            try:
+                file = self._read.get(location) or ManifestFile(source)
+            except Unreadable:
+                continue
+            for found in objects(file.tree):
+                if found.kind in _KINDS:
+                    yield source.path, found

@@ -1,0 +1,59 @@
+"""ConfigMaps that a kustomization makes of files. Knows `configMapGenerator` and nothing else of kustomize."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from hardener.errors import Unreadable
+from hardener.facts.kubernetes.manifest import ManifestFile, Scope
+from hardener.facts.merged import text_of
+from hardener.facts.tree import Tree
+from hardener.syntax.yaml import Mapping
+
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+#: A base lies beside or below its kustomization, and an overlay hands on what the base has.
+_LEVELS = 3
+
+
+def generated(name: str, folder: str, tree: Tree) -> dict[str, str] | None:
+    """The data of a ConfigMap that a kustomization near a folder makes; None where none does, or not all is known."""
+    at = folder
+    for _ in range(_LEVELS):
+        for kustomization in NAMES:
+            source = tree(os.path.join(at, kustomization))
+            if source is None or "configMapGenerator" not in source.text:
+                continue
+            try:
+                file = ManifestFile(source)
+            except Unreadable:
+                continue
+            for node in _generators(file):
+                scope = Scope(file, node, None)
+                if scope.text("name") == name:
+                    return _data(scope, at, tree)
+        at = os.path.dirname(at)
+    return None
+
+
+def _generators(file: ManifestFile) -> Iterator[Mapping]:
+    for document in file.tree.documents:
+        if isinstance(document.root, Mapping):
+            for node, _ in Scope(file, document.root, None).items("configMapGenerator"):
+                if isinstance(node, Mapping):
+                    yield node
+
+
+def _data(scope: Scope, folder: str, tree: Tree) -> dict[str, str] | None:
+    data: dict[str, str] = {}
+    for node, _ in scope.items("files"):
+        key, equals, path = (text_of(node) or "").partition("=")
+        source = tree(os.path.normpath(os.path.join(folder, path if equals else key)))
+        if source is None:
+            return None
+        data[key if equals else os.path.basename(key)] = source.text
+    for node, _ in scope.items("literals"):
+        key, _, value = (text_of(node) or "").partition("=")
+        data[key] = value.strip("'\"")
+    # Files of variables, and what an overlay merges into it.
+    return None if scope.find("envs") or scope.find("env") or scope.text("behavior") not in (None, "create") else data

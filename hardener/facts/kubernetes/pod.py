@@ -1,0 +1,120 @@
+"""A pod as it is written: its spec, its containers, and who would inherit what is said for all. Knows no setting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardener.errors import CannotWrite
+from hardener.facts.kubernetes.manifest import ManifestFile, Scope
+from hardener.facts.kubernetes.workloads import PodNode
+from hardener.facts.merged import Found, text_of
+from hardener.finding import Place, Reach
+from hardener.syntax.yaml import Mapping
+
+#: The lists of a pod's spec that hold containers. Init containers run one by one, before the others.
+LISTS = ("initContainers", "containers", "ephemeralContainers")
+SECURITY = "securityContext"
+#: Knative refuses a `securityContext` of the pod and most else that is not a container's (knative.dev/serving, fieldmask.go).
+_CONTAINERS_ONLY = frozenset(("serving.knative.dev",))
+#: OpenShift gives each namespace numbers of its own, and its default rules refuse others (restricted-v2).
+_OWN_NUMBERS = frozenset(("DeploymentConfig",))
+
+
+class Member(Scope):
+    """One container of a pod."""
+
+    __slots__ = ("key", "list", "name", "place", "pod")
+
+    def __init__(self, pod: Pod, which: str, at: int, mapping: Mapping, scope: Scope) -> None:
+        super().__init__(scope.file, mapping, scope.route, scope.via)
+        self.pod = pod
+        self.list = which
+        self.name = text_of(mapping.get("name")) or f"{which}[{at}]"
+        #: Unique in a run.
+        self.key = f"{pod.key}/{which}/{at}#{self.subject}"
+        named = next((pair.key for pair in mapping.pairs if text_of(pair.key) == "name"), mapping)
+        self.place: Place = self.file.place(named)
+
+    @property
+    def subject(self) -> str:
+        """What people call it: the workload's name, and its own where that is another."""
+        return self.name if self.name == self.pod.name else f"{self.pod.name}/{self.name}"
+
+    @property
+    def ends(self) -> bool:
+        """Whether it is there to end: it, or its whole pod, does a job."""
+        return self.list != "containers" or self.pod.node.owner.kind in ("Job", "CronJob")
+
+    def place_of(self, found: Found | None) -> Place:
+        """Where a value stands, or else the container."""
+        return self.file.place(found.node) if found is not None else self.place
+
+    def security(self, *keys: str) -> str | None:
+        """What its own security context says, or else its pod's."""
+        own = self.text(SECURITY, *keys)
+        return own if own is not None else self.pod.text(SECURITY, *keys)
+
+
+class Pod(Scope):
+    """The spec of a pod with its containers."""
+
+    __slots__ = ("key", "members", "name", "node", "place")
+
+    def __init__(self, file: ManifestFile, node: PodNode, number: int) -> None:
+        super().__init__(file, node.spec, node.route, node.via)
+        self.node = node
+        self.name = node.owner.name or node.owner.kind.lower()
+        self.key = f"{file.source.path}:{number}"
+        self.place = file.place(node.owner.key)
+        self.members = tuple(self._members())
+
+    def _members(self) -> Iterator[Member]:
+        for which in LISTS:
+            for at, (item, route) in enumerate(self.items(which)):
+                if isinstance(item, Mapping):
+                    yield Member(self, which, at, item, Scope(self.file, item, route, self.via or item.anchor or ""))
+
+    @property
+    def is_patch(self) -> bool:
+        """Whether it only changes a pod that is written elsewhere: there is a container without an image, or none at all."""
+        return not self.members or any(member.find("image") is None for member in self.members)
+
+    @property
+    def is_windows(self) -> bool:
+        """Whether it runs on Windows, which has other settings."""
+        return self.text("os", "name") == "windows" or self.text("nodeSelector", "kubernetes.io/os") == "windows"
+
+    @property
+    def takes_settings(self) -> bool:
+        """Whether anything may be said for all containers at once."""
+        return self.node.owner.group not in _CONTAINERS_ONLY
+
+    @property
+    def has_own_numbers(self) -> bool:
+        """Whether what runs it chooses users itself, and refuses others."""
+        return self.node.owner.kind in _OWN_NUMBERS
+
+    def place_of(self, found: Found | None) -> Place:
+        """Where a value stands, or else the object that asks for the pod."""
+        return self.file.place(found.node) if found is not None else self.place
+
+    @property
+    def metadata_scope(self) -> Scope:
+        """The metadata of the pod itself."""
+        metadata, route = self.node.metadata, self.node.metadata_route
+        if metadata is None:
+            raise CannotWrite("the pod has no metadata of its own")
+        return Scope(self.file, metadata, route, self.via)
+
+    def others(self, member: Member) -> Iterator[Member]:
+        """The other containers of the pod."""
+        return (other for other in self.members if other is not member)
+
+    def heirs(self, member: Member, *keys: str) -> frozenset[Reach]:
+        """Who else would get what the pod's security context says at a path, because they say nothing themselves."""
+        return frozenset(Reach(o.key, joins=False) for o in self.others(member) if o.find(SECURITY, *keys) is None)
+
+    def annotation(self, name: str) -> str | None:
+        """An annotation of the pod."""
+        metadata = self.node.metadata
+        return Scope(self.file, metadata, None).text("annotations", name) if metadata is not None else None

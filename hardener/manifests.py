@@ -1,0 +1,140 @@
+"""A Kubernetes manifest as a group of its own: the containers of its pods, and what they need. Knows no rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
+
+from hardener.errors import Unreadable
+from hardener.facts.container import Container, privilege
+from hardener.facts.kubernetes.cluster import Cluster
+from hardener.facts.kubernetes.container import read_container
+from hardener.facts.kubernetes.manifest import ManifestFile, Template
+from hardener.facts.kubernetes.pod import Pod
+from hardener.facts.kubernetes.workloads import POD_KINDS, pods
+from hardener.facts.own_overlay import is_own_overlay
+from hardener.needs.container import needs_of
+from hardener.needs.profile import BUILT_IN
+from hardener.report import Trouble
+
+if TYPE_CHECKING:
+    from hardener.facts.tree import Tree
+    from hardener.source import Source
+
+
+class ManifestGroup:
+    """One manifest with all its objects."""
+
+    sees = "container"
+    counts = "containers"
+
+    def __init__(self, location: str, file: ManifestFile, tree: Tree, cluster: Cluster, profiles: tuple[str, ...] = ()) -> None:
+        self.files: Mapping[str, Any] = {location: file}
+        self._location = location
+        self._file = file
+        self._tree = tree
+        self._cluster = cluster
+        self._profiles = profiles or (BUILT_IN,)
+
+    @property
+    def name(self) -> str:
+        return self._file.source.path
+
+    @property
+    def size(self) -> int:
+        return len(self.containers)
+
+    @property
+    def notes(self) -> Sequence[Trouble]:
+        return [
+            Trouble(self.name, pod.place.line, f"`{pod.name}` is not judged: {why}", remedy)
+            for pod in self._pods
+            for why, remedy in _why_not_judged(pod)
+        ]
+
+    @cached_property
+    def _pods(self) -> tuple[Pod, ...]:
+        return tuple(Pod(self._file, node, number) for number, node in enumerate(pods(self._file.tree)))
+
+    @cached_property
+    def containers(self) -> tuple[Container, ...]:
+        """The containers of all pods that are judged, in the order of the file."""
+        folder = os.path.dirname(self._location)
+        return tuple(
+            read_container(member, folder, self._cluster)
+            for pod in self._pods
+            if not any(_why_not_judged(pod))
+            for member in pod.members
+        )
+
+    def judged(self) -> Iterator[tuple[Container, Any]]:
+        for container in self.containers:
+            yield container, needs_of(container, self._tree, self._profiles)
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
+        path = self._file.source.path
+        file = ManifestFile(*texts[path]) if path in texts else self._file
+        return type(self)(self._location, file, self._tree, self._cluster, self._profiles)
+
+    def weaker(self, after: Self) -> str:
+        now = {container.key: container for container in after.containers}
+        for container in self.containers:
+            if container.key not in now:
+                return f"{container.subject} is gone"
+            more = privilege(now[container.key]).exceeds(privilege(container))
+            if more:
+                return f"{container.subject} {more}"
+        return ""
+
+
+class TemplateGroup:
+    """A text that makes manifests, or changes those of others: it is not judged, and that is said."""
+
+    sees = "container"
+    counts = "containers"
+    size = 0
+
+    def __init__(self, error: Template) -> None:
+        self.files: Mapping[str, Any] = {}
+        self.containers: tuple[Container, ...] = ()
+        self.name = error.path
+        self.notes: Sequence[Trouble] = (Trouble(error.path, error.line, error.reason, error.remedy),)
+
+    def judged(self) -> Iterator[tuple[Container, Any]]:
+        return iter(())
+
+    def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
+        return self
+
+    def weaker(self, after: Self) -> str:
+        return ""
+
+
+def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
+    if pod.is_windows:
+        yield "it runs on Windows, which has other settings", ""
+    elif pod.is_patch:
+        yield "it has a container without an image, so it changes a pod that is written elsewhere", "give harden that one"
+
+
+def manifest_groups(
+    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]
+) -> Iterator[ManifestGroup | TemplateGroup]:
+    """Each manifest that asks for pods as a group; one that cannot be read is reported and left out."""
+    read: dict[str, ManifestFile] = {}
+    cluster = Cluster(sources, tree, read)
+    for location, source in sources.items():
+        if is_own_overlay(source.text):
+            reason = "it was written by `harden --overlay`; what it changes is judged without it"
+            yield TemplateGroup(Template(source.path, reason, "run harden with --overlay to count it", 1))
+        elif any(kind in source.text for kind in POD_KINDS):
+            try:
+                read[location] = ManifestFile(source)
+            except Template as error:
+                yield TemplateGroup(error)
+            except Unreadable as error:
+                troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    for location, file in read.items():
+        yield ManifestGroup(location, file, tree, cluster, profiles)
