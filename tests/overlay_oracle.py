@@ -18,6 +18,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -47,15 +48,15 @@ def compared(folder: Path, after: Path, overlay: str) -> tuple[str, Any]:
     home = folder / os.path.dirname(overlay)
     names = names_of((folder / overlay).read_bytes())
     for flags in (STRICT, (*STRICT, "--no-consistency"), AS_WRITTEN):
-        was = ask(home, names[:-1], flags)
-        if was.model is not None:
+        wanted = ask(after / os.path.dirname(overlay), names[:-1], flags)
+        if wanted.model is not None:
             break
     else:
-        return "rejected", was.error
-    wanted = ask(after / os.path.dirname(overlay), names[:-1], flags)
+        was = ask(home, names[:-1], flags)
+        return (
+            ("rejected", was.error) if was.model is None else ("different", f"only the fixed files are refused: {wanted.error}")
+        )
     got = ask(home, names, flags)
-    if wanted.model is None:
-        return "rejected", f"after the fix: {wanted.error}"
     if got.model is None:
         return "different", got.error
     one, other = canonical(got.model), canonical(wanted.model)
@@ -79,16 +80,17 @@ def canonical(model: Any, key: str = "") -> Any:
     return model
 
 
-def both_ways(folder: Path, *, unsafe: bool) -> tuple[Report, Report]:
-    """The report with fixes in the files, Dockerfiles left out, and the one with overlays, for the project in a folder."""
-    here = os.getcwd()
-    os.chdir(folder)
-    try:
-        found = tuple(discover(["."])[0])
-        plain = run(Request(tuple(file for file in found if file.kind == COMPOSE), unsafe=unsafe))
-        return plain, overlay_run(Request(found, unsafe=unsafe), ["."])
-    finally:
-        os.chdir(here)
+def in_files(folder: Path, *, unsafe: bool) -> Report:
+    """The report with fixes in the files of a project, as it is with no Dockerfile among them."""
+    with chdir(folder):
+        found = discover(["."])[0]
+        return run(Request(tuple(file for file in found if file.kind == COMPOSE), unsafe=unsafe))
+
+
+def beside_files(folder: Path, *, unsafe: bool) -> Report:
+    """The report with overlays for a project."""
+    with chdir(folder):
+        return overlay_run(Request(tuple(discover(["."])[0]), unsafe=unsafe), ["."])
 
 
 def put(folder: Path, changes: tuple[FileChange, ...]) -> None:
@@ -103,7 +105,7 @@ def checked(source: Path, *, unsafe: bool) -> Iterator[tuple[str, str, Any]]:
         beside, inside = Path(top, "beside"), Path(top, "inside")
         shutil.copytree(source, beside, symlinks=True, ignore=shutil.ignore_patterns(".git"))
         shutil.copytree(beside, inside, symlinks=True)
-        plain, laid = both_ways(beside, unsafe=unsafe)
+        plain, laid = in_files(beside, unsafe=unsafe), beside_files(beside, unsafe=unsafe)
         refused = {trouble for trouble in laid.troubles if trouble not in plain.troubles}
         yield from ((trouble.path, "refused", trouble.reason) for trouble in sorted(refused))
         put(inside, plain.changes)
@@ -114,21 +116,20 @@ def checked(source: Path, *, unsafe: bool) -> Iterator[tuple[str, str, Any]]:
             yield from ((path, "different", "no overlay answers its change") for path in sorted(missing))
         for change in laid.changes:
             yield change.after.path, *compared(beside, inside, change.after.path)
-        again = both_ways(beside, unsafe=unsafe)[1]
+        again = beside_files(beside, unsafe=unsafe)
         yield from ((change.after.path, "different", "a second run changes it") for change in again.changes)
 
 
 def main(folder: Path) -> int:
     """Check every project below a folder and print what was found."""
     counts: Counter[tuple[str, str]] = Counter()
-    for source in sorted(path for path in folder.iterdir() if path.is_dir()):
-        for unsafe in (False, True):
+    for unsafe in (True, False):
+        for source in sorted(path for path in folder.iterdir() if path.is_dir()):
             for path, how, what in checked(source, unsafe=unsafe):
                 counts["unsafe" if unsafe else "safe", how] += 1
                 if how != "equal":
                     print(f"{how}: {source.name}/{path} ({'unsafe' if unsafe else 'safe'}): {str(what)[:600]}", flush=True)
-    for (mode, how), number in sorted(counts.items()):
-        print(f"{mode:8}{how:12}{number}")
+        print(*(f"{mode:8}{how:12}{number}\n" for (mode, how), number in sorted(counts.items())), sep="", flush=True)
     return 1 if any(how == "different" for _, how in counts) else 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from compose_oracle import write
-from overlay_oracle import both_ways, checked
+from overlay_oracle import beside_files, checked, in_files
 from test_fixtures import CASES, Case, is_compose
 
 from hardener.cli.app import understand
@@ -77,7 +77,7 @@ def test_a_diff_of_it_is_that_of_a_new_file(
 
 def test_without_the_option_what_it_says_counts(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     harden(shop, "--write", "--overlay", "--unsafe-fixes", monkeypatch=monkeypatch)
-    plain, _ = both_ways(shop, unsafe=True)
+    plain = in_files(shop, unsafe=True)
     assert not plain.changes
     assert not plain.troubles
     assert not [o for o in plain.outcomes if o.status in (Status.APPLIED, Status.HELD_BACK, Status.FAILED)]
@@ -108,7 +108,7 @@ def test_an_override_and_other_files_are_passed_before_it(tmp_path: Path) -> Non
     found = {path: how for path, how, _ in checked(tmp_path, unsafe=True)}
     assert found["compose.harden.yaml"] == "equal"
     assert found["docker-compose.prod.harden.yaml"] == "equal"
-    _, laid = both_ways(tmp_path, unsafe=True)
+    laid = beside_files(tmp_path, unsafe=True)
     texts = {change.after.path: change.after.text for change in laid.changes}
     assert "-f docker-compose.yml -f docker-compose.override.yml -f compose.harden.yaml" in texts["compose.harden.yaml"]
 
@@ -133,7 +133,7 @@ def test_dockerfiles_are_left_out_and_named(tmp_path: Path) -> None:
         "a.py": "print(1)\n",
     }
     write(tmp_path, {name: text.encode() for name, text in files.items()})
-    _, laid = both_ways(tmp_path, unsafe=True)
+    laid = beside_files(tmp_path, unsafe=True)
     assert [change.after.path for change in laid.changes] == ["compose.harden.yaml"]
     assert any(note.path == "Dockerfile" for note in laid.notes)
     assert "uid=10001" not in laid.changes[0].after.text, "the user that its Dockerfile would get is not there"
