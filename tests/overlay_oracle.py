@@ -24,7 +24,7 @@ from typing import Any
 
 from compose_oracle import AS_WRITTEN, STRICT, Answer, _run
 
-from hardener.discover import COMPOSE, discover
+from hardener.discover import COMPOSE, KUBERNETES, discover
 from hardener.overlay.run import run as overlay_run
 from hardener.pipeline import Request, run
 from hardener.report import FileChange, Report
@@ -90,7 +90,8 @@ def in_files(folder: Path, *, unsafe: bool) -> Report:
 def beside_files(folder: Path, *, unsafe: bool) -> Report:
     """The report with overlays for a project."""
     with chdir(folder):
-        return overlay_run(Request(tuple(discover(["."])[0]), unsafe=unsafe), ["."])
+        found = discover(["."])[0]
+        return overlay_run(Request(tuple(file for file in found if file.kind != KUBERNETES), unsafe=unsafe))
 
 
 def put(folder: Path, changes: tuple[FileChange, ...]) -> None:

@@ -113,15 +113,19 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
     } - {""}
     builds = [build_of(location, tree) for location in sorted(whole)]
     named = {path for build in builds for path in build.manifests}
-    own = {kustomization_in(os.path.dirname(f.location), tree) for f in found if f.location not in named} - whole - {""}
-    builds += [build_of(location, tree, deep=False) for location in sorted(own)]
+    near = {path for f in found if f.location not in named for path in _kustomizations_around(f, tree)} - whole
+    others = [build_of(location, tree, deep=False) for location in sorted(near, key=len, reverse=True)]
+    beside = {path for build in (*builds, *others) for path in (*build.patches, build.location)}
+    for build in others:  # the nearest first: each manifest counts once
+        own = tuple(path for path in build.manifests if path not in named)
+        named.update(own)
+        builds += [build._replace(manifests=own)] if own else []
     known = {f.location: f for f in found}
     wanted: dict[str, Found] = {}
     for build in builds:
         for location in build.manifests:
             name = os.path.relpath(location).replace(os.sep, "/")
             wanted.setdefault(location, known.get(location) or Found(location, name, KUBERNETES, False))
-    beside = {path for build in builds for path in build.patches} | {build.location for build in builds}
     troubles = []
     for file in found:
         if file.location in wanted or file.location in beside or _is_ours(file):
@@ -135,6 +139,21 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
             remedy = "run harden without --overlay on it, or list it under `resources:` of a kustomization.yaml in its folder"
             troubles.append(Trouble(file.name, 0, "no kustomization builds it, so that a patch has no place", remedy))
     return list(wanted.values()), builds, troubles
+
+
+def _kustomizations_around(found: Found, tree: Tree) -> Iterator[str]:
+    """The kustomizations of a file's folder and of those around it, in the folder that was asked for."""
+    from hardener.overlay.kustomization import kustomization_in
+
+    folder = os.path.dirname(found.location)
+    top = found.within or folder
+    while True:
+        location = kustomization_in(folder, tree)
+        if location:
+            yield location
+        if folder == top or os.path.dirname(folder) == folder:
+            return
+        folder = os.path.dirname(folder)
 
 
 def _only(sources: Mapping[str, Source], locations: set[str]) -> dict[str, Source]:
