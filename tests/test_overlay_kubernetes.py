@@ -7,11 +7,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from compose_oracle import write
 from kustomize_oracle import Refused, built, needs_kubectl
 
 from hardener.cli.options import parse
 from hardener.cli.run import run
+from hardener.overlay.kustomization import Image
 from hardener.overlay.strategic_merge import same
 
 #: One that is known, one whose image says nothing, an object that asks for no pod, and a kind of somebody else.
@@ -135,11 +137,40 @@ def test_a_workload_that_another_patch_changes_is_left_out(
     built(prod)
 
 
-def test_an_image_that_is_replaced_is_judged_by_nobody(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@needs_kubectl
+def test_the_image_that_will_run_is_judged(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prod = repository / "overlays/prod"
-    (prod / "kustomization.yaml").write_text(PROD + "images:\n- name: redis\n  newName: example.org/other\n")
-    harden(repository, "--write", "--overlay", "overlays/prod", monkeypatch=monkeypatch)
-    assert "name: cache" not in (prod / "harden-patch.yaml").read_text()
+    (prod / "kustomization.yaml").write_text(PROD + "images:\n- name: example.org/metrics\n  newName: redis\n  newTag: '7'\n")
+    monkeypatch.chdir(repository)
+    invocation = parse(("--write", "--overlay", "overlays/prod"))  # without --unsafe-fixes: of what is known only
+    assert invocation is not None
+    run(invocation)
+    text = (prod / "harden-patch.yaml").read_text()
+    assert "name: metrics" in text
+    assert "redis" not in text, "the image itself is the kustomization's"
+    made = {thing["kind"]: thing for thing in built(prod)}
+    assert [c["image"] for c in made["StatefulSet"]["spec"]["template"]["spec"]["containers"]] == ["redis:7", "redis:7"]
+    assert (repository / "base/app.yaml").read_text() == APP
+
+
+@pytest.mark.parametrize(
+    ("entry", "image", "wanted"),
+    [
+        (Image("a", "", "2", ""), "a:1", "a:2"),
+        (Image("a", "b/c", "", ""), "a:1", "b/c:1"),
+        (Image("a", "", "", "sha256:0"), "a:1", "a@sha256:0"),
+        (Image("host:5000/a", "a", "2", ""), "host:5000/a", "a:2"),
+        (Image("a", "b", "", ""), "x/a:1", "x/a:1"),
+    ],
+)
+@needs_kubectl
+def test_images_are_written_as_kustomize_does(entry: Image, image: str, wanted: str, tmp_path: Path) -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": [{"name": "a", "image": image}]}}
+    said = {"name": entry.name, "newName": entry.new_name, "newTag": entry.new_tag, "digest": entry.digest}
+    write(tmp_path, {"pod.yaml": yaml.safe_dump(pod).encode()})
+    images = [{key: value for key, value in said.items() if value}]
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"resources": ["pod.yaml"], "images": images}))
+    assert built(tmp_path)[0]["spec"]["containers"][0]["image"] == wanted == entry.of(image)
 
 
 def test_what_is_far_away_is_named_and_not_read(

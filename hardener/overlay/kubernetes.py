@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.errors import CannotWrite, HardenError, Unreadable
 from hardener.facts.kubernetes.manifest import ManifestFile
-from hardener.facts.kubernetes.workloads import Object, objects, pod_of
-from hardener.facts.merged import lookup, target, text_of, values
+from hardener.facts.kubernetes.workloads import Object, objects
+from hardener.facts.merged import target, values
 from hardener.facts.own_overlay import FIRST_LINE, is_own_overlay
 from hardener.overlay.kustomization import PATCH, Build, changed_by, with_patch
 from hardener.overlay.strategic_merge import patch
@@ -63,7 +63,7 @@ def patches(build: Build, sources: Mapping[str, Source], changed: Mapping[str, S
         if location in changed:
             for thing, made in _changes(file, ManifestFile(changed[location])):
                 reason = made if isinstance(made, str) else ""
-                who = changed_by(build, thing, _images(thing))
+                who = changed_by(build, thing)
                 if count[thing.group, thing.kind, thing.name, thing.namespace] > 1:
                     reason = "two objects that the kustomization builds have its name, so that a patch fits both"
                 elif who:
@@ -156,18 +156,6 @@ def _data(reader: Reader, source: Source, node: Node) -> Any:
     if isinstance(node, SequenceNode):
         return [_data(reader, source, item) for item in node.items]
     return reader.leaf(source, node, "it")
-
-
-def _images(thing: Object) -> list[str]:
-    pod = pod_of(thing)
-    images = []
-    for key in ("containers", "initContainers"):
-        held = lookup(pod.spec, None, key) if pod else None
-        for item in held.node.items if held and isinstance(held.node, SequenceNode) else ():
-            inner = target(item)
-            image = lookup(inner, None, "image") if isinstance(inner, MappingNode) else None
-            images.append((text_of(image.node) if image else None) or "")
-    return images
 
 
 def _lines(file: ManifestFile, thing: Object) -> tuple[int, int]:

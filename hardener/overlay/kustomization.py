@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from hardener.errors import CannotWrite, Unreadable
 from hardener.facts.kubernetes.generated import NAMES
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
-from hardener.facts.kubernetes.workloads import Object, objects
+from hardener.facts.kubernetes.workloads import Object, objects, pods
 from hardener.facts.merged import text_of
 from hardener.facts.tree import Tree
+from hardener.finding import Change
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import Source
@@ -35,6 +36,27 @@ class Target(NamedTuple):
     where: str
 
 
+class Image(NamedTuple):
+    """An entry of `images`: what is written in the place of a name, a tag or a digest; empty for what stays."""
+
+    name: str
+    new_name: str
+    new_tag: str
+    digest: str
+
+    def of(self, image: str) -> str:
+        """What becomes of an image."""
+        name = _without_tag(image)
+        if name != self.name:
+            return image
+        rest = image[len(name) :]
+        if self.digest:
+            rest = f":{self.new_tag}@{self.digest}" if self.new_tag else f"@{self.digest}"
+        elif self.new_tag:
+            rest = f":{self.new_tag}"
+        return (self.new_name or name) + rest
+
+
 class Build(NamedTuple):
     """What a kustomization builds. Locations are paths on disk."""
 
@@ -43,8 +65,8 @@ class Build(NamedTuple):
     #: Files that are patches of it, or of what it builds on; they are no workloads of their own.
     patches: frozenset[str]
     targets: tuple[Target, ...]
-    #: Names of images that it writes anew.
-    images: frozenset[str]
+    #: The images that it writes anew, in the order in which that is done.
+    images: tuple[Image, ...]
     notes: tuple[Trouble, ...]
 
 
@@ -62,7 +84,7 @@ def build_of(location: str, tree: Tree, *, deep: bool = True) -> Build:
         tuple(dict.fromkeys(reader.manifests)),
         frozenset(reader.patches),
         tuple(reader.targets),
-        frozenset(reader.images),
+        tuple(reader.images),
         tuple(reader.notes),
     )
 
@@ -74,7 +96,7 @@ class _Reader:
         self.manifests: list[str] = []
         self.patches: set[str] = set()
         self.targets: list[Target] = []
-        self.images: set[str] = set()
+        self.images: list[Image] = []
         self.notes: list[Trouble] = []
         self._tree = tree
         self._deep = deep
@@ -106,7 +128,8 @@ class _Reader:
                     self._listed(Scope(file, node, None), folder, source)
         for node, _ in scope.items("images"):
             if isinstance(node, Mapping):
-                self.images.add(Scope(file, node, None).text("name") or "")
+                entry = Scope(file, node, None)
+                self.images.append(Image(*(entry.text(key) or "" for key in ("name", "newName", "newTag", "digest"))))
         for key in _ANYTHING:
             if scope.find(key) is not None:
                 self.targets.append(Target("", "", f"`{key}` of {source.path}"))
@@ -156,8 +179,8 @@ class _Reader:
         self.targets += [Target(f"^{thing.kind}$", f"^{thing.name}$", where) for thing in found] or [Target("", "", where)]
 
 
-def changed_by(build: Build, thing: Object, images: Sequence[str]) -> str:
-    """Who else changes a workload in a way that was not read; empty where nobody does. `images` are those of its containers."""
+def changed_by(build: Build, thing: Object) -> str:
+    """Who else changes a workload in a way that was not read, images aside; empty where nobody does."""
     import re
 
     for target in build.targets:
@@ -166,8 +189,27 @@ def changed_by(build: Build, thing: Object, images: Sequence[str]) -> str:
                 return target.where
         except re.error:
             return target.where
-    renamed = next((image for image in images if _without_tag(image) in build.images), "")
-    return f"`images` of the kustomization, for {renamed}" if renamed else ""
+    return ""
+
+
+def with_images(source: Source, images: Sequence[Image]) -> Source:
+    """A manifest with the images that a kustomization writes into it. Raises `HardenError` where it cannot be edited so."""
+    from hardener.proof import apply, syntax_of
+
+    file = ManifestFile(source)
+    changes: list[Change] = []
+    for pod in pods(file.tree):
+        scope = Scope(file, pod.spec, pod.route, pod.via)
+        for node, route in (*scope.items("containers"), *scope.items("initContainers")):
+            if isinstance(node, Mapping):
+                container = Scope(file, node, route)
+                old = new = container.text("image") or ""
+                for image in images:
+                    new = image.of(new)
+                changes += container.put(("image",), new) if new != old else ()
+    if not changes:
+        return source
+    return apply({source.path: (source, file.tree)}, syntax_of("container"), changes)[source.path][0]
 
 
 def _without_tag(image: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from hardener import source as text_source
 from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
-from hardener.errors import Unreadable
+from hardener.errors import HardenError, Unreadable
 from hardener.facts.own_overlay import is_own_overlay
 from hardener.facts.tree import Tree, repository_root
 from hardener.pipeline import Request, tree_roots
@@ -106,7 +106,7 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
     """
     from hardener.facts.kubernetes.manifest import ManifestFile
     from hardener.facts.kubernetes.workloads import pods
-    from hardener.overlay.kustomization import build_of, kustomization_in
+    from hardener.overlay.kustomization import build_of, kustomization_in, with_images
 
     whole = {
         kustomization_in(within, tree) for within in {*folders, *(f.within or os.path.dirname(f.location) for f in found)}
@@ -121,12 +121,27 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
         named.update(own)
         builds += [build._replace(manifests=own)] if own else []
     known = {f.location: f for f in found}
+    troubles: list[Trouble] = []
     wanted: dict[str, Found] = {}
     for build in builds:
         for location in build.manifests:
             name = os.path.relpath(location).replace(os.sep, "/")
-            wanted.setdefault(location, known.get(location) or Found(location, name, KUBERNETES, False))
-    troubles = []
+            file = known.get(location) or Found(location, name, KUBERNETES, False)
+            try:
+                file = file._replace(text=with_images(file.text or text_source.read(location, name), build.images))
+            except Unreadable:
+                pass  # the run will say so
+            except HardenError as error:
+                reason = f"it is left out: {os.path.relpath(build.location)} gives it other images, and {error}"
+                troubles.append(Trouble(name, 0, reason, "run harden without --overlay on it"))
+                continue
+            other = wanted.get(location, file).text
+            if file.text is not None and other is not None and other.text != file.text.text:
+                reason = "it is left out: two kustomizations give it different images"
+                troubles.append(Trouble(name, 0, reason, "run harden on one of their folders at a time"))
+                del wanted[location]
+                continue
+            wanted[location] = file
     for file in found:
         if file.location in wanted or file.location in beside or _is_ours(file):
             continue
