@@ -147,7 +147,8 @@ def test_the_image_that_will_run_is_judged(repository: Path, monkeypatch: pytest
     run(invocation)
     text = (prod / "harden-patch.yaml").read_text()
     assert "name: metrics" in text
-    assert "redis" not in text, "the image itself is the kustomization's"
+    assert "redis:7" not in text, "the image itself is the kustomization's"
+    assert text.count("do not merge") == 1, "of a Rollout, all that stands in its list is repeated, and that is said"
     made = {thing["kind"]: thing for thing in built(prod)}
     assert [c["image"] for c in made["StatefulSet"]["spec"]["template"]["spec"]["containers"]] == ["redis:7", "redis:7"]
     assert (repository / "base/app.yaml").read_text() == APP

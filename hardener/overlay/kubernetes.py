@@ -13,7 +13,7 @@ from hardener.facts.kubernetes.workloads import Object, objects
 from hardener.facts.merged import target, values
 from hardener.facts.own_overlay import FIRST_LINE, is_own_overlay
 from hardener.overlay.kustomization import PATCH, Build, changed_by, with_patch
-from hardener.overlay.strategic_merge import patch
+from hardener.overlay.strategic_merge import patch, replaces_lists
 from hardener.overlay.text import Reader, rendered
 from hardener.record import NamedTuple
 from hardener.report import FileChange, Trouble
@@ -131,7 +131,12 @@ def _text(found: Sequence[_Changed]) -> str:
         f"{FIRST_LINE}: what these workloads need, and no more. The kustomization beside it lists it as a patch.\n"
         "# The next run of `harden --write --overlay` writes it anew: what is yours belongs into another file.\n"
     )
-    return head + "---\n".join("".join(f"{line}\n" for line in rendered(one.patch)) for one in found)
+    return head + "---\n".join("".join(f"{line}\n" for line in (*_warning(one), *rendered(one.patch))) for one in found)
+
+
+def _warning(one: _Changed) -> Iterator[str]:
+    if replaces_lists(one.patch):
+        yield f"# Lists of a {one.thing.kind} do not merge: they are repeated here. Run harden again when theirs change."
 
 
 def _changes(before: ManifestFile, after: ManifestFile) -> Iterator[tuple[Object, Mapping[Any, Any] | str]]:

@@ -85,6 +85,11 @@ def patch(before: Mapping[Any, Data], after: Mapping[Any, Data]) -> dict[Any, Da
     return made
 
 
+def replaces_lists(thing: Mapping[Any, Data]) -> bool:
+    """Whether a patch of an object repeats whole lists, since its kind has none that merge."""
+    return not _fields(thing)
+
+
 def patched(before: Mapping[Any, Data], made: Mapping[Any, Data]) -> dict[Any, Data]:
     """What an object becomes by a patch, as kustomize makes it."""
     return _merged(before, made, _fields(before))
