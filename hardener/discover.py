@@ -310,7 +310,7 @@ def _is_manifest(text: str) -> bool:
     if _manifest_text is None:
         _manifest_text = re.compile(r"""^(?:- )?["']?apiVersion["']?[ \t]*:""", re.MULTILINE)
     start = text[:_SOON].lstrip("\ufeff \t\r\n")
-    if start.startswith(("{", "[")):
+    if start.startswith(("{", "[")) and not start.startswith("{{"):  # JSON, not a template
         return '"apiVersion"' in start and '"kind"' in start
     return _manifest_text.search(text) is not None
 

@@ -81,6 +81,9 @@ class Writable(Protocol):
     def to(self, new: Any) -> tuple[Change, ...]:
         """The changes that give this setting a new value. Raises `CannotWrite` with the reason."""
 
+    def alone(self, new: Any) -> tuple[Change, ...] | None:
+        """The same in text that serves one container only; None where there is no such text, or `to` writes there already."""
+
 
 class Want(NamedTuple):
     """A setting and the value that it should have; turned into changes when a fix is planned, not before."""

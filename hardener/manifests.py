@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from hardener.errors import Unreadable
 from hardener.facts.container import Container, privilege
+from hardener.facts.kubernetes.chart_files import chart_of
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
 from hardener.facts.kubernetes.manifest import ManifestFile, Template
@@ -90,17 +91,17 @@ class ManifestGroup:
 
 
 class TemplateGroup:
-    """A text that makes manifests, or changes those of others: it is not judged, and that is said."""
+    """Texts that make manifests, or change those of others: they are not judged, and that is said."""
 
     sees = "container"
     counts = "containers"
     size = 0
 
-    def __init__(self, error: Template) -> None:
+    def __init__(self, notes: Sequence[Trouble]) -> None:
         self.files: Mapping[str, Any] = {}
         self.containers: tuple[Container, ...] = ()
-        self.name = error.path
-        self.notes: Sequence[Trouble] = (Trouble(error.path, error.line, error.reason, error.remedy),)
+        self.name = notes[0].path
+        self.notes = notes
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         return iter(())
@@ -125,16 +126,26 @@ def manifest_groups(
     """Each manifest that asks for pods as a group; one that cannot be read is reported and left out."""
     read: dict[str, ManifestFile] = {}
     cluster = Cluster(sources, tree, read)
+    charts: dict[str, dict[str, Source]] = {}
     for location, source in sources.items():
         if is_own_overlay(source.text):
             reason = "it was written by `harden --overlay`; what it changes is judged without it"
-            yield TemplateGroup(Template(source.path, reason, "run harden with --overlay to count it", 1))
+            yield TemplateGroup((Trouble(source.path, 1, reason, "run harden with --overlay to count it"),))
+        # A chart's templates are templates even where they could be read as manifests.
+        elif chart := chart_of(location, tree):
+            charts.setdefault(chart, {})[location] = source
         elif any(kind in source.text for kind in POD_KINDS):
             try:
                 read[location] = ManifestFile(source)
             except Template as error:
-                yield TemplateGroup(error)
+                yield TemplateGroup((Trouble(error.path, error.line, error.reason, error.remedy),))
             except Unreadable as error:
                 troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    for chart, templates in charts.items():
+        if any(kind in source.text for source in templates.values() for kind in POD_KINDS):
+            from hardener.facts.kubernetes.chart_notes import template_notes
+
+            if notes := tuple(template_notes(chart, templates, tree)):
+                yield TemplateGroup(notes)
     for location, file in read.items():
         yield ManifestGroup(location, file, tree, cluster, profiles)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from hardener.errors import CannotWrite
 from hardener.finding import Applicability, Change, Finding, Fix, Reach, Rule
@@ -77,42 +77,91 @@ def _rank(finding: Finding, rule: Rule) -> tuple[object, ...]:
 
 
 def _drop_what_disagrees(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
-    """Take out the fixes of one hazard that would write different things at one place: the text serves both containers."""
-    wanted: dict[tuple[str, str, object], list[tuple[tuple[str, str], object]]] = {}
-    for key, choice in candidates.items():
-        for change in choice.changes:
-            wanted.setdefault((choice.finding.rule, change.path, _target(change)), []).append((key, change.operation))
+    """Take out the fixes of one hazard that would write different things at one place: the text serves both containers.
+
+    Those that can be written for their own container alone are, instead.
+    """
     dropped: list[tuple[Finding, Status, str]] = []
-    for operations in wanted.values():
-        if len(operations) > 1 and len({repr(operation) for _, operation in operations}) > 1:
-            for key in dict.fromkeys(key for key, _ in operations):
-                if key in candidates:
-                    finding = candidates.pop(key).finding
-                    why = "with and without the file that is laid over this one, it needs different values"
-                    dropped.append((finding, Status.REFUSED, why))
+    while unwanted := _disagreeing(candidates):
+        for key, (changes, why) in unwanted.items():
+            if not _left_alone(candidates, key, changes):
+                dropped.append((candidates.pop(key).finding, Status.REFUSED, why))
     return dropped
 
 
+def _disagreeing(candidates: Mapping[tuple[str, str], Choice]) -> dict[tuple[str, str], tuple[list[Change], str]]:
+    """The fixes that disagree with others of their hazard, with what they would write there, and why that cannot be."""
+    wanted: dict[tuple[str, str, object], list[tuple[tuple[str, str], Change]]] = {}
+    for key, choice in candidates.items():
+        for change in choice.changes:
+            wanted.setdefault((choice.finding.rule, change.path, _target(change)), []).append((key, change))
+    unwanted: dict[tuple[str, str], tuple[list[Change], str]] = {}
+    for found in wanted.values():
+        if len(found) == 1 or len({repr(change.operation) for _, change in found}) == 1:
+            continue
+        subjects = {key: candidates[key].finding.subject for key, _ in found}
+        twins = len(set(subjects.values())) < len(subjects)
+        if not twins and not any((key[0], reach.key) in subjects for key, change in found for reach in change.reaches):
+            continue  # each writes for itself, such as volumes of one pod: the second waits for the next pass
+        why = "with and without the file that is laid over this one, it" if twins else "the text serves several containers, which"
+        for key, change in found:
+            unwanted.setdefault(key, ([], f"{why} need{'s' if twins else ''} different values"))[0].append(change)
+    return unwanted
+
+
+def _left_alone(candidates: dict[tuple[str, str], Choice], key: tuple[str, str], unwanted: Iterable[Change]) -> bool:
+    """Plan a fix anew, without changes that also serve others, if each want behind them has text for one container."""
+    choice = candidates[key]
+    fix = choice.finding.fix
+    refused, planned = _places(unwanted), _places(choice.changes)
+    if fix is None or refused & _places(fix.changes):
+        return False
+    changes = fix.changes
+    for want in fix.wants:
+        try:
+            asked: tuple[Change, ...] | None = want.setting.to(want.value)
+            if asked and (refused & _places(asked) or not planned >= _places(asked)):  # now, or in an earlier round
+                asked = want.setting.alone(want.value)
+        except CannotWrite:
+            return False
+        if asked is None:
+            return False
+        changes += asked
+    if refused & _places(changes):
+        return False
+    candidates[key] = Choice(choice.finding, changes)
+    return True
+
+
+def _places(changes: Iterable[Change]) -> set[tuple[str, object]]:
+    return {(change.path, _target(change)) for change in changes}
+
+
 def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> list[tuple[Finding, Status, str]]:
-    """Take out, until nothing changes, each fix whose text would also serve a container that does not want it."""
+    """Take out, until nothing changes, each fix whose text would also serve a container that does not want it.
+
+    One that can be written for its own container alone is, instead.
+    """
     if not any(change.reaches for choice in candidates.values() for change in choice.changes):
         return []
     from hardener.sharing import gets_along  # knows YAML, which a Dockerfile has no need of
 
     dropped: list[tuple[Finding, Status, str]] = []
     while True:
-        unwanted = {
-            key: reach
-            for key, choice in zip(candidates, _once(candidates), strict=True)  # what it inherits, it does not write
-            for change in choice.changes
-            for reach in change.reaches
-            if (other := candidates.get((choice.finding.rule, reach.key))) is None or not gets_along(change, reach, other.changes)
-        }
+        unwanted: dict[tuple[str, str], list[tuple[Change, Reach]]] = {}
+        for key, choice in zip(candidates, _once(candidates), strict=True):  # what it inherits, it does not write
+            for change in choice.changes:
+                for reach in change.reaches:
+                    other = candidates.get((choice.finding.rule, reach.key))
+                    if other is None or not gets_along(change, reach, other.changes):
+                        unwanted.setdefault(key, []).append((change, reach))
         if not unwanted:
             return dropped
-        for key, reach in unwanted.items():
+        for key, found in unwanted.items():
+            if _left_alone(candidates, key, [change for change, _ in found]):
+                continue
             finding = candidates.pop(key).finding
-            who = reach.key.rpartition("#")[2]
+            who = found[-1][1].key.rpartition("#")[2]
             if who == finding.subject:
                 why = f"a file that is laid over this one changes `{who}` so that it would not be right there"
                 dropped.append((finding, Status.REFUSED, why))
@@ -144,20 +193,33 @@ def _once(candidates: dict[tuple[str, str], Choice]) -> list[Choice]:
 
 def _without_overlap(choices: list[Choice]) -> list[Choice]:
     """Take each fix that gets along with those before it; the others wait for the next pass, which reads the text anew."""
-    taken: dict[tuple[str, object], object] = {}
+    taken: dict[tuple[str, object], list[object]] = {}
     gone: list[tuple[str, tuple[object, ...]]] = []
     result: list[Choice] = []
     for choice in choices:
-        mine = {(change.path, _target(change)): change.operation for change in choice.changes}
-        if any(taken.get(place, operation) != operation for place, operation in mine.items()):
+        mine: dict[tuple[str, object], list[object]] = {}
+        for change in choice.changes:
+            mine.setdefault((change.path, _target(change)), []).append(change.operation)
+        if any(not _join(taken.get(place, ()), operation) for place, some in mine.items() for operation in some):
             continue
         removed = [(change.path, _region(change)) for change in choice.changes if getattr(change.operation, "removes", False)]
         if any(_touch(mine, place, taken) for place in gone) or any(_touch(taken, place, mine) for place in removed):
             continue
-        taken |= mine
+        for place, some in mine.items():
+            taken.setdefault(place, []).extend(some)
         gone += removed
         result.append(choice)
     return result
+
+
+def _join(taken: Iterable[object], operation: object) -> bool:
+    """Whether an operation gets along with others at its place: they are the same, or add to a list what is not in each other."""
+    adds = getattr(operation, "adds", None)
+    return all(
+        operation == other
+        or (adds is not None and (others := getattr(other, "adds", None)) is not None and not any(one in others for one in adds))
+        for other in taken
+    )
 
 
 def _region(change: Change) -> tuple[object, ...]:
@@ -167,13 +229,18 @@ def _region(change: Change) -> tuple[object, ...]:
 
 
 def _touch(
-    places: Mapping[tuple[str, object], object], gone: tuple[str, tuple[object, ...]], other: Mapping[tuple[str, object], object]
+    places: Mapping[tuple[str, object], Sequence[object]],
+    gone: tuple[str, tuple[object, ...]],
+    other: Mapping[tuple[str, object], Sequence[object]],
 ) -> bool:
     """Whether anything happens inside what goes, unless the other fix asks for the very same."""
     path, region = gone
     return any(
-        place == path and isinstance(route, tuple) and route[: len(region)] == region and other.get((place, route)) != operation
-        for (place, route), operation in places.items()
+        place == path
+        and isinstance(route, tuple)
+        and route[: len(region)] == region
+        and any(operation not in other.get((place, route), ()) for operation in operations)
+        for (place, route), operations in places.items()
     )
 
 

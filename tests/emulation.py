@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -129,6 +130,19 @@ class Engine:
         with self._building:
             return image if image in self._images else self._build(folder, self._name("account"))
 
+    def build_without_volumes(self, folder: str) -> str:
+        """The image of a folder of `emulated`, with its VOLUMEs as plain folders, as some runtimes take them."""
+        text = (FOLDER / folder / "Dockerfile").read_text()
+        if "VOLUME" not in text:
+            return self.build(folder)
+        image = self._name(f"{folder}-without-volumes")
+        with self._building, tempfile.TemporaryDirectory() as copy:
+            if image not in self._images:
+                shutil.copytree(FOLDER / folder, copy, dirs_exist_ok=True)
+                Path(copy, "Dockerfile").write_text("".join(line for line in text.splitlines(True) if "VOLUME" not in line))
+                self._build_from(Path(copy), image, self._name("account"))
+        return image
+
     def lend(self, name: str, folder: str) -> None:
         """Have a name of a published image mean the emulation of a folder, where this engine has no image of that name."""
         if subprocess.run(["docker", "image", "inspect", name], capture_output=True).returncode:
@@ -142,19 +156,21 @@ class Engine:
         self._lent.clear()
 
     def _build(self, folder: str, base: str) -> str:
-        image = self._name(folder)
-        docker("build", "--network=none", f"--build-arg=BASE={base}", f"--tag={image}", str(FOLDER / folder))
+        return self._build_from(FOLDER / folder, self._name(folder), base)
+
+    def _build_from(self, folder: Path, image: str, base: str) -> str:
+        docker("build", "--network=none", f"--build-arg=BASE={base}", f"--tag={image}", str(folder))
         self._images.append(image)
         return image
 
     def _name(self, folder: str) -> str:
         return f"harden-emulated/{folder}:{self._tag}"
 
-    def volume(self, owner: int | None = None, mode: str = "0755") -> str:
+    def volume(self, owner: int | None = None, mode: str = "0755", group: int | None = None) -> str:
         """A fresh volume, empty, which the first container that uses it shapes; with an owner it is that one's already."""
         name = docker("volume", "create", "--label", self.label)
         if owner is not None:
-            self.give(name, owner)
+            self._at(name, f"chown {owner}:{owner if group is None else group} /volume")
             self._at(name, f"chmod {mode} /volume")
         return name
 

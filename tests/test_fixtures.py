@@ -40,6 +40,7 @@ CHANGES: dict[str, set[tuple[str, ...]]] = {
     "root-user": {("user",)},
     "unconfined-seccomp": {("security_opt",)},
     "unconfined-apparmor": {("security_opt",)},
+    "unmasked-proc": {("security_opt",)},
     "added-capability": {("cap_add",)},
     "privileged-container": {("privileged",), ("cap_add",), ("devices",)},
     "jvm-heap-ignores-limit": {("environment",)},

@@ -39,6 +39,22 @@ class Slot:
         route = (0, "services", self.service, self.key)
         return (Change("compose.yaml", Append(route, tuple(new)) if self.append else Put(route, new), self.reaches),)
 
+    def alone(self, new: Any) -> tuple[Change, ...] | None:
+        return None
+
+
+class Shared(Slot):
+    """A setting of a pod, which one of its containers can have for itself too, where `own` says so."""
+
+    def __init__(self, pod: str, key: str, container: str, *others: str, own: bool = True, why_not: str = "") -> None:
+        super().__init__(pod, key, reaches=[reach(other) for other in others])
+        self.container, self.own, self.why_not_alone = container, own, why_not
+
+    def alone(self, new: Any) -> tuple[Change, ...] | None:
+        if self.why_not_alone:
+            raise CannotWrite(self.why_not_alone)
+        return (Change("compose.yaml", Put((0, "services", self.container, self.key), new)),) if self.own else None
+
 
 def finding(service: str, name: str = "medium", fix: Fix | None = None, **more: Any) -> Finding:
     return Finding(name, service, Place("compose.yaml", 1, 1), "bad", fix, key=f"compose.yaml#{service}", **more)
@@ -190,7 +206,115 @@ def test_an_own_list_that_replaces_the_inherited_one_keeps_its_items() -> None:
     assert written(planned)["child", "k"] == ["A", "C"]
 
 
+# Text of a pod that a container can have for itself.
+
+
+def test_what_is_right_for_all_is_written_once_for_all() -> None:
+    planned = plan(
+        finding("a", fix=fix((Shared("pod", "k", "a", "b"), True))),
+        finding("b", fix=fix((Shared("pod", "k", "b", "a"), True))),
+    )
+    assert written(planned) == {("pod", "k"): True}
+    assert planned.others == ()
+
+
+def test_what_another_container_does_not_want_is_written_for_those_that_do() -> None:
+    planned = plan(
+        finding("a", fix=fix((Shared("pod", "k", "a", "b", "c"), True))),
+        finding("b", fix=fix((Shared("pod", "k", "b", "a", "c"), True))),
+        finding("c", fix=fix((Shared("pod", "k", "c", "a", "b"), True), evidence=ASSUMED)),
+    )
+    assert written(planned) == {("a", "k"): True, ("b", "k"): True}
+    assert ends(planned) == {"c": (Status.HELD_BACK, "evidence that was read or seen: so far it is only said in nowhere")}
+
+
+def test_only_what_would_reach_others_is_written_elsewhere_and_the_fix_stays_whole() -> None:
+    wants = ((Slot("a", "own"), 1), (Shared("pod", "k", "a", "b"), 2), (Shared("pod", "free", "a"), 3))
+    planned = plan(finding("a", fix=fix(*wants)))
+    assert written(planned) == {("a", "own"): 1, ("a", "k"): 2, ("pod", "free"): 3}
+
+
+@pytest.mark.parametrize("way", [{"own": False}, {"why_not": "no place for it"}])
+def test_a_fix_is_refused_where_one_of_its_wants_has_no_text_of_its_own(way: dict[str, Any]) -> None:
+    wants = ((Shared("pod", "k", "a", "b"), 1), (Shared("pod", "group", "a", "b", **way), 2))
+    planned = plan(finding("a", fix=fix(*wants)))
+    assert planned.choices == ()
+    assert ends(planned)["a"] == (Status.REFUSED, "the same text also serves `b`, for which this is not known to be right")
+
+
+def test_containers_of_one_pod_that_want_different_things_get_them_for_themselves() -> None:
+    planned = plan(
+        finding("a", fix=fix((Shared("pod", "k", "a", "b"), 1))),
+        finding("b", fix=fix((Shared("pod", "k", "b", "a"), 2))),
+    )
+    assert written(planned) == {("a", "k"): 1, ("b", "k"): 2}
+    planned = plan(
+        finding("a", fix=fix((Shared("pod", "k", "a", "b", own=False), 1))),
+        finding("b", fix=fix((Shared("pod", "k", "b", "a"), 2))),
+    )
+    assert written(planned) == {("b", "k"): 2}
+    assert ends(planned) == {"a": (Status.REFUSED, "the text serves several containers, which need different values")}
+
+
+def test_own_text_that_reaches_others_too_is_refused_and_not_tried_for_ever() -> None:
+    class Circular(Shared):
+        def alone(self, new: Any) -> tuple[Change, ...] | None:
+            return tuple(change._replace(reaches=self.reaches) for change in super().alone(new) or ())
+
+    planned = plan(finding("a", fix=fix((Circular("pod", "k", "a", "b"), 1), (Shared("pod", "l", "a", "c"), 1))))
+    assert planned.choices == ()
+    assert ends(planned)["a"][0] is Status.REFUSED
+
+
+def test_a_second_round_leaves_what_the_first_moved_where_it_is() -> None:
+    """`b` wants what reaches it only until its own fix is refused in the first round."""
+    planned = plan(
+        finding("a", fix=fix((Shared("pod", "k", "a", "c"), 1), (Shared("pod", "l", "a", "b"), 2))),
+        finding("b", fix=fix((Slot("pod", "l", reaches=[reach("c")]), 2))),
+    )
+    assert written(planned) == {("a", "k"): 1, ("a", "l"): 2}
+    assert ends(planned)["b"][0] is Status.REFUSED
+
+
 # What gets in each other's way.
+
+
+def volumes(container: str, *items: Any, name: str = "medium", append: bool = True) -> Finding:
+    return finding(container, name, fix=fix((Slot("pod", "volumes", append=append), items)))
+
+
+def test_what_only_adds_to_a_list_gets_along_with_what_adds_other_items() -> None:
+    one, two = {"name": "a-tmp", "emptyDir": {}}, {"name": "b-tmp", "emptyDir": {}}
+    planned = plan(volumes("a", one), volumes("b", two))
+    assert [change.operation.items for choice in planned.choices for change in choice.changes] == [(one,), (two,)]
+    assert planned.others == ()
+    across = plan(volumes("a", one), volumes("a", two, name="high"))
+    assert len(across.choices) == 2
+
+
+@pytest.mark.parametrize("same", [{"name": "a-tmp", "hostPath": {"path": "/tmp"}}, Commented({"name": "a-tmp"}, "why")])
+def test_an_item_that_is_there_already_waits(same: Any) -> None:
+    one, two = {"name": "a-tmp", "emptyDir": {}}, {"name": "b-tmp", "emptyDir": {}}
+    planned = plan(volumes("a", one), volumes("b", two, same))
+    assert [choice.finding.subject for choice in planned.choices] == ["a"]
+    assert planned.others == (), "it is not refused: the next pass reads the text anew"
+
+
+def test_a_whole_new_list_waits_for_another() -> None:
+    for first, second in ((True, False), (False, True), (False, False)):
+        planned = plan(volumes("a", "x", append=first), volumes("b", "y", append=second))
+        assert [choice.finding.subject for choice in planned.choices] == ["a"]
+        assert planned.others == ()
+
+
+def test_lists_of_one_service_with_and_without_a_file_that_is_laid_over_do_not_get_along() -> None:
+    both = [
+        Finding("medium", "web", Place("compose.yaml", 1, 1), "bad", fix((Slot("web", append=True), [item])), key=f"{file}#web")
+        for file, item in (("compose.yaml", "A"), ("compose.override.yaml", "B"))
+    ]
+    planned = plan(*both)
+    assert planned.choices == ()
+    assert {status for _, status, _ in planned.others} == {Status.REFUSED}
 
 
 def test_two_hazards_may_write_the_same_but_not_different_things_at_one_place() -> None:

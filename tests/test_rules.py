@@ -21,9 +21,18 @@ from hardener.standards import citations
 
 RULES = load()
 every_rule = pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-#: How many items each standard has: CIS Docker Benchmark 1.6, sections 4 and 5; OWASP's Docker Security Cheat Sheet.
+#: How many items each standard has: CIS Docker Benchmark 1.6, sections 4 and 5; CIS Kubernetes Benchmark 1.8, section 5;
+#: OWASP's Docker Security Cheat Sheet; the sections on workloads of the report after NSA and CISA.
 CIS = {"4": 12, "5": 32}
+CIS_KUBERNETES = {"1": 13, "2": 13, "4": 2, "7": 4}
 OWASP = 13
+NSA = 12
+#: The controls of each level of the Pod Security Standards, as its page calls them.
+POD_SECURITY = {
+    "baseline": "HostProcess, Host Namespaces, Privileged Containers, Capabilities, HostPath Volumes, Host Ports, "
+    "Host Probes / Lifecycle Hooks, AppArmor, SELinux, /proc Mount Type, Seccomp, Sysctls",
+    "restricted": "Volume Types, Privilege Escalation, Running as Non-root, Running as Non-root user, Seccomp, Capabilities",
+}
 
 
 def module(rule: Rule) -> object:
@@ -72,7 +81,13 @@ def test_every_item_of_a_standard_is_exact_and_used() -> None:
     for item, found in citations().items():
         cis = re.fullmatch(r"CIS Docker (4|5)\.(\d+)", item)
         owasp = re.fullmatch(r"OWASP Docker (\d+)a?", item)
-        assert cis or owasp or item.startswith("Docker docs: "), item
+        kubernetes = re.fullmatch(r"CIS Kubernetes 5\.(\d)\.(\d+)", item)
+        nsa = re.fullmatch(r"NSA/CISA Kubernetes 1\.(\d+)", item)
+        pods = re.fullmatch(r"Pod Security Standards: (\w+), (.+)", item)
+        assert cis or owasp or kubernetes or nsa or pods or item.startswith("Docker docs: "), item
+        assert not kubernetes or 1 <= int(kubernetes[2]) <= CIS_KUBERNETES[kubernetes[1]]
+        assert not nsa or int(nsa[1]) <= NSA
+        assert not pods or pods[2] in POD_SECURITY[pods[1]].split(", ")
         assert not cis or 1 <= int(cis[2]) <= CIS[cis[1]]
         assert not owasp or int(owasp[1]) <= OWASP
         assert found.title

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from hardener.source import splice
@@ -946,3 +947,26 @@ def test_what_is_put_a_second_time_changes_nothing(data: st.DataObject) -> None:
     except CannotEdit:
         return
     assert edits(parse(new), [operation]) == []
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_many_additions_to_one_list_are_as_one(data: st.DataObject) -> None:
+    """Containers of a pod that each add their volumes; text and proof are those of a single addition of them all."""
+    text = data.draw(texts())
+    stream = parse(text)
+    lists = [place for place, node in routes(stream) if isinstance(node, Sequence) or (isinstance(node, Scalar) and node.is_null)]
+    assume(lists)
+    place = data.draw(st.sampled_from(lists))
+    groups = data.draw(st.lists(st.lists(_values, min_size=1, max_size=3), min_size=2, max_size=4))
+    many = [Append(place, tuple(items)) for items in groups]
+    one = Append(place, tuple(item for items in groups for item in items))
+    try:
+        found = edits(stream, many)
+    except CannotEdit as error:
+        with pytest.raises(CannotEdit, match=re.escape(str(error))):
+            edits(stream, [one])
+        return
+    new = splice(text, found)
+    assert new == splice(text, edits(stream, [one]))
+    assert plain(parse(new)) == expected(stream, many) == expected(stream, [one])

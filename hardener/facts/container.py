@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from hardener.errors import CannotWrite
 from hardener.finding import Change, Place
 from hardener.record import NamedTuple
 
@@ -124,8 +125,8 @@ class Setting(Generic[T]):
         self.whose = whose
 
     def to(self, new: T) -> tuple[Change, ...]:
-        """The changes after which `effective` is `new`. Raises `CannotWrite` where that cannot be done safely."""
-        raise NotImplementedError
+        """The changes after which `effective` is `new`. Raises `CannotWrite` where that cannot be done safely, as here."""
+        raise CannotWrite(f"there is no way to write {f'`{self.wording}`' if self.wording else 'it'} here")
 
     def alone(self, new: T) -> tuple[Change, ...] | None:
         """Like `to`, but in text that serves this container only; None where `to` already does that, or nothing else can."""

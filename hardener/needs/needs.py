@@ -85,6 +85,8 @@ class Needs(NamedTuple):
     #: Whether the engine's default profiles are enough.
     seccomp: Verdict | None = None
     apparmor: Verdict | None = None
+    #: Whether it is known not to ask the API of what runs it.
+    api: Verdict | None = None
     unprivileged: Unprivileged | None = None
     heap: Heap | None = None
     healthcheck: Healthcheck | None = None

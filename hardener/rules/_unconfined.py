@@ -13,10 +13,11 @@ from hardener.needs.profile import Verdict
 def unconfined(
     rule: str, what: str, container: Container, setting: Setting[bool], needs: Needs, verdict: Verdict | None
 ) -> Iterator[Finding]:
-    """The finding for a profile of the engine, called `what`, that is switched off."""
+    """The finding for a profile of the engine, called `what`, that is switched off, or that nobody asked for."""
     if not setting.effective or container.privileged.effective:  # a privileged container has none in any case
         return
-    message = f"runs without the engine's {what} profile"
+    asked = "" if setting.written else f": {container.platform.name} applies none unless it is asked for"
+    message = f"runs without the engine's {what} profile{asked}"
     if verdict is not None and not verdict.works:
         refusal = f"it is known to need more than the default allows: {verdict.why}"
         advice = f"give it a {what} profile of its own that allows just that"
@@ -26,5 +27,6 @@ def unconfined(
     missing = (
         verdict.doubt if verdict is not None and needs.holds else needs.why_not or "whether it works under the default profile"
     )
-    fix = Fix(f"go back to the engine's default {what} profile", (Want(setting, False),), evidence=evidence, missing=missing)
+    words = f"{'go back to' if setting.written else 'ask for'} the engine's default {what} profile"
+    fix = Fix(words, (Want(setting, False),), evidence=evidence, missing=missing)
     yield Finding(rule, container.subject, setting.place, message, fix, key=container.key)

@@ -1,8 +1,9 @@
 """The container is given a capability that reaches the host.
 
-Docker grants fourteen capabilities; the others were left out because they act on the host and not on the container. SYS_ADMIN
-mounts file systems, SYS_MODULE loads code into the kernel, SYS_PTRACE reads the memory of other processes, DAC_READ_SEARCH
-opens any file of the host by its handle, NET_ADMIN rewrites routes and packet filters. ALL is every one of them.
+An engine grants some fourteen capabilities; the others were left out because they act on the host and not on the container.
+SYS_ADMIN mounts file systems, SYS_MODULE loads code into the kernel, SYS_PTRACE reads the memory of other processes,
+DAC_READ_SEARCH opens any file of the host by its handle, NET_ADMIN rewrites routes and packet filters. ALL is every one of
+them.
 
 Where the image is known to need one, nothing is said: a VPN has its NET_ADMIN. ALL is taken away where a profile says what the
 image needs instead; what somebody named is only taken away on request (`--unsafe-fixes`), because a feature that was switched
@@ -37,7 +38,7 @@ _REACH = {
         "read and change the memory of other processes",
         "debuggers, and monitors that look into other processes (netdata, metricbeat)",
     ),
-    "SYS_RAWIO": ("reach the host's ports and disks directly", "disk health tools; name the one device under `devices`"),
+    "SYS_RAWIO": ("reach the host's ports and disks directly", "disk health tools; give it the one device"),
     "SYS_TIME": ("set the host's clock", "run the time server on the host"),
     "SYSLOG": ("read the kernel's log and its addresses", "mount /dev/kmsg where that is enough"),
 }
@@ -87,7 +88,13 @@ RULE = Rule(
     id=ID,
     title="A capability that reaches the host",
     severity=Severity.HIGH,
-    cites=("CIS Docker 5.4", "OWASP Docker 3", "Docker docs: engine/containers/run"),
+    cites=(
+        "CIS Docker 5.4",
+        "CIS Kubernetes 5.2.9",
+        "Pod Security Standards: baseline, Capabilities",
+        "OWASP Docker 3",
+        "Docker docs: engine/containers/run",
+    ),
     container=check,
     why="what the engine does not grant by default acts on the host, not on the container",
 )

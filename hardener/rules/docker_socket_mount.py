@@ -22,7 +22,7 @@ from hardener.needs.needs import Needs
 ID = "docker-socket-mount"
 #: Folders of the host that hold the sockets.
 _FOLDERS = ("/var/run", "/run")
-_SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock")
+_SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock")
 _GENERAL = (
     "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; "
     "if it builds images, use Buildah, Kaniko or BuildKit rootless, or build at the CI provider; else use a rootless engine"
@@ -71,7 +71,13 @@ RULE = Rule(
     id=ID,
     title="The engine's socket inside a container",
     severity=Severity.CRITICAL,
-    cites=("CIS Docker 5.32", "OWASP Docker 1", "OWASP Docker 11"),
+    cites=(
+        "CIS Docker 5.32",
+        "CIS Kubernetes 5.2.12",
+        "Pod Security Standards: baseline, HostPath Volumes",
+        "OWASP Docker 1",
+        "OWASP Docker 11",
+    ),
     container=check,
     why="whoever talks to the engine can start a container that owns the host",
 )

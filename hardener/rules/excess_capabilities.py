@@ -1,8 +1,8 @@
 """A container keeps Linux capabilities that its workload does not use.
 
-Docker grants every container 14 capabilities, whether it uses them or not. Code that breaks into a process running as root
-inside the container holds them all: it can forge packets on the container's network (NET_RAW), create device nodes (MKNOD),
-or read every file whatever its mode (DAC_OVERRIDE).
+An engine grants every container some 14 capabilities, whether it uses them or not. Code that breaks into a process running as
+root inside the container holds them all: it can forge packets on the container's network (NET_RAW), create device nodes
+(MKNOD), or read every file whatever its mode (DAC_OVERRIDE).
 
 The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs for its
 start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added already stay;
@@ -63,7 +63,13 @@ RULE = Rule(
     id=ID,
     title="A container keeps capabilities that it does not use",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.4", "OWASP Docker 3"),
+    cites=(
+        "CIS Docker 5.4",
+        "CIS Kubernetes 5.2.8",
+        "CIS Kubernetes 5.2.10",
+        "Pod Security Standards: restricted, Capabilities",
+        "OWASP Docker 3",
+    ),
     container=check,
     why="code that breaks in holds every capability that the container kept",
 )

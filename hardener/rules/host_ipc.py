@@ -4,7 +4,8 @@ It reads and writes the shared memory, semaphores and message queues of all proc
 `/dev/shm` is the host's own: databases and browsers keep live data there.
 
 No edit is offered, because it is nearly always there for more shared memory, and how much that is, is not in the file:
-`shm_size` gives the container its own. Two containers that must share memory share one namespace of theirs.
+`shm_size` gives a service its own, an `emptyDir` in memory a pod. Two containers that must share memory share one namespace of
+theirs.
 """
 
 from __future__ import annotations
@@ -23,18 +24,25 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     setting = container.host_ipc
     if not setting.effective:
         return
+    platform = container.platform
     advice = (
-        "remove `ipc: host`; for more shared memory set `shm_size`, such as 1gb for browsers or 8gb for model servers; "
-        "to share memory with one other service, `ipc: shareable` there and `ipc: service:NAME` here"
+        f"remove `{setting.wording}`; for more shared memory {platform.shared_memory}; "
+        f"to share memory with one other container, {platform.share_memory}"
     )
-    yield Finding(ID, container.subject, setting.place, "shares the host's IPC namespace", advice=advice, key=container.key)
+    subject, key = container.whose(setting)
+    yield Finding(ID, subject, setting.place, "shares the host's IPC namespace", advice=advice, key=key)
 
 
 RULE = Rule(
     id=ID,
     title="A container in the host's IPC namespace",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.17", "Docker docs: engine/security"),
+    cites=(
+        "CIS Docker 5.17",
+        "CIS Kubernetes 5.2.4",
+        "Pod Security Standards: baseline, Host Namespaces",
+        "Docker docs: engine/security",
+    ),
     container=check,
     why="it reads and writes the shared memory of the host's processes",
 )

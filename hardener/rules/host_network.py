@@ -20,7 +20,7 @@ ID = "host-network"
 #: What these need it for, or not, by the beginning of a part of their name.
 _OWN = (
     ("node-exporter", "it reports the host's own interfaces: keep it, and bind it to one address with --web.listen-address"),
-    ("cloudflared", "it serves no port: attach it to the network of the services that it publishes, and name them in its rules"),
+    ("cloudflared", "it serves no port: let it reach the services that it publishes by their names, and name them in its rules"),
 )
 
 
@@ -32,16 +32,23 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     name = f"/{container.image.familiar}" if container.image else ""
     advice = next((text for word, text in _OWN if f"/{word}" in name), "")
     ports = sorted({port.number for port in needs.ports})
-    publish = f"publish {', '.join(map(str, ports))} under `ports`" if ports else "publish the ports it serves under `ports`"
-    advice = advice or f"remove network_mode and {publish}, unless it needs broadcasts or the host's own addresses"
-    yield Finding(ID, container.subject, setting.place, "shares the host's network", advice=advice, key=container.key)
+    publish = container.platform.publish.format(ports=", ".join(map(str, ports)) or "the ports it serves")
+    advice = advice or f"remove `{setting.wording}` and {publish}, unless it needs broadcasts or the host's own addresses"
+    subject, key = container.whose(setting)
+    yield Finding(ID, subject, setting.place, "shares the host's network", advice=advice, key=key)
 
 
 RULE = Rule(
     id=ID,
     title="A container on the host's network",
     severity=Severity.HIGH,
-    cites=("CIS Docker 5.10", "OWASP Docker 5"),
+    cites=(
+        "CIS Docker 5.10",
+        "CIS Kubernetes 5.2.5",
+        "Pod Security Standards: baseline, Host Namespaces",
+        "NSA/CISA Kubernetes 1.5",
+        "OWASP Docker 5",
+    ),
     container=check,
     why="it reaches everything that listens on the host's loopback address",
 )

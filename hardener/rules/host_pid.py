@@ -5,8 +5,8 @@ user: root in the container may kill anything. With SYS_PTRACE or as a privilege
 enters their namespaces, which is root on the host.
 
 No edit is offered: whether it watches the host's processes is its business, not the file's. Agents that do (process
-monitors, profilers, runtime security) need it; for most others it was copied along. To see another container's processes,
-`pid: service:NAME` is enough.
+monitors, profilers, runtime security) need it; for most others it was copied along. To see another container's processes, its
+namespace is enough (`pid: service:NAME` in Compose, `shareProcessNamespace` in a pod).
 """
 
 from __future__ import annotations
@@ -31,28 +31,34 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     setting = container.host_pid
     if not setting.effective:
         return
-    yield Finding(
-        ID, container.subject, setting.place, "shares the host's process namespace", advice=_advice(container), key=container.key
-    )
+    subject, key = container.whose(setting)
+    yield Finding(ID, subject, setting.place, "shares the host's process namespace", advice=_advice(container), key=key)
 
 
 def _advice(container: Container) -> str:
+    written = container.host_pid.wording
     if container.privileged.effective:
-        return "with `privileged` it can enter any process of the host: take away `privileged` first, then `pid: host`"
+        return f"with `privileged` it can enter any process of the host: take away `privileged` first, then `{written}`"
     name = container.image.familiar if container.image else ""
     if any(watcher in name for watcher in _WATCHERS):
         return (
-            "keep `pid: host` only if it should watch the host's own processes; then mount nothing writable, publish no port, "
+            f"keep `{written}` only if it should watch the host's own processes; then mount nothing writable, publish no port, "
             "and add no SYS_PTRACE that it does not ask for"
         )
-    return "remove `pid: host`; to see the processes of one other container, write `pid: service:NAME`"
+    return f"remove `{written}`; to see the processes of one other container, {container.platform.share_processes}"
 
 
 RULE = Rule(
     id=ID,
     title="A container in the host's process namespace",
     severity=Severity.HIGH,
-    cites=("CIS Docker 5.16", "Docker docs: engine/security"),
+    cites=(
+        "CIS Docker 5.16",
+        "CIS Kubernetes 5.2.3",
+        "Pod Security Standards: baseline, Host Namespaces",
+        "NSA/CISA Kubernetes 1.4",
+        "Docker docs: engine/security",
+    ),
     container=check,
     why="it sees and signals the host's processes, and reads the passwords in their arguments",
 )

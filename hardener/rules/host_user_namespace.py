@@ -22,22 +22,20 @@ ID = "host-user-namespace"
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container whose root is the host's, whatever the engine maps."""
     setting = container.host_user_namespace
-    if not setting.effective:
+    if not setting.effective or not setting.written:  # what nobody wrote is how the engine was set up
         return
     message = "is exempted from the engine's user namespace"
-    yield Finding(ID, container.subject, setting.place, message, advice=_advice(container), key=container.key)
+    subject, key = container.whose(setting)
+    yield Finding(ID, subject, setting.place, message, advice=_advice(container), key=key)
 
 
 def _advice(container: Container) -> str:
-    reasons = (
-        ("`privileged: true`", container.privileged),
-        ("`network_mode: host`", container.host_network),
-        ("`pid: host`", container.host_pid),
-    )
-    there = [name for name, setting in reasons if setting.effective]
+    whose = container.whose(container.host_user_namespace)
+    reasons = (container.privileged, container.host_network, container.host_pid)
+    there = [f"`{reason.wording}`" for reason in reasons if reason.effective and container.whose(reason) == whose]
     if there:
         return f"an engine with mapped users asks for it beside {' and '.join(there)}: remove both together"
-    return "remove `userns_mode: host`; what it writes on the host must then belong to the mapped user"
+    return f"{container.platform.mapped_users}; what it writes on the host must then belong to the mapped user"
 
 
 RULE = Rule(

@@ -23,8 +23,9 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     setting = container.host_uts
     if not setting.effective:
         return
-    advice = "remove `uts: host`; if it only reports under the host's name, give it with `hostname: ${HOSTNAME}`"
-    yield Finding(ID, container.subject, setting.place, "shares the host's UTS namespace", advice=advice, key=container.key)
+    advice = f"remove `{setting.wording}`; if it only reports under the host's name, give it with `hostname: ${{HOSTNAME}}`"
+    subject, key = container.whose(setting)
+    yield Finding(ID, subject, setting.place, "shares the host's UTS namespace", advice=advice, key=key)
 
 
 RULE = Rule(

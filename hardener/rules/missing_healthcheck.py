@@ -7,7 +7,8 @@ No edit is offered: how its health is asked, and how long it may take to start, 
 image contains a command that answers, the advice names it.
 
 For a container nothing is said unless it is known that the image has no check of its own: it is in a profile, or it is one
-of Docker's official images, which never have one. Nor where another program is started than the image's own. For what is
+of Docker's official images, which never have one. (Where the platform does not ask the image's own, it is as if there were
+none.) Nor where another program is started than the image's own. For what is
 built here the Dockerfile is asked, and only if it says `EXPOSE`, so that others talk to it, and builds upon images of which
 the same is known. A check that somebody switched off
 is reported as that.
@@ -58,14 +59,17 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     known = needs.healthcheck
     if not needs.holds and (container.command is not None or container.entrypoint is not None):
         return  # another program than the image's own, perhaps one that ends
-    if known.own if known is not None else not (_is_official(container.image) and container.image.repository[8:] in _SERVICES):
+    platform = container.platform
+    if known is None and not (_is_official(container.image) and container.image.repository[8:] in _SERVICES):
+        return
+    if known is not None and known.own and platform.image_healthchecks:
         return
     if known is not None and known.test:
-        # As YAML and Compose read it: quotes doubled within quotes, and dollars against interpolation.
-        quoted = known.test.replace("'", "''").replace("$", "$$")
-        advice = f"write `healthcheck:` with `test: '{quoted}'`"
+        # As YAML and the platform read it: quotes doubled within quotes, and dollars against interpolation.
+        quoted = known.test.replace("'", "''").replace("$", platform.dollar)
+        advice = platform.healthcheck.format(yaml=f"'{quoted}'")
     else:
-        advice = "write `healthcheck` with a `test` that asks what its clients ask"
+        advice = platform.any_healthcheck
     yield Finding(ID, container.subject, container.place, "has no health check", advice=advice, key=container.key)
 
 

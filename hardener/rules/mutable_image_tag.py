@@ -46,8 +46,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         return
     what = f"{image.familiar}:{image.tag}" if image.tag else f"{image.familiar} without a tag"
     advice = (
-        "write the version that runs now, better with its digest: name:1.2.3@sha256:... "
-        "(docker image inspect --format '{{index .RepoDigests 0}}' IMAGE tells it)"
+        f"write the version that runs now, better with its digest: name:1.2.3@sha256:... ({container.platform.digest} tells it)"
     )
     message = f"runs {what}, which may be another image tomorrow"
     yield Finding(ID, container.subject, container.place, message, advice=advice, key=container.key)

@@ -1,11 +1,11 @@
 """A database, cache, broker or admin page is published on every interface of the host.
 
-`"5432:5432"` opens the port to everybody who can reach the host, on a server to the whole Internet, and Docker's own
-packet rules pass it before the host's firewall (ufw, firewalld) is asked. Such ports are scanned for all the time, and many
-of these programs ask for no password, or for a default one.
+`"5432:5432"` opens the port to everybody who can reach the host, on a server to the whole Internet, and the engine's own
+packet rules (a pod's `hostPort` has them too) pass it before the host's firewall (ufw, firewalld) is asked. Such ports are
+scanned for all the time, and many of these programs ask for no password, or for a default one.
 
 No edit is offered: who connects from outside is not in the file, and a rebound port locks them out. Services of the same
-project need no published port at all; for the host itself `127.0.0.1:` before the ports is enough.
+project, and pods of the same cluster, need no published port at all; for the host itself its address 127.0.0.1 is enough.
 
 Nothing is said of images whose business is to be reached, such as proxies, web servers and applications, and of ports that
 are bound to an address already.
@@ -110,16 +110,24 @@ def _what(name: str, port: PublishedPort) -> str:
 
 def _advice(container: Container, port: PublishedPort) -> str:
     protocol = "/udp" if port.protocol == "udp" else ""
-    written = f"127.0.0.1:{port.host}:{port.container}{protocol}"
+    platform = container.platform
+    written = platform.for_host.format(host=port.host, container=port.container, protocol=protocol)
     inside = f"{container.subject}:{port.container}" if port.container.isdecimal() else container.subject
-    return f'write "{written}" for the host alone, or no port: services of this project reach it as {inside} without'
+    return f"{written} for the host alone, or no port: {platform.reached.format(address=inside)}"
 
 
 RULE = Rule(
     id=ID,
     title="A database, broker or admin page is open on every interface",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.9", "CIS Docker 5.14", "OWASP Docker 5a", "Docker docs: engine/network/port-publishing"),
+    cites=(
+        "CIS Docker 5.9",
+        "CIS Docker 5.14",
+        "CIS Kubernetes 5.2.13",
+        "Pod Security Standards: baseline, Host Ports",
+        "OWASP Docker 5a",
+        "Docker docs: engine/network/port-publishing",
+    ),
     container=check,
     why="everybody who reaches the host reaches it, past the host's firewall",
 )

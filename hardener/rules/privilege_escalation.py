@@ -3,8 +3,9 @@
 A set-uid program, or one with file capabilities, gives its caller more than the caller had. An attacker who runs as an
 ordinary user inside the container becomes root through any such program that the image happens to ship.
 
-The repair adds `no-new-privileges:true` to `security_opt`: the kernel then ignores set-uid bits and file capabilities at
-exec. Stepping down (gosu, su-exec, setpriv) still works; stepping up (sudo, su, ping with a file capability) does not.
+The repair forbids it (`no-new-privileges:true` in `security_opt`, `allowPrivilegeEscalation: false` in a pod): the kernel then
+ignores set-uid bits and file capabilities at exec. Stepping down (gosu, su-exec, setpriv) still works; stepping up (sudo, su,
+ping with a file capability) does not.
 """
 
 from __future__ import annotations
@@ -43,7 +44,13 @@ RULE = Rule(
     id=ID,
     title="A process may gain privileges that it was not started with",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.26", "OWASP Docker 4"),
+    cites=(
+        "CIS Docker 5.26",
+        "CIS Kubernetes 5.2.6",
+        "Pod Security Standards: restricted, Privilege Escalation",
+        "NSA/CISA Kubernetes 1.7",
+        "OWASP Docker 4",
+    ),
     container=check,
     why="any set-uid program in the image makes an attacker root",
 )

@@ -6,7 +6,7 @@ for such a container, dropped capabilities among it, is overridden.
 Where a profile says what the image needs instead, the repair takes `privileged` away and adds just that: cAdvisor reads
 everything through read-only mounts and /dev/kmsg, node-exporter through the host's / mounted read-only, a VPN through NET_ADMIN
 and /dev/net/tun. Elsewhere no edit is offered, because what the workload really uses cannot be told from the files: hardware
-needs its one device under `devices`; building images needs a rootless builder; an engine inside a container cannot be spared
+needs its one device; building images needs a rootless builder; an engine inside a container cannot be spared
 it, but docker:dind-rootless can be spared root.
 """
 
@@ -23,22 +23,20 @@ ID = "privileged-container"
 #: What containers of these images are made privileged for, by a word of their name, and what serves instead.
 _INSTEAD = (
     ("cadvisor", "cAdvisor reads everything it reports through read-only mounts and /dev/kmsg: no privilege is needed"),
-    ("node-exporter", "node-exporter needs the host's / mounted read-only and pid: host, no privilege"),
-    ("node_exporter", "node-exporter needs the host's / mounted read-only and pid: host, no privilege"),
-    ("wireguard", "WireGuard needs cap_add NET_ADMIN, and SYS_MODULE only where the kernel lacks the module"),
-    ("wg-easy", "WireGuard needs cap_add NET_ADMIN, and SYS_MODULE only where the kernel lacks the module"),
-    ("openvpn", "a VPN needs cap_add NET_ADMIN and the device /dev/net/tun"),
-    ("gluetun", "a VPN needs cap_add NET_ADMIN and the device /dev/net/tun"),
-    ("tailscale", "a VPN needs cap_add NET_ADMIN and the device /dev/net/tun; userspace mode needs neither"),
+    ("node-exporter", "node-exporter needs the host's / mounted read-only and its process namespace, no privilege"),
+    ("node_exporter", "node-exporter needs the host's / mounted read-only and its process namespace, no privilege"),
+    ("wireguard", "WireGuard needs the capability NET_ADMIN, and SYS_MODULE only where the kernel lacks the module"),
+    ("wg-easy", "WireGuard needs the capability NET_ADMIN, and SYS_MODULE only where the kernel lacks the module"),
+    ("openvpn", "a VPN needs the capability NET_ADMIN and the device /dev/net/tun"),
+    ("gluetun", "a VPN needs the capability NET_ADMIN and the device /dev/net/tun"),
+    ("tailscale", "a VPN needs the capability NET_ADMIN and the device /dev/net/tun; userspace mode needs neither"),
     ("docker-socket-proxy", "the proxy needs privilege only on hosts where SELinux or AppArmor keeps it from the socket"),
     ("dind", "an engine inside a container: use docker:dind-rootless, or build with BuildKit rootless or Buildah"),
     ("docker", "an engine inside a container: use docker:dind-rootless, or build with BuildKit rootless or Buildah"),
-    ("zigbee2mqtt", "name the one device it uses under `devices`"),
-    ("home-assistant", "name the devices it uses under `devices`, and add NET_ADMIN and NET_RAW for Bluetooth and DHCP only"),
+    ("zigbee2mqtt", "give it the one device that it uses"),
+    ("home-assistant", "give it the devices that it uses one by one, and add NET_ADMIN and NET_RAW for Bluetooth and DHCP only"),
 )
-_GENERAL = (
-    "find out what it uses: add single capabilities with cap_add, name single devices under `devices`, then remove privileged"
-)
+_GENERAL = "find out what it uses: add single capabilities, give it single devices, then remove privileged"
 
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
@@ -75,7 +73,13 @@ RULE = Rule(
     id=ID,
     title="A privileged container",
     severity=Severity.CRITICAL,
-    cites=("CIS Docker 5.5", "OWASP Docker 3"),
+    cites=(
+        "CIS Docker 5.5",
+        "CIS Kubernetes 5.2.2",
+        "Pod Security Standards: baseline, Privileged Containers",
+        "NSA/CISA Kubernetes 1.2",
+        "OWASP Docker 3",
+    ),
     container=check,
     why="root inside the container is root on the host",
 )

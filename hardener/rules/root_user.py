@@ -13,7 +13,9 @@ others are built from, because their children would no longer be able to install
 
 A service of a pulled image gets `user:` with the numbers of the account that the image's entrypoint would step down to, where
 that entrypoint is known to work so; it then needs no capability at all. What it keeps on volumes belongs to that account
-already. Files of the host that are mounted into it may not: then the fix is held back, with the `chown` that it takes.
+already. Files of the host that are mounted into it may not: then the fix is held back, with the `chown` that it takes. A pod
+gets `runAsUser` and `runAsGroup` in the same way, with `fsGroup` for what it keeps on volumes, and the first free port where
+it binds one that is root's; there nothing says whose the data are, and the fix is held back.
 A service that is built in the project is decided by its Dockerfile, and an existing `user:` wins. A service that was run as
 another user, and worked, gets that user, wherever its image is from.
 """
@@ -34,7 +36,6 @@ if TYPE_CHECKING:  # at run time only those of one kind are there
 
 ID = "root-user"
 _ROOT = ("", "0", "root")
-_UNPRIVILEGED = "set `user:` to numbers that own what it writes, and test it"
 
 
 def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
@@ -42,12 +43,14 @@ def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
     user = container.user.effective
     if user.partition(":")[0] not in _ROOT:
         return
+    if container.refuses_root is not None and container.refuses_root.effective:
+        return  # root would not be started
     message = "is told to run as root" if user else "runs as root"
     if needs.worked_as is not None:
         numbers = f"{needs.worked_as.uid}:{needs.worked_as.gid}"
         fix = Fix(
             f"start as {numbers}",
-            (Want(container.user, numbers),),
+            (Want(container.user, numbers), *_port_wants(container, needs)),
             evidence=(needs.worked_as.evidence,),
             migration=_migration(numbers, [mount.source for mount in _kept(container, needs)]),
             unsettles=True,
@@ -57,7 +60,7 @@ def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
         return
     if container.build is not None or not needs.holds:
         if user:
-            advice = "remove `user:`, or name an account that is not root"
+            advice = f"remove `{container.user.wording}`, or name an account that is not root"
             yield Finding(ID, container.subject, container.user.place, message, advice=advice, key=container.key)
         return
     start = needs.start
@@ -65,7 +68,9 @@ def check_container(container: Container, needs: Needs) -> Iterator[Finding]:
         return
     if start.account is None:
         idle = needs.capabilities == () and not needs.data and not needs.tmpfs and not container.mounts
-        advice = 'set `user: "65534:65534"`: it is known to need nothing of root' if idle else _UNPRIVILEGED
+        words = f"set `{container.user.wording}` to numbers"
+        of_nobody = f"{words} that nobody owns, such as 65534:65534: it is known to need nothing of root"
+        advice = of_nobody if idle else f"{words} that own what it writes, and test it"
         yield Finding(ID, container.subject, container.user.place, message, advice=advice, key=container.key)
     elif needs.user is not None and needs.user.works:
         # An image that steps down by itself, and cannot be spared its beginning as root, is left alone.
@@ -84,8 +89,12 @@ def check_stage(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
 def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[Evidence, ...]) -> Fix:
     numbers = f"{account.uid}:{account.gid}"
     foreign = _foreign(container)
-    kept = _kept(container, needs)
-    if kept:
+    group = _given_to_group(container)
+    kept = [mount for mount in _kept(container, needs) if mount not in group]
+    if group:
+        places = ", ".join(mount.target for mount in group)
+        missing = f"whether {account.name} gets by where only its group owns {places}"
+    elif kept:
         missing = f"whether {', '.join(mount.source for mount in kept)} belongs to {numbers} on the host"
     elif foreign:
         missing = f"whether {account.name} may read {', '.join(mount.source or mount.target for mount in foreign)}"
@@ -95,10 +104,10 @@ def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[E
         missing = "why somebody set root by name"
     return Fix(
         f"start as {account.name} ({numbers})",
-        (Want(container.user, numbers),),
+        (Want(container.user, numbers), *_group_wants(container, account, group), *_port_wants(container, needs)),
         evidence=evidence,
         missing=missing,
-        migration=_migration(numbers, [mount.source for mount in kept]),
+        migration=_steps(_handed_over(account, group), _migration(numbers, [mount.source for mount in kept])),
         unsettles=True,
     )
 
@@ -115,6 +124,49 @@ def _kept(container: Container, needs: Needs) -> list[Mount]:
     ]
 
 
+def _given_to_group(container: Container) -> list[Mount]:
+    """What is mounted that the platform gives to the container's group; nothing where it gives to none."""
+    if container.volume_group is None:
+        return []
+    return [mount for mount in container.mounts if mount.kind in ("volume", "external") and not mount.read_only]
+
+
+def _group_wants(container: Container, account: Account, group: list[Mount]) -> tuple[Want, ...]:
+    """The group that goes with the account; one that somebody chose serves too, for every process is in it."""
+    if container.volume_group is None or not group or container.volume_group.effective:
+        return ()
+    return (Want(container.volume_group, str(account.gid)),)
+
+
+def _port_wants(container: Container, needs: Needs) -> tuple[Want, ...]:
+    """That it may bind the ports that it serves, where the network is its own and that can be said."""
+    if container.host_network.effective or not _privileged_ports(container, needs):
+        return ()
+    return (Want(container.first_free_port, 0),)
+
+
+def _privileged_ports(container: Container, needs: Needs) -> list[int]:
+    """The ports that it binds and that are root's alone."""
+    ports = {*container.served_ports, *(port.number for port in needs.ports)}
+    return sorted(port for port in ports if port < container.first_free_port.effective)
+
+
+def _handed_over(account: Account, group: list[Mount]) -> str:
+    """What becomes of data on volumes that are given to a group."""
+    if not group:
+        return ""
+    places = ", ".join(mount.target for mount in group)
+    return (
+        f"at the next start all files in {places} are handed to the group {account.gid}, which may read and write them from then "
+        "on: on large volumes that takes long, and keys that have to stay 0600 are then refused by their program"
+    )
+
+
+def _steps(*steps: str) -> str:
+    """Steps for the user as one sentence; empty ones are left out."""
+    return "; ".join(step for step in steps if step)
+
+
 def _migration(numbers: str, sources: list[str]) -> str:
     """How data of the host changes hands, and back."""
     if not sources:
@@ -129,10 +181,10 @@ def _about_own_places(container: Container, needs: Needs, account: Account) -> s
         if mount.kind == "volume" and not _is_one_of(mount.target, needs.data):
             return f"whether {account.name} may write {mount.target}, which the image does not own"
     for tmpfs in container.tmpfs.effective:
-        if "uid=" not in tmpfs.options:
+        if container.platform.owned_tmpfs and "uid=" not in tmpfs.options:
             return f"whether {account.name} may write the tmpfs {tmpfs.path}, which is root's"
-    if container.host_network.effective and any(port < 1024 for port in container.served_ports):
-        return f"on the host's network {account.name} may not bind a port below 1024"
+    if container.host_network.effective and _privileged_ports(container, needs):
+        return f"on the host's network {account.name} may not bind a port below {container.first_free_port.effective}"
     return ""
 
 
@@ -145,7 +197,13 @@ RULE = Rule(
     id=ID,
     title="The container runs as root",
     severity=Severity.HIGH,
-    cites=("CIS Docker 4.1", "OWASP Docker 2"),
+    cites=(
+        "CIS Docker 4.1",
+        "CIS Kubernetes 5.2.7",
+        "Pod Security Standards: restricted, Running as Non-root user",
+        "NSA/CISA Kubernetes 1.0",
+        "OWASP Docker 2",
+    ),
     container=check_container,
     stage=check_stage,
     why="root in the container can change the image, use every granted capability, and is root on the host after an escape",

@@ -1,7 +1,7 @@
-"""A secret stands in the Compose file.
+"""A secret stands in the file that asks for the container.
 
 Whoever sees the file sees it: everybody with the repository, its history, a backup or a screenshot. In the container it is
-in the environment of every process, in `docker inspect`, and often in crash reports.
+in the environment of every process, shown to whoever may inspect it, and often in crash reports.
 
 No edit is offered: the value has to go somewhere that the tool does not know, and one that was published has to be changed
 besides. A default as in `${PASSWORD:-admin}` counts: all that set nothing run with it, and attackers try it first.
@@ -53,33 +53,32 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         container.subject,
         found[0][0].place,
         f"{verb}: {', '.join(names)}",
-        advice=_advice(container, found[0][0].name, only_defaults),
+        advice=_advice(container, found[0][0].name),
         key=container.key,
     )
 
 
-def _advice(container: Container, name: str, only_defaults: bool) -> str:
+def _advice(container: Container, name: str) -> str:
     image = container.image.familiar if container.image else ""
     file = ""
     if any(name.startswith(beginning) for beginning in _READS_FILES.get(image, ())):
-        file = f"{name}_FILE: /run/secrets/..."
+        file = f"{name}_FILE"
     elif image.startswith("grafana/grafana") and name.startswith("GF_"):
-        file = f"{name}__FILE: /run/secrets/..."
+        file = f"{name}__FILE"
     elif image.startswith(("linuxserver/", "lscr.io/linuxserver/")):
-        file = f"FILE__{name}: /run/secrets/..."
+        file = f"FILE__{name}"
     if file:
-        return f"write `{file}` and give the value as a Compose secret"
+        return container.platform.secret_file.format(name=file)
     # Inside a longer text there is no single variable that stands for it.
     variable = name if name.replace("_", "").isalnum() else "NAME"
-    instead = f"`${{{variable}:?}}`, which stops without a value" if only_defaults else f"`${{{variable}:?}}`"
-    return f"write {instead}, keep the value in an .env file outside version control, and change it where it was published"
+    return f"{container.platform.secret_variable.format(name=variable)}, and change it where it was published"
 
 
 RULE = Rule(
     id=ID,
-    title="A secret in a Compose file",
+    title="A secret in the environment of a container",
     severity=Severity.MEDIUM,
-    cites=("OWASP Docker 12", "Docker docs: compose/how-tos/use-secrets"),
+    cites=("CIS Kubernetes 5.4.1", "OWASP Docker 12", "Docker docs: compose/how-tos/use-secrets"),
     container=check,
-    why="everybody who sees the file, its history or `docker inspect` has it",
+    why="everybody who sees the file or its history, or may inspect the container, has it",
 )

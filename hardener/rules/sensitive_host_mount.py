@@ -84,7 +84,13 @@ RULE = Rule(
     id=ID,
     title="A sensitive folder of the host in a container",
     severity=Severity.HIGH,
-    cites=("CIS Docker 5.6", "OWASP Docker 8", "Docker docs: engine/storage/bind-mounts"),
+    cites=(
+        "CIS Docker 5.6",
+        "CIS Kubernetes 5.2.12",
+        "Pod Security Standards: baseline, HostPath Volumes",
+        "OWASP Docker 8",
+        "Docker docs: engine/storage/bind-mounts",
+    ),
     container=check,
     why="whoever writes it owns the host, and whoever reads it has its secrets",
 )

@@ -27,7 +27,8 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         return
     paths = ", ".join(mount.target for mount in shared)
     slave = "rslave" if any(mount.propagation == "rshared" for mount in shared) else "slave"
-    advice = f"write `{slave}` if it only has to see what the host mounts there, or leave the propagation out"
+    written = container.platform.one_way_mount.format(slave=slave)
+    advice = f"{written} if it only has to see what the host mounts there, or leave the propagation out"
     message = f"shows on the host what it mounts below {paths}"
     yield Finding(ID, container.subject, shared[0].place, message, advice=advice, key=container.key)
 

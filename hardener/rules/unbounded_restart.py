@@ -44,8 +44,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         message = "is a job by its name and is tried without end: on-failure"
     else:
         return
-    advice = "write `restart: on-failure:5`, and let it wait for what it needs by `depends_on` with `condition: service_healthy`"
-    yield Finding(ID, container.subject, restart.place, message, advice=advice, key=container.key)
+    yield Finding(ID, container.subject, restart.place, message, advice=container.platform.bounded_restart, key=container.key)
 
 
 RULE = Rule(

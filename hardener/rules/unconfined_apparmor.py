@@ -1,8 +1,8 @@
 """The container runs without an AppArmor profile.
 
-On hosts with AppArmor the engine's profile `docker-default` keeps a container from writing below /proc and /sys, from mounting,
+On hosts with AppArmor the engine's default profile keeps a container from writing below /proc and /sys, from mounting,
 and from tracing processes outside. It stands behind dropped capabilities: when one of these walls has a hole, the other
-still holds. `apparmor:unconfined` takes it away.
+still holds. A profile of the name `unconfined` takes it away.
 
 The repair removes that item, so that the default holds again; hosts without AppArmor do not notice. It is safe where the image
 is known to work under the default profile and held back elsewhere. Programs that mount file systems (FUSE, backup and disk
@@ -30,7 +30,13 @@ RULE = Rule(
     id=ID,
     title="A container without AppArmor",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.2", "OWASP Docker 6", "Docker docs: engine/security/apparmor"),
+    cites=(
+        "CIS Docker 5.2",
+        "Pod Security Standards: baseline, AppArmor",
+        "NSA/CISA Kubernetes 1.9",
+        "OWASP Docker 6",
+        "Docker docs: engine/security/apparmor",
+    ),
     container=check,
     why="mounting and writing below /proc and /sys is forbidden by nothing else",
 )

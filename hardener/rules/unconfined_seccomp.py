@@ -4,10 +4,11 @@ The engine's default profile forbids about 44 of more than 300 system calls, amo
 file systems, trace other processes or change the clock. Without it every one is open to whoever breaks in, and most exploits
 against the kernel begin with one that no server ever makes.
 
-The repair takes `seccomp:unconfined` away; the default then holds by itself. To write `seccomp:default` would be an error, for
-the engine looks for a file of that name. It is safe where the image is known to work under the default profile, and held
-back elsewhere: browsers that build their own sandbox, debuggers, and programs that mount or set the clock do not work under
-it. For these write a profile that adds just the calls they need.
+Docker applies it by itself: there the repair takes `seccomp:unconfined` away (`seccomp:default` would be an error, for the
+engine looks for a file of that name). Kubernetes applies none unless it is asked for: there it writes `RuntimeDefault`, for
+the whole pod where that is right for each of its containers, else for the one. It is safe where the image is known to work
+under the default profile, and held back elsewhere: browsers that build their own sandbox, debuggers, and programs that mount
+or set the clock do not work under it. For these write a profile that adds just the calls they need.
 """
 
 from __future__ import annotations
@@ -31,7 +32,14 @@ RULE = Rule(
     id=ID,
     title="A container without seccomp",
     severity=Severity.HIGH,
-    cites=("CIS Docker 5.22", "OWASP Docker 6", "Docker docs: engine/security/seccomp"),
+    cites=(
+        "CIS Docker 5.22",
+        "CIS Kubernetes 5.7.2",
+        "Pod Security Standards: restricted, Seccomp",
+        "NSA/CISA Kubernetes 1.10",
+        "OWASP Docker 6",
+        "Docker docs: engine/security/seccomp",
+    ),
     container=check,
     why="every system call is open to an attacker, those of most kernel exploits among them",
 )

@@ -2,7 +2,7 @@
 
 A busy loop, an attack or a miner in one container then slows down everything else on the host.
 
-The repair writes a limit of one processor, never more: an engine refuses to start a container that asks for more
+The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
 processors than the host has. A service that needs more is better given its amount by hand.
 """
 

@@ -4,8 +4,8 @@ One leaking or attacked container then makes the kernel kill processes of its ne
 
 The repair writes a limit that is generous for the image's class of workload, where something bounds what it takes: a
 buffer of fixed size, a cache that follows the limit. Where memory grows with the data, no limit is guessed into the
-default. The limit is never below the container's reservation, nor too low for a heap that somebody sized (-Xmx). It goes
-to `deploy.resources.limits` or to `mem_limit`, whichever the service uses already.
+default. The limit is never below the container's reservation, nor too low for a heap that somebody sized (-Xmx). In
+Compose it goes to `deploy.resources.limits` or to `mem_limit`, whichever the service uses already.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     amount = None
     if limit is not None:
         mebibytes = max(int(limit.amount), -(-int(container.reserved_memory) // _MIB), _least_for_a_heap(container))
-        text = f"{mebibytes // 1024}G" if mebibytes % 1024 == 0 else f"{mebibytes}M"
+        small, large = container.platform.units
+        text = f"{mebibytes // 1024}{large}" if mebibytes % 1024 == 0 else f"{mebibytes}{small}"
         amount = Amount(mebibytes * _MIB, text, limit.why)
     yield from unlimited(ID, "memory", container, container.memory, needs, limit, amount)
 

@@ -3,10 +3,10 @@
 An attacker who can write can stay: replace a binary, drop a web shell beside the application, change the configuration
 that the next start reads.
 
-The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that is no
-volume: sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the mode
-of a tmpfs does not survive a restart on every engine. Data never goes to a tmpfs: where data would be written to the
-root, nothing is changed.
+The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that is no volume:
+sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the mode of a tmpfs does
+not survive a restart on every engine. A pod's is an `emptyDir`, which everybody in it may write. Data never goes to a tmpfs:
+where data would be written to the root, nothing is changed.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     if verdict is not None and verdict.works:
         switched_off = "somebody wrote that it is writable" if setting.written else ""
         paths = ", ".join(mount.path for mount in needs.tmpfs)
-        new = tuple(Tmpfs(mount.path, _options(mount), mount.why) for mount in needs.tmpfs)
+        owned = container.platform.owned_tmpfs
+        new = tuple(Tmpfs(mount.path, _options(mount, owned), mount.why) for mount in needs.tmpfs)
         fix = Fix(
-            f"make it read-only, with tmpfs at {paths}" if paths else "make it read-only",
+            f"make it read-only, with {container.platform.tmpfs} at {paths}" if paths else "make it read-only",
             wants=(Want(setting, True), Want(container.tmpfs, (*container.tmpfs.effective, *new))),
             evidence=tuple(dict.fromkeys((verdict.evidence, *(mount.evidence for mount in needs.tmpfs)))),
             missing=needs.missing("read_only") or verdict.doubt or switched_off,
@@ -44,9 +45,9 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
 
 
-def _options(mount: NeededTmpfs) -> str:
+def _options(mount: NeededTmpfs, owned: bool) -> str:
     options = ["exec"] if mount.exec else []
-    if (mount.uid, mount.gid) != (0, 0):  # root is the engine's default
+    if owned and (mount.uid, mount.gid) != (0, 0):  # root is the engine's default
         options += [f"uid={mount.uid}", f"gid={mount.gid}"]
     return ",".join(options)
 
@@ -55,7 +56,7 @@ RULE = Rule(
     id=ID,
     title="The root file system can be written",
     severity=Severity.MEDIUM,
-    cites=("CIS Docker 5.13", "OWASP Docker 8"),
+    cites=("CIS Docker 5.13", "NSA/CISA Kubernetes 1.1", "OWASP Docker 8"),
     container=check,
     why="an attacker who can write can replace programs and stay",
 )

@@ -63,7 +63,8 @@ class Flag(Setting[bool]):
     def __init__(self, service: Service, readers: Readers, key: str, home: Place, refusal: str = "") -> None:
         held = service.scalar(key)
         true = held is not None and truth(service.read(held.found.node)) is True
-        super().__init__(true, written=held is not None, place=place_of(held) if held else home)
+        place = place_of(held) if held else home
+        super().__init__(true, written=held is not None, place=place, wording=f"{key}: true")
         self._held = held
         self._key = key
         self._refusal = refusal

@@ -42,6 +42,11 @@ class Append(NamedTuple):
     route: Route
     items: tuple[Value, ...]
 
+    @property
+    def adds(self) -> tuple[object, ...]:
+        """What tells each new item from others in its list, so that a plan, which knows no format, sees what gets along."""
+        return tuple(_identity(item) for item in self.items)
+
 
 class Remove(NamedTuple):
     """Take away a pair of a mapping or an item of a sequence, with its own comment on the same line."""
@@ -55,6 +60,15 @@ class Remove(NamedTuple):
 
 
 Operation: TypeAlias = Put | Append | Remove
+
+
+def _identity(item: Value) -> object:
+    """What no two items of a list should have in common: a text, the first pair of a mapping. Comments do not count."""
+    while isinstance(item, Commented):
+        item = item.value
+    if isinstance(item, AnyMapping):
+        return next(((key, _identity(value)) for key, value in item.items()), ())
+    return tuple(map(_identity, item)) if isinstance(item, (list, tuple)) else item
 
 
 class New:
