@@ -10,9 +10,9 @@ from compose_oracle import write
 from overlay_oracle import beside_files, checked, in_files
 from test_fixtures import CASES, Case, is_compose
 
-from hardener.cli.app import understand
 from hardener.cli.options import parse
 from hardener.cli.run import run
+from hardener.errors import UsageError
 from hardener.report import Status
 
 WITH_COMPOSE = [case for case in CASES if any(is_compose(name) for name in case.before)]
@@ -139,5 +139,6 @@ def test_dockerfiles_are_left_out_and_named(tmp_path: Path) -> None:
     assert "uid=10001" not in laid.changes[0].after.text, "the user that its Dockerfile would get is not there"
 
 
-def test_standard_input_has_no_beside() -> None:
-    assert understand(["--overlay", "--nonsense"], run) == 2
+def test_standard_input_has_no_beside(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="beside"):
+        harden(shop, "--write", "--overlay", "--stdin-filename", "compose.yaml", "-", monkeypatch=monkeypatch)
