@@ -43,10 +43,12 @@ def names_of(overlay: bytes) -> list[str]:
 def compared(folder: Path, after: Path, overlay: str) -> tuple[str, Any]:
     """How an overlay in a folder compares with a copy of the folder that has the fixes in its files.
 
-    "equal", "different" with both models, or "rejected" with the reason where Compose takes not even the project as it was.
+    "equal", "different" with both models, or "rejected" with the reason where Compose takes not even the project as it was, or
+    takes nothing laid over it.
     """
     home = folder / os.path.dirname(overlay)
     names = names_of((folder / overlay).read_bytes())
+    reason = ""
     for flags in (STRICT, (*STRICT, "--no-consistency"), AS_WRITTEN):
         wanted = ask(after / os.path.dirname(overlay), names[:-1], flags)
         if wanted.model is None:
@@ -59,8 +61,11 @@ def compared(folder: Path, after: Path, overlay: str) -> tuple[str, Any]:
         (home / "empty.yaml").write_text("services: {}\n")
         if ask(home, [*names[:-1], "empty.yaml"], flags).model is not None:
             return "different", got.error
+        reason = f"with any second file: {got.error}"
     was = ask(home, names[:-1], AS_WRITTEN)
-    return ("rejected", was.error) if was.model is None else ("different", "only the fixed files are refused")
+    if was.model is None or reason:
+        return "rejected", reason or was.error
+    return "different", "only the fixed files are refused"
 
 
 def ask(folder: Path, names: list[str], flags: tuple[str, ...]) -> Answer:
