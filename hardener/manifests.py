@@ -17,7 +17,7 @@ from hardener.facts.kubernetes.pod import Pod
 from hardener.facts.kubernetes.workloads import POD_KINDS, pods
 from hardener.facts.own_overlay import is_own_overlay
 from hardener.needs.container import needs_of
-from hardener.needs.profile import BUILT_IN
+from hardener.needs.profile import BUILT_IN, find_profile
 from hardener.report import Trouble
 
 if TYPE_CHECKING:
@@ -63,12 +63,24 @@ class ManifestGroup:
     def containers(self) -> tuple[Container, ...]:
         """The containers of all pods that are judged, in the order of the file."""
         folder = os.path.dirname(self._location)
-        return tuple(
+        found = [
             read_container(member, folder, self._cluster)
             for pod in self._pods
             if not any(_why_not_judged(pod))
             for member in pod.members
-        )
+        ]
+        for container in found:
+            if self._location and (container.image is None or find_profile(container.image, self._profiles) is None):
+                self._build_here(container, folder)
+        return tuple(found)
+
+    def _build_here(self, container: Container, folder: str) -> None:
+        """Have a container built from the Dockerfile that makes its image, where the repository says which one does."""
+        from hardener.needs.built_here import built_here
+
+        made = built_here(container.image_text, self._tree, folder)
+        if made is not None:
+            container.build, container.image = made[0]._replace(said_at=made[1].source), None
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.containers:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from hardener.facts.image import parse_image
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import find_profile
-from hardener.needs.situation import Mount, Situation
 
 #: What is stored, and found again.
 KEPT = "kept-4eb1"

@@ -9,7 +9,7 @@ from compose_oracle import write
 
 from hardener.facts.built import BuiltImage, built_image
 from hardener.facts.container import Build
-from hardener.facts.image_files import ContextFiles, ImageFiles
+from hardener.facts.image_files import ContextFiles, ImageFiles, WrittenFiles
 from hardener.facts.tree import Tree
 
 FILES = {
@@ -92,3 +92,27 @@ def test_a_walk_stays_in_the_context(tmp_path: Path) -> None:
     assert found.text("/srv/link") is None
     assert "/srv/app.py" in set(found.walk("/srv"))
     assert "/srv/link" not in set(found.walk("/srv"))
+
+
+CONFIGURATION = (("nginx.conf", "user nginx;"), ("conf.d/a.conf", "listen 80;"))
+
+
+def test_what_stands_in_objects_of_the_project_is_read_like_files(tmp_path: Path) -> None:
+    files = files_of(tmp_path, "FROM nginx\n")
+    files.mount("/etc/nginx", WrittenFiles(CONFIGURATION, "web.yaml"))
+    files.mount("/app/main.py", WrittenFiles((("", "print()"),), "web.yaml"))
+    assert list(files.walk("/etc/nginx")) == ["/etc/nginx/conf.d/a.conf", "/etc/nginx/nginx.conf"]
+    assert list(files.walk("/app")) == ["/app/main.py"]
+    assert [files.kind(path) for path in ("/etc/nginx", "/etc/nginx/conf.d", "/etc/nginx/nginx.conf", "/app/main.py")] == [
+        "folder",
+        "folder",
+        "file",
+        "file",
+    ]
+    assert [files.text(path) for path in ("/etc/nginx/conf.d/a.conf", "/app/main.py", "/etc/nginx/other")] == [
+        "listen 80;",
+        "print()",
+        None,
+    ]
+    assert [files.origin(path) for path in ("/etc/nginx/nginx.conf", "/app/main.py")] == ["web.yaml (nginx.conf)", "web.yaml"]
+    assert not files.kind("/etc/nginx/other")

@@ -12,11 +12,12 @@ import pytest
 from hardener.errors import Unreadable
 from hardener.facts.container import DEFAULT_CAPABILITIES
 from hardener.facts.image import parse_image
+from hardener.facts.platform import KUBERNETES
 from hardener.finding import Strength
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import BUILT_IN, Namesake, Profile, find_profile
 from hardener.needs.profile_file import LONGEST_WHY, STRENGTHS, read_profile
-from hardener.needs.situation import Mount, Situation
 
 FILES = sorted(name for name in os.listdir(BUILT_IN) if name.endswith(".toml"))
 READ = [read_profile(name, Path(BUILT_IN, name).read_bytes()) for name in FILES]
@@ -38,6 +39,7 @@ ITEMS = [
         profile.user,
         profile.seccomp,
         profile.apparmor,
+        profile.api,
         profile.unprivileged,
         profile.heaps,
         profile.healthchecks,
@@ -152,7 +154,7 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("mariadb:11-ubi9", Situation(mounts=(Mount("/var/lib/mysql", "bind"),)), ""),
         ("mongo:8.0", Situation(), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("nginx:1.27", Situation(), "CHOWN SETGID SETUID"),
-        ("nginx:1.27", Situation(host_network=True), "CHOWN NET_BIND_SERVICE SETGID SETUID"),
+        ("nginx:1.27", Situation(first_free_port=1024), "CHOWN NET_BIND_SERVICE SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/conf.d", "bind"),)), "CHOWN SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx/certs", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("nginx:1.27", Situation(mounts=(Mount("/etc/nginx", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
@@ -160,11 +162,11 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("memcached:1.6", Situation(), ""),
         ("traefik:v3.1", Situation(command=("--providers.docker=true",)), ""),
         ("traefik:v3.1", Situation(mounts=(Mount("/acme.json", "bind"),)), "DAC_OVERRIDE"),
-        ("traefik:v3.1", Situation(host_network=True), "NET_BIND_SERVICE"),
+        ("traefik:v3.1", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
         ("valkey/valkey:8.0", Situation(), "DAC_OVERRIDE SETGID SETUID"),
         ("eclipse-mosquitto:2", Situation(), "SETGID SETUID"),
         ("traefik/whoami", Situation(), ""),
-        ("traefik/whoami", Situation(host_network=True), "NET_BIND_SERVICE"),
+        ("traefik/whoami", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
         ("caddy:2", Situation(user="1000:1000"), "NET_BIND_SERVICE"),
         ("haproxy:3.2", Situation(), ""),
         ("prom/prometheus", Situation(), ""),
@@ -176,7 +178,11 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ),
         ("wordpress:6.8-apache", Situation(), "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
         ("wordpress:6.8-fpm-alpine", Situation(), "CHOWN DAC_OVERRIDE FOWNER KILL SETGID SETUID"),
-        ("wordpress:6.8-apache", Situation(host_network=True), "CHOWN DAC_OVERRIDE FOWNER KILL NET_BIND_SERVICE SETGID SETUID"),
+        (
+            "wordpress:6.8-apache",
+            Situation(first_free_port=1024),
+            "CHOWN DAC_OVERRIDE FOWNER KILL NET_BIND_SERVICE SETGID SETUID",
+        ),
         ("ghost:6", Situation(mounts=(Mount("/var/lib/ghost/content", "bind"),)), "CHOWN DAC_OVERRIDE SETGID SETUID"),
         ("jenkins/jenkins:lts-jdk21", Situation(), ""),
         ("vaultwarden/server", Situation(mounts=(Mount("/data", "bind"),)), "DAC_OVERRIDE"),
@@ -185,7 +191,7 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("adguard/adguardhome:v0.107.78", Situation(), "DAC_OVERRIDE NET_BIND_SERVICE NET_RAW"),
         ("adguard/adguardhome:v0.107.78", Situation(user="1000"), "NET_BIND_SERVICE"),
         ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",)), ""),
-        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",), host_network=True), "NET_BIND_SERVICE"),
+        ("binwiederhier/ntfy:v2.14.0", Situation(command=("serve",), first_free_port=1024), "NET_BIND_SERVICE"),
         ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "bind"),)), "DAC_OVERRIDE NET_RAW"),
         ("ghcr.io/home-assistant/home-assistant", Situation(mounts=(Mount("/config", "volume"),)), "NET_RAW"),
         ("ghcr.io/paperless-ngx/paperless-ngx:2.18", Situation(), "CHOWN DAC_OVERRIDE KILL SETGID SETUID"),
@@ -765,3 +771,90 @@ def test_asking_is_fast() -> None:
     once()
     # Measured 0.04 ms; the bound leaves room for a busy machine and still finds a file read or a parse in every call.
     assert min(once() for _ in range(5)) < 0.0005
+
+
+@pytest.mark.parametrize(
+    ("image", "first_free_port", "works", "doubt"),
+    [
+        ("postgres:16", 1024, True, ""),
+        ("postgres:16", 6000, True, "how it binds port 5432, which is root's here"),
+        ("postgres:16", 0, True, ""),
+    ],
+)
+def test_an_account_may_not_bind_what_is_roots(image: str, first_free_port: int, works: bool, doubt: str) -> None:
+    needs = ask(image, Situation(first_free_port=first_free_port))
+    assert needs.user is not None
+    assert (needs.user.works, needs.user.doubt) == (works, doubt)
+    assert ("NET_BIND_SERVICE" in names(needs)) == bool(doubt)
+
+
+@pytest.mark.parametrize(
+    ("image", "situation", "tmpfs", "capabilities"),
+    [
+        # Root hands an empty folder over, which takes CHOWN; the sockets' folder is root's too.
+        (
+            "postgres:16",
+            Situation(),
+            "/var/lib/postgresql/data 0:0 /var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(mounts=(Mount("/var/lib/postgresql/data", "bind"),)),
+            "/var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(mounts=(Mount("/var/lib/postgresql/data", "bind"),), user="999:999"),
+            "/var/run/postgresql 0:0 /tmp 0:0",
+            "",
+        ),
+        ("postgres:16", Situation(user="999:999"), "no: writes /var/lib/postgresql/data, where nothing is mounted", ""),
+        (
+            "postgres:16",
+            Situation(environment={"PGDATA": "/elsewhere"}),
+            "no: writes /elsewhere, where nothing is mounted",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        (
+            "postgres:16",
+            Situation(environment={"PGDATA": "/var/lib/postgresql/data/pgdata"}),
+            "/var/lib/postgresql/data 0:0 /var/run/postgresql 0:0 /tmp 0:0",
+            "CHOWN DAC_OVERRIDE SETGID SETUID",
+        ),
+        ("redis:7", Situation(), "/data 0:0", "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("redis:7", Situation(user="999:999"), "/data 0:0", ""),
+        ("redis:7", Situation(mounts=(Mount("/data", "tmpfs"),)), "", "CHOWN DAC_OVERRIDE SETGID SETUID"),
+        ("prom/prometheus", Situation(), "/prometheus 0:0", ""),
+        ("nginx:1.27", Situation(), "/var/cache/nginx 0:0 /var/run 0:0 /tmp 0:0", "CHOWN SETGID SETUID"),
+        # Nobody has read what it makes of an empty folder.
+        (
+            "ghcr.io/paperless-ngx/paperless-ngx:2.18",
+            Situation(),
+            "no: writes /usr/src/paperless/data, where nothing is mounted",
+            "CHOWN DAC_OVERRIDE KILL SETGID SETUID",
+        ),
+    ],
+)
+def test_where_no_volume_is_declared_and_no_tmpfs_has_an_owner(
+    image: str, situation: Situation, tmpfs: str, capabilities: str
+) -> None:
+    needs = ask(image, situation._replace(platform=KUBERNETES))
+    assert needs.read_only is not None
+    if needs.read_only.works:
+        assert " ".join(f"{mount.path} {mount.uid}:{mount.gid}" for mount in needs.tmpfs) == tmpfs
+    else:
+        assert f"no: {needs.read_only.why}" == tmpfs
+    assert names(needs) == capabilities
+
+
+def test_what_stands_in_for_a_volume_says_that_it_lasts_as_long() -> None:
+    needs = ask("redis:7", Situation(platform=KUBERNETES))
+    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as before"]
+
+
+def test_an_image_that_is_built_from_it_may_have_put_something_there() -> None:
+    needs = ask("mysql:8.4", Situation(platform=KUBERNETES, copied=()))
+    assert needs.read_only is not None
+    assert not needs.read_only.works

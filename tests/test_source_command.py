@@ -249,6 +249,11 @@ def test_a_supervisord_configuration_of_the_projects_own(tmp_path: Path) -> None
 SFTP = "UsePAM yes\nPermitRootLogin no\nForceCommand internal-sftp\nChrootDirectory %h\nPort 2222\n"
 
 
+def test_sshd_refuses_a_folder_that_others_may_write(tmp_path: Path) -> None:
+    found = uses(tmp_path, 'FROM debian:12\nCMD ["/usr/sbin/sshd", "-D"]\n', {})
+    assert {write.path for write in found.writes if write.refused_by == "sshd"} == {"/run/sshd"}
+
+
 @pytest.mark.parametrize(
     ("config", "port", "about"),
     [

@@ -54,6 +54,11 @@ def test_where_the_right_answer_is_a_doubt(code: str, about: str, tmp_path: Path
     assert script(tmp_path, code).open(about)
 
 
+def test_ruby_refuses_a_temporary_folder_that_everybody_may_change(tmp_path: Path) -> None:
+    found = script(tmp_path, "require 'tempfile'\nTempfile.new('x')\nFile.write('/srv/out', '1')\n")
+    assert {write.path: write.refused_by for write in found.writes} == {"/tmp": "Ruby", "/srv/out": ""}
+
+
 def test_an_application_of_sinatra(tmp_path: Path) -> None:
     files = {
         "config.ru": "require './app'\nrun Sinatra::Application\n",

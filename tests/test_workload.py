@@ -13,15 +13,16 @@ from hypothesis import strategies as st
 from hardener.facts.built import BuiltImage, built_image
 from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import ComposeProject
-from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container
+from hardener.facts.container import DEFAULT_CAPABILITIES, Build, Container, Mount, Setting
 from hardener.facts.image import parse_image
+from hardener.facts.platform import KUBERNETES
 from hardener.facts.tree import Tree
 from hardener.finding import Applicability, Evidence, Strength
 from hardener.needs.bases import find_base
 from hardener.needs.built import runner_of
 from hardener.needs.container import needs_of
 from hardener.needs.ground import ground_of, is_closed, is_within
-from hardener.needs.needs import Needs
+from hardener.needs.needs import Limit, Needs
 from hardener.needs.source.uses import (
     CAPABILITIES,
     ESCALATION,
@@ -67,6 +68,13 @@ def container(service: str = "") -> Container:
     return found
 
 
+def in_a_pod(asked: Container, first_free_port: int = 1024) -> Container:
+    """A service as it would be as a container of a pod."""
+    asked.platform = KUBERNETES
+    asked.first_free_port = Setting(first_free_port, written=False, place=asked.place)
+    return asked
+
+
 def image(dockerfile: str, folder: Path | None = None) -> BuiltImage:
     context = str(folder or "/nowhere")
     found = built_image(Build("", "", inline=dockerfile, context=context), Tree((context,)), "compose.yaml")
@@ -74,10 +82,10 @@ def image(dockerfile: str, folder: Path | None = None) -> BuiltImage:
     return found
 
 
-def ask(did: Uses, service: str = "", dockerfile: str = PLAIN, folder: Path | None = None) -> Needs:
+def ask(did: Uses, service: str | Container = "", dockerfile: str = PLAIN, folder: Path | None = None) -> Needs:
     built = image(dockerfile, folder)
     base = find_base(built.stage.image) if built.stage.image else None
-    asked = container(service)
+    asked = container(service) if isinstance(service, str) else service
     return needs_of_workload(did, runner_of(built.stage, base, asked), ground_of(built, base), asked, USUAL)
 
 
@@ -216,6 +224,25 @@ def test_root_that_reads_what_is_closed_and_of_others_keeps_it_too(dockerfile: s
 )
 def test_a_low_port_is_a_privilege_on_the_hosts_network(port: int, service: str, dockerfile: str, expected: str) -> None:
     assert kept(ask(uses(listens=(Listen(port, "tcp", SEEN),)), service, dockerfile)) == expected
+
+
+@pytest.mark.parametrize(
+    ("port", "service", "first_free_port", "expected"),
+    [
+        (80, "", 1024, "NET_BIND_SERVICE"),
+        (80, "", 0, ""),
+        (80, "", 80, ""),
+        (8080, "expose: [80]", 1024, "NET_BIND_SERVICE"),
+        (80, "user: '1234'", 1024, ""),
+    ],
+)
+def test_a_low_port_is_a_privilege_where_the_platform_says_so(
+    port: int, service: str, first_free_port: int, expected: str
+) -> None:
+    needs = ask(uses(listens=(Listen(port, "tcp", SEEN),)), in_a_pod(container(service), first_free_port))
+    assert kept(needs) == expected
+    assert needs.capabilities is not None
+    assert all(item.why == "binds a port below 1024" for item in needs.capabilities)
 
 
 SETCAP = "FROM node:22\nRUN apt-get update && apt-get install -y libcap2-bin && setcap {} {}\nUSER node\n"
@@ -422,6 +449,68 @@ def test_who_of_two_writes_there_is_not_guessed() -> None:
     assert read_only(ask(did)) == "? whether root or app writes /srv/app/cache"
     did = did._replace(writes=writes(scratch="/tmp/x"))
     assert read_only(ask(did)) == "/tmp:0:0"
+
+
+VOLUME = "FROM python:3.12-slim\nRUN useradd -u 1234 app && mkdir /data && chown app /data\nVOLUME /data\n{}"
+
+
+@pytest.mark.parametrize(
+    ("paths", "dockerfile", "expected"),
+    [
+        ({"data": "/data/x.db"}, VOLUME.format(""), "/data:0:0"),
+        ({"data": "/data/x.db", "scratch": "/tmp"}, VOLUME.format("USER app\n"), "/data:0:0 /tmp:0:0"),
+        ({"cache": "/data/cache/x"}, VOLUME.format(""), "/data:0:0"),
+        ({"data": "/srv/x.db"}, VOLUME.format(""), "no: writes /srv/x.db, where nothing is mounted"),
+        ({"data": "/data/x.db"}, VOLUME.format("RUN touch /data/seed\n"), "no: writes /data/x.db, beside /data/seed"),
+        ({"data": "/data/x.db"}, VOLUME.format("RUN ./make\n"), "? whether line 4 (`make`) puts something into /data"),
+        # Whoever it is may write there.
+        ({"cache": "/srv/cache/x"}, "FROM python:3.12-slim\nUSER app\n", "/srv/cache:0:0"),
+    ],
+)
+def test_where_a_volume_is_not_declared_a_tmpfs_stands_in(paths: dict[str, str], dockerfile: str, expected: str) -> None:
+    needs = ask(uses(writes=writes(**paths)), in_a_pod(container()), dockerfile)
+    assert read_only(needs) == expected
+    if needs.read_only is not None and needs.read_only.works:
+        lasting = [mount for mount in needs.tmpfs if mount.path == "/data" and "data" in paths]
+        assert all(mount.why.endswith("kept as long as before") for mount in lasting)
+
+
+def test_who_refuses_what_everybody_may_write_is_not_given_it() -> None:
+    refused = (Write("/tmp", "scratch", False, SEEN, "Ruby"),)
+    assert read_only(ask(uses(writes=refused), in_a_pod(container()))).startswith("? where else it writes, because Ruby refuses")
+    assert read_only(ask(uses(writes=refused))) == "/tmp:0:0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "open_to_all", "expected"),
+    [
+        ("bind", False, "DAC_OVERRIDE"),
+        ("external", False, "DAC_OVERRIDE"),
+        ("secret", False, "DAC_OVERRIDE"),
+        ("config", False, "DAC_OVERRIDE"),
+        ("config", True, ""),
+        ("secret", True, ""),
+    ],
+)
+def test_what_is_mounted_may_belong_to_another(kind: str, open_to_all: bool, expected: str) -> None:
+    asked = in_a_pod(container())
+    asked.mounts = (Mount(kind, "x", "/srv/x", False, asked.place, open_to_all=open_to_all),)
+    assert kept(ask(uses(), asked)) == expected
+
+
+@pytest.mark.parametrize(("path", "expected"), [("/srv/shared", "DAC_OVERRIDE"), ("/tmp", "")])
+def test_room_of_a_pod_may_be_shared(path: str, expected: str) -> None:
+    asked = in_a_pod(container(f"tmpfs: [{path}]"))
+    assert kept(ask(uses(), asked)) == expected
+    assert kept(ask(uses(), f"tmpfs: [{path}]")) == ""
+
+
+def test_what_is_on_disk_takes_no_memory() -> None:
+    did = uses(writes=writes(scratch="/tmp"), memory=Memory(100, "small", SEEN))
+    assert (ask(did).memory or USUAL.memory, ask(did, in_a_pod(container())).memory) == (
+        Limit(356, "small, and temporary files", SEEN),
+        Limit(100, "small", SEEN),
+    )
 
 
 def test_code_runs_from_a_tmpfs_only_where_it_must() -> None:

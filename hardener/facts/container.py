@@ -61,6 +61,8 @@ class Mount(NamedTuple):
     #: The files in it, by their paths below `target` ("" where it is a file itself), where they stand in the project's own
     #: objects and not at a `location`; None where that is not so, or not known.
     files: tuple[tuple[str, str], ...] | None = None
+    #: Whether everybody may read what is in it, whoever that belongs to.
+    open_to_all: bool = False
 
 
 class PublishedPort(NamedTuple):
@@ -143,11 +145,14 @@ class Build(NamedTuple):
     context: str = ""
     #: The text of a Dockerfile that stands in the project's file itself.
     inline: str = ""
+    #: The place that says that this makes the image, where the container itself only names the image.
+    said_at: str = ""
 
     @property
     def name(self) -> str:
         """The Dockerfile as people write it."""
-        return f"built from {os.path.relpath(self.dockerfile)}" if self.dockerfile else "built from a Dockerfile"
+        name = f"built from {os.path.relpath(self.dockerfile)}" if self.dockerfile else "built from a Dockerfile"
+        return f"{name}, says {self.said_at}" if self.said_at else name
 
 
 class Container:
@@ -281,7 +286,8 @@ class Container:
     @property
     def name(self) -> str:
         """The image as people write it, or the Dockerfile that makes it."""
-        return self.image_text or (self.build.name if self.build else "unknown image")
+        known = [text for text in (self.image_text, self.build.name if self.build else "") if text]
+        return ", ".join(known) or "unknown image"
 
     def whose(self, setting: Setting[Any]) -> tuple[str, str]:
         """The subject and key of what a setting belongs to: this container, or more than it."""

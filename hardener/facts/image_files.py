@@ -97,6 +97,39 @@ class ContextFiles:
         return None if path.startswith("..") else os.path.normpath(os.path.join(self.folder, path))
 
 
+class WrittenFiles:
+    """Files whose text stands in objects of the project, by their paths below a folder; "" for one that is no folder's."""
+
+    def __init__(self, files: tuple[tuple[str, str], ...], said_in: str) -> None:
+        self._texts = {posixpath.normpath(path): text for path, text in files}
+        self._said_in = said_in
+
+    def kind(self, path: str) -> str:
+        path = posixpath.normpath(path)
+        if path in self._texts:
+            return "file"
+        return "folder" if self._paths(path) else ""
+
+    def text(self, path: str) -> str | None:
+        return self._texts.get(posixpath.normpath(path))
+
+    def origin(self, path: str) -> str:
+        """The file that mounts them, and the name of the one in it: whose lines are counted."""
+        path = posixpath.normpath(path)
+        if path not in self._texts:
+            return ""
+        return self._said_in if path == "." else f"{self._said_in} ({path})"
+
+    def walk(self, folder: str) -> Iterator[str]:
+        yield from self._paths(posixpath.normpath(folder))
+
+    def closed(self, path: str) -> Iterator[str]:
+        return iter(())
+
+    def _paths(self, folder: str) -> list[str]:
+        return [path for path in sorted(self._texts) if folder == "." or _inside(path, folder)]
+
+
 class _Elsewhere:
     """What comes from another image or from the network: files of which nothing is known."""
 
@@ -136,8 +169,8 @@ class ImageFiles:
         self._built = len(self._copies)
         self._context = context
 
-    def mount(self, target: str, files: ContextFiles | None) -> None:
-        """Lay a folder or file of the host over the image; None for one of which nothing is known."""
+    def mount(self, target: str, files: ContextFiles | WrittenFiles | None) -> None:
+        """Lay a folder or file from elsewhere over the image; None for one of which nothing is known."""
         here: _Files = files or _Elsewhere()
         self._copies.append(_Copy(posixpath.normpath(target), here.kind("."), here, "."))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardener.facts.container import Container
+from hardener.facts.container import DEFAULT_CAPABILITIES, Container, capability
+from hardener.facts.container import Mount as Mounted
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
-from hardener.needs.situation import Mount, Situation
+from hardener.needs.situation import binds_low
 
 if TYPE_CHECKING:  # most projects have no record
     from hardener.needs.recorded import Recorded
@@ -32,6 +34,16 @@ _USUAL_PIDS = Limit(512.0, "", USUAL)
 _MORE_THAN_ASKS = frozenset(
     "su su-exec gosu runuser setpriv sudo chroot apt-get apt apk yum dnf chown chmod mkdir touch tee".split()
 )
+#: Browsers build a sandbox of their own, with calls that the filter forbids.
+_BROWSERS = frozenset(
+    "chromium chromium-browser google-chrome google-chrome-stable chrome headless_shell chrome-headless-shell firefox "
+    "firefox-esr microsoft-edge opera brave electron".split()
+)
+_FILTERED = Evidence(
+    "it runs under the same filter wherever it runs with Docker",
+    "moby/moby profiles/seccomp/default_linux.go@ca8db37",
+    Strength.READ,
+)
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
@@ -41,13 +53,36 @@ def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUIL
     `tree` gives the files of the project, `profiles` are folders, `record` is what runs showed of the container as it is now,
     which comes before what was read.
     """
-    needs = _signalled(_read_needs(container, tree, profiles), container)
+    needs = _confined(_signalled(_read_needs(container, tree, profiles), container), container)
+    if container.api_token.effective:
+        from hardener.needs.api import api_of
+
+        needs = needs._replace(api=api_of(needs, container, tree, situation_of(container, tree)))
     if record is None:
         return needs
     from hardener.needs.recorded import with_record
 
     seen = with_record(needs, record)
     return seen._replace(worked_as=None) if seen.worked_as and _is_spared_root(container, needs, tree) else seen
+
+
+def _confined(needs: Needs, container: Container) -> Needs:
+    """With the engine's default filter of system calls as enough, where nobody said that it is not.
+
+    It is on by itself wherever the image runs with Docker, and what other engines call their default is the same list
+    (containerd/containerd contrib/seccomp/seccomp_default.go@96929a5d3102bdc9d5d108c104ddb38c8991a789).
+    """
+    setting = container.seccomp_unconfined
+    if not needs.holds or needs.seccomp is not None or not setting.effective or setting.written:
+        return needs
+    names = {name for name, _ in needs.runs} | {word.rpartition("/")[2] for word in container.command or ()}
+    if not names.isdisjoint(_BROWSERS) and "--no-sandbox" not in (container.command or ()):
+        return needs
+    # What it does as root beyond the default is not what the filter was tried with.
+    more = any(capability(item.text) not in DEFAULT_CAPABILITIES for item in container.cap_add.effective)
+    if more or (needs.read is not None and not {"capabilities", "no_new_privileges"}.isdisjoint(needs.unknown)):
+        return needs
+    return needs._replace(seccomp=Verdict(EVERYWHERE, True, "", _FILTERED))
 
 
 def _is_spared_root(container: Container, needs: Needs, tree: Tree) -> bool:
@@ -144,7 +179,7 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
     kills it: what a profile says of memory stands alone.
     """
     usual = _usual(container, "")
-    return needs._replace(
+    return _serving(needs, container)._replace(
         cpu=needs.cpu or (None if profile.cpu else usual.cpu), pids=needs.pids or (None if profile.pids else usual.pids)
     )
 
@@ -185,22 +220,45 @@ def situation_of(container: Container, tree: Tree) -> Situation:
                     mount.target,
                     mount.kind if mount.kind in ("volume", "tmpfs") else "bind",
                     mount.read_only,
-                    tree.content(mount.location) if mount.location else None,
-                    tree.names(mount.location) if mount.location else (),
+                    *_said(mount, tree),
                 )
                 for mount in container.mounts
             ),
             *(Mount(mount.path, "tmpfs") for mount in container.tmpfs.effective),
         ),
-        host_network=container.host_network.effective,
+        first_free_port=container.first_free_port.effective,
+        platform=container.platform,
     )
+
+
+def _said(mount: Mounted, tree: Tree) -> tuple[str | None, tuple[str, ...]]:
+    """What the mounted file, or the files of the folder, say; and the paths of those in it."""
+    if mount.files is not None:
+        return "\n".join(text for _, text in mount.files), tuple(path for path, _ in mount.files if path)
+    return (tree.content(mount.location), tree.names(mount.location)) if mount.location else (None, ())
+
+
+def _serving(needs: Needs, container: Container) -> Needs:
+    """With NET_BIND_SERVICE, where root serves a port that is its own, whichever the profile knows of."""
+    low = next((port for port in container.served_ports if port < container.first_free_port.effective), 0)
+    if not low or not needs.root or needs.capabilities is None:
+        return needs
+    if any(needed.name == "NET_BIND_SERVICE" for needed in needs.capabilities):
+        return needs
+    said = Evidence(f"port {low} is served", f"{container.place.path}:{container.place.line}", Strength.READ)
+    bind = NeededCapability("NET_BIND_SERVICE", _binds_low(container), said)
+    return needs._replace(capabilities=tuple(sorted((*needs.capabilities, bind))))
+
+
+def _binds_low(container: Container) -> str:
+    return binds_low(container.first_free_port.effective, on_host=container.host_network.effective)
 
 
 def _usual(container: Container, why_not: str) -> Needs:
     starts_as_root = (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
-    if container.host_network.effective and any(port < 1024 for port in container.served_ports):
-        capabilities.append(NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", USUAL))
+    if any(port < container.first_free_port.effective for port in container.served_ports):
+        capabilities.append(NeededCapability("NET_BIND_SERVICE", _binds_low(container), USUAL))
     uid, _, gid = container.user.effective.partition(":")
     owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}

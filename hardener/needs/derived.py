@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from hardener.facts.built import BuiltImage
 from hardener.facts.container import Container
 from hardener.facts.dockerfile import DockerStage, Run
+from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import Profile, find_profile
-from hardener.needs.situation import Mount, Situation
 
 #: What a RUN may do without changing how the base image's server starts and what it writes.
 _HARMLESS = frozenset(

@@ -90,7 +90,7 @@ def handover(workloads: Iterable[Workload]) -> Handover:
         obstacles += _obstacles(work)
         evidence.append(work.uses.read)
         for write in work.uses.writes:
-            if is_everybodys(write.path):
+            if is_everybodys(write.path) or _is_open(write.path, work.container):
                 continue
             mounted = _mounted(write, work)
             if mounted is not None:
@@ -115,11 +115,14 @@ def _obstacles(work: Workload) -> Iterator[str]:
     yield from (f"as root it uses {item.name}: {item.why}" for item in uses.capabilities)
     yield from (f"it becomes root through {program.name}" for program in uses.escalates)
     yield from (f"it works as {user.name} too" for user in uses.users)
-    low = next((listen.number for listen in uses.listens if listen.number < 1024), 0)
+    free = container.first_free_port.effective if container is not None else 1024
+    low = next((listen.number for listen in uses.listens if listen.number < free), 0)
     yield from dict.fromkeys(reason for reason, _ in closing(work.image.stage))
     yield from _in_roots_home(work.image.stage)
     if low and (container is None or container.host_network.effective):
         yield f"it binds port {low}, which is root's where no Docker network of its own is used"
+    elif low:
+        yield f"it binds port {low}, and ports below {free} are root's here"
     closed = next(work.image.files.closed(), "")
     if closed:
         yield f"{'the build context' if closed == '.' else closed} can be read or started by its owner only"
@@ -133,7 +136,7 @@ def _obstacles(work: Workload) -> Iterator[str]:
             yield f"whether it may write {mount.source}, which is the host's"
         elif mount.kind not in ("volume", "tmpfs") and foreign:
             yield f"whether it may read {mount.source or mount.target}"
-    for tmpfs in container.tmpfs.effective:
+    for tmpfs in container.tmpfs.effective if container.platform.owned_tmpfs else ():
         if "uid=" not in tmpfs.options and not is_everybodys(tmpfs.path):
             yield f"whether it may write the tmpfs {tmpfs.path}, which is root's"
     if container.devices.effective:
@@ -160,10 +163,21 @@ def _in_roots_home(stage: DockerStage) -> Iterator[str]:
                 yield f"line {run.item.line} (`{name}`) may put into root's home what it starts or reads"
 
 
+def _is_open(path: str, container: Container | None) -> bool:
+    """Whether a path lies on a tmpfs that everybody may write, because it can have no owner."""
+    if container is None or container.platform.owned_tmpfs:
+        return False
+    return any(is_within(path, tmpfs.path) for tmpfs in container.tmpfs.effective)
+
+
 def _mounted(write: Write, work: Workload) -> Held | None:
     """The volume or folder of the host that a path lies on."""
     service = work.container.subject if work.container is not None else ""
-    there = {path: Held(service, path, path, True) for path in (posixpath.normpath(path) for path, _ in work.image.stage.volumes)}
+    there: dict[str, Held] = {}
+    # Where nothing of them outlives the container, nobody else's data is in them.
+    if work.container is None or work.container.platform.declared_volumes:
+        paths = (posixpath.normpath(path) for path, _ in work.image.stage.volumes)
+        there = {path: Held(service, path, path, True) for path in paths}
     for mount in work.container.mounts if work.container is not None else ():
         target = posixpath.normpath(mount.target or "/")
         there[target] = Held(service, target, mount.source or target, mount.kind in ("volume", "external"))

@@ -85,7 +85,7 @@ class Needs(NamedTuple):
     #: Whether the engine's default profiles are enough.
     seccomp: Verdict | None = None
     apparmor: Verdict | None = None
-    #: Whether it is known not to ask the API of what runs it.
+    #: Whether it works without credentials for the API of what runs it.
     api: Verdict | None = None
     unprivileged: Unprivileged | None = None
     heap: Heap | None = None

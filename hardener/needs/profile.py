@@ -16,8 +16,8 @@ from hardener.finding import Evidence
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
+    from hardener.needs.conditions import Situation
     from hardener.needs.needs import Needs
-    from hardener.needs.situation import Situation
 
 #: Where the profiles of this package are; users' profiles have the same format.
 BUILT_IN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "profiles")
@@ -118,6 +118,9 @@ class WrittenPath(NamedTuple):
     volume: bool
     #: Whether root itself handles it, so that another owner calls for the capabilities of "foreign-data".
     by_root: bool
+    #: Who makes all that is needed in an empty folder that is root's and that everybody may write: "root", to hand it over,
+    #: or "anybody"; empty where that is not known.
+    fresh: str
     #: The variable, or option of the command, that moves it elsewhere.
     moved_by: Condition | None
     why: str
@@ -238,6 +241,8 @@ class Profile(NamedTuple):
     #: Whether the engine's default profiles are enough.
     seccomp: tuple[Verdict, ...]
     apparmor: tuple[Verdict, ...]
+    #: Whether it works without credentials for the API of what runs it; no items for an image that never asks it.
+    api: tuple[Verdict, ...]
     unprivileged: tuple[Unprivileged, ...]
     heaps: tuple[Heap, ...]
     healthchecks: tuple[Healthcheck, ...]

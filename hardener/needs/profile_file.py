@@ -36,6 +36,7 @@ LONGEST_WHY = 60
 WHENS = ("start", "foreign-data", "low-port", "exec")
 RUNTIMES = ("jvm", "node")
 SIZINGS = ("default", "own", "fixed")
+FRESH = ("root", "anybody")
 KINDS = ("run", "scratch", "cache", "log", "data", "config")
 STRENGTHS = {
     "code": Strength.READ,
@@ -203,6 +204,7 @@ def read_profile(file: str, data: bytes) -> Profile | Namesake:
         user=items("user", _verdict),
         seccomp=items("seccomp", _verdict),
         apparmor=items("apparmor", _verdict),
+        api=items("api", _verdict),
         unprivileged=items("unprivileged", _unprivileged),
         heaps=items("heap", _heap),
         healthchecks=items("healthcheck", _healthcheck),
@@ -276,6 +278,7 @@ def _path(item: _Item) -> WrittenPath:
         item.take("exec", bool, False),
         item.take("volume", bool, False),
         item.take("by-root", bool, False),
+        item.one_of("fresh", FRESH) if "fresh" in item.values else "",
         _moved_by(item, moved) if moved else None,
         item.why,
         item.evidence,

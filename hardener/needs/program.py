@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from hardener.facts.built import BuiltImage
 from hardener.facts.dockerfile import DockerStage
-from hardener.facts.image_files import ContextFiles, ImageFiles
+from hardener.facts.image_files import ContextFiles, ImageFiles, WrittenFiles
 from hardener.facts.tree import Tree
 from hardener.needs.bases import Base, find_base
 from hardener.needs.handover import Workload
@@ -35,7 +35,7 @@ def uses_in(image: BuiltImage, base: Base | None, container: Container | None, t
     asked: tuple[object, ...] = ()
     if container is not None:
         variables = tuple(sorted(container.environment.items(), key=lambda item: item[0]))
-        files = tuple((mount.target, mount.location) for mount in container.mounts)
+        files = tuple((mount.target, mount.location, mount.files) for mount in container.mounts)
         asked = (container.entrypoint, container.command, container.workdir, variables, container.missing_env_files, files)
         asked += (container.healthcheck.effective, container.place.path)
     dockerfile = image.stage.dockerfile
@@ -75,7 +75,11 @@ def _healthcheck(stage: DockerStage, container: Container | None) -> tuple[str, 
 def lay_over(files: ImageFiles, container: Container, tree: Tree) -> None:
     """Lay what a container mounts over the files of its image; only what is of the project is known."""
     for mount in container.mounts:
-        if mount.target:
+        if not mount.target:
+            continue
+        if mount.files is not None:
+            files.mount(mount.target, WrittenFiles(mount.files, mount.place.path))
+        else:
             files.mount(mount.target, ContextFiles(mount.location, tree) if mount.location else None)
     for tmpfs in container.tmpfs.effective:
         files.mount(tmpfs.path, None)

@@ -6,31 +6,19 @@ unknown: nothing here is a guess.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from typing import TypeVar
-
-from hardener.facts.image import ImageReference, tag_has
+from hardener.facts.image import ImageReference
 from hardener.finding import Evidence, Strength
+from hardener.needs.conditions import Asked, Situation, every, first, is_within, matches, option_values, plain, touches
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import (
-    EVERYWHERE,
     Account,
     Amount,
-    Capability,
-    Condition,
-    Filter,
-    Healthcheck,
-    Heap,
-    Inherited,
     Port,
     Profile,
     Start,
-    Unprivileged,
     Verdict,
     WrittenPath,
 )
-from hardener.record import NamedTuple
 
 _ROOT = ("", "0", "root")
 _TMPFS_KINDS = ("run", "scratch", "cache", "log")
@@ -40,50 +28,11 @@ _UNITS = {"": 0.0, "b": 1 / 1048576, "k": 1 / 1024, "kb": 1 / 1024, "m": 1.0, "m
 NOT_ROOT = Evidence(
     "a process that does not start as root has no capabilities to lose", "an engine of version 20.10", Strength.OBSERVED
 )
-#: Longer texts are not searched, and count as not known.
-_LONGEST_TEXT = 256 * 1024
 
 
-class Mount(NamedTuple):
-    """Something mounted into the container; `kind` is "volume", "bind" or "tmpfs"."""
-
-    target: str
-    kind: str
-    read_only: bool = False
-    #: What the file, or the files of the folder, say; None where that is not known.
-    text: str | None = None
-    #: For a folder of the project: the paths of its files in it.
-    files: tuple[str, ...] = ()
-
-
-class Situation(NamedTuple):
-    """How a container runs its image. None means: as the image says."""
-
-    user: str = ""
-    entrypoint: tuple[str, ...] | None = None
-    command: tuple[str, ...] | None = None
-    #: A variable whose value is not known has the value None.
-    environment: Mapping[str, str | None] = {}
-    #: Whether there may be more variables than these.
-    more_environment: bool = False
-    mounts: tuple[Mount, ...] = ()
-    host_network: bool = False
-    #: What an image that is built from the profile's has copied in; None for the profile's image itself.
-    copied: tuple[Mount, ...] | None = None
-
-    @property
-    def laid_over(self) -> tuple[Mount, ...]:
-        """All that lies where the image's own files would be."""
-        return (*(self.copied or ()), *self.mounts)
-
-
-_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port, Unprivileged, Heap, Healthcheck, Inherited)
-
-
-class _Asked(NamedTuple):
-    tag: str
-    version: tuple[int, ...]
-    situation: Situation
+def binds_low(first_free_port: int, *, on_host: bool) -> str:
+    """The reason for NET_BIND_SERVICE, where a port below the first free one is bound."""
+    return f"binds a port below {first_free_port}" + (" on the host" if on_host else "")
 
 
 def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> Needs:
@@ -91,12 +40,12 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
     version = profile.version(image)
     if version is None:
         return Needs(False, _about_version(profile, image))
-    asked = _Asked(image.effective_tag, version, situation)
+    asked = Asked(image.effective_tag, version, situation)
     if situation.copied is not None:
-        inherited = _first(profile.inherits, asked)
+        inherited = first(profile.inherits, asked)
         if inherited is None or not inherited.start:
             return Needs(False, f"what of {profile.names[0]} holds for an image that is built from it")
-    start = _first(profile.starts, asked)
+    start = first(profile.starts, asked)
     if start is None:
         return Needs(False, "how this version starts is not known")
     why_not = _why_not(profile, start, situation)
@@ -104,15 +53,18 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         return Needs(False, why_not)
     root = _is_root(situation.user) and start.root
     account = start.account if _is_root(situation.user) else _account(situation.user, start.account)
-    places = [(path, place) for path in _all(profile.paths, asked) for place in _places(path, situation)]
-    capabilities, no_more = _capabilities(profile, asked, root, start, places)
-    read_only = _first(profile.read_only, asked)
+    places = [(path, place) for path in every(profile.paths, asked) for place in _places(path, situation)]
+    ports = tuple(every(profile.ports, asked))
+    read_only = first(profile.read_only, asked)
     if read_only is not None and read_only.works:
-        read_only = _uncovered(places, situation) or _hidden(places, situation) or read_only
+        read_only = _uncovered(places, situation, root) or _hidden(places, situation) or read_only
+    works = read_only is not None and read_only.works
+    tmpfs = _tmpfs(places, situation, account, root) if works else ()
+    capabilities, no_more = _capabilities(profile, asked, root, start, places, ports, tmpfs)
     answers = {
         "capabilities": capabilities,
         "read_only": read_only,
-        "no_new_privileges": _first(profile.no_new_privileges, asked),
+        "no_new_privileges": first(profile.no_new_privileges, asked),
         "memory": _limit(profile.memory, asked),
         "cpu": _limit(profile.cpu, asked),
         "pids": _limit(profile.pids, asked),
@@ -123,16 +75,17 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
         account=account,
         start=start,
         no_more_capabilities=no_more,
-        tmpfs=_tmpfs(places, situation, account, root) if read_only is not None and read_only.works else (),
+        tmpfs=tmpfs,
         writes=tuple(Written(place, path.kind, path.exec, path.why, path.evidence) for path, place in places),
         runs_as=start.evidence,
-        ports=tuple(_all(profile.ports, asked)),
-        user=_first(profile.user, asked),
-        seccomp=_first(profile.seccomp, asked),
-        apparmor=_first(profile.apparmor, asked),
-        unprivileged=_first(profile.unprivileged, asked),
-        heap=_first(profile.heaps, asked),
-        healthcheck=_first(profile.healthchecks, asked),
+        ports=ports,
+        user=_user(profile, asked, ports),
+        seccomp=first(profile.seccomp, asked),
+        apparmor=first(profile.apparmor, asked),
+        api=first(profile.api, asked),
+        unprivileged=first(profile.unprivileged, asked),
+        heap=first(profile.heaps, asked),
+        healthcheck=first(profile.healthchecks, asked),
         unknown={name: profile.unknown.get(name, "not looked at") for name in answers if answers[name] is None},
         **answers,  # type: ignore[arg-type]
     )
@@ -151,7 +104,7 @@ def _why_not(profile: Profile, start: Start, situation: Situation) -> str:
     if situation.entrypoint is not None:
         return "the entrypoint is not the image's own"
     command = situation.command
-    if command is not None and not (command and any(_matches(command[0], pattern) for pattern in profile.programs)):
+    if command is not None and not (command and any(matches(command[0], pattern) for pattern in profile.programs)):
         return f"the command starts {command[0] if command else 'nothing'!r}, of which the profile knows nothing"
     user = situation.user
     if "$" in user:
@@ -180,103 +133,6 @@ def _account(user: str, own: Account | None) -> Account:
     return Account("", int(name), int(group) if _is_number(group) else 0)
 
 
-# Which items apply.
-
-
-def _all(items: tuple[_Item, ...], asked: _Asked) -> Iterable[_Item]:
-    return (item for item in items if _applies(item.filter, asked))
-
-
-def _first(items: tuple[_Item, ...], asked: _Asked) -> _Item | None:
-    return next((item for item in items if _applies(item.filter, asked)), None)
-
-
-def _applies(filter: Filter, asked: _Asked) -> bool:
-    if filter is EVERYWHERE:
-        return True
-    if filter.versions and not filter.admits(asked.version):
-        return False
-    if any(tag_has(asked.tag, word.lstrip("!")) == word.startswith("!") for word in filter.variant.split()):
-        return False
-    if filter.any_of and not any(_holds(condition, asked.situation) for condition in filter.any_of):
-        return False
-    return not any(_holds(condition, asked.situation) for condition in filter.unless)
-
-
-def _holds(condition: Condition, situation: Situation) -> bool:
-    kind, argument = condition
-    if kind == "environment":
-        if situation.more_environment and argument not in situation.environment:
-            return True
-        return any(value != "" and _matches(name, argument) for name, value in situation.environment.items())
-    if kind == "command":
-        return any(argument in word for word in situation.command or ())
-    if kind == "option":
-        return bool(_option(situation.command or (), argument))
-    path, _, expression = argument.partition(" ")
-    for mount in situation.laid_over:
-        if kind == "mount-at":
-            if _plain(mount.target) == _plain(path):
-                return True
-        elif kind == "file":
-            files = mount.files or ("",)
-            if any(_plain(f"{mount.target.rstrip('/')}/{file}") == _plain(path) for file in files):
-                return True
-        elif not (path.strip("*") in mount.target.rstrip("/") if "*" in path else _touches(mount.target, path)):
-            continue
-        elif kind == "mount" or (kind == "bind" and mount.kind != "volume") or (kind == "text" and _says(mount, expression)):
-            return True
-    return False
-
-
-def _says(mount: Mount, expression: str) -> bool:
-    if mount.text is None or len(mount.text) > _LONGEST_TEXT:
-        return True
-    return re.search(expression, mount.text, re.MULTILINE) is not None
-
-
-def _matches(word: str, pattern: str) -> bool:
-    """Whether a word is a pattern's, in which one star stands for anything."""
-    head, star, tail = pattern.partition("*")
-    if not star:
-        return word == pattern
-    return len(word) >= len(head) + len(tail) and word.startswith(head) and word.endswith(tail)
-
-
-# Paths.
-
-
-def _plain(path: str) -> str:
-    """A path without links and with one slash at its end, so that being within is beginning with."""
-    if path.startswith("/var/run"):  # a link to /run in every image of note
-        path = path[4:] if path[8:9] in ("", "/") else path
-    return path.rstrip("/") + "/"
-
-
-def _within(path: str, folder: str) -> bool:
-    return _plain(path).startswith(_plain(folder))
-
-
-def _touches(one: str, other: str) -> bool:
-    one, other = _plain(one), _plain(other)
-    return one.startswith(other) or other.startswith(one)
-
-
-def _option(command: tuple[str, ...], option: str) -> list[str]:
-    """The values of an option, as in `--dir x`, `--dir=x`, `-m 64`, `-m64`.
-
-    A name that begins with a dot is the end of a longer one: `.acme.storage` finds `--certificatesresolvers.le.acme.storage=x`.
-    """
-    values = []
-    for at, word in enumerate(command):
-        name, equals, value = word.partition("=")
-        if name.lower().endswith(option) if option.startswith(".") else name == option:
-            values.append(value if equals else command[at + 1] if at + 1 < len(command) else "")
-        elif len(option) == 2 and word.startswith(option):
-            values.append(word[2:])
-    return values
-
-
 def _places(path: WrittenPath, situation: Situation) -> list[str]:
     """Where a path is in this situation; an empty text stands for a place that is not known."""
     if path.moved_by is None:
@@ -286,73 +142,123 @@ def _places(path: WrittenPath, situation: Situation) -> list[str]:
         value = situation.environment.get(argument, None if situation.more_environment else path.path)
         values = ["" if value is None else value or path.path]
     else:
-        values = _option(situation.command or (), argument) or [path.path]
+        values = option_values(situation.command or (), argument) or [path.path]
     return [value if not value or value.startswith("/") else "" if "$" in value else f"/{value}" for value in values]
 
 
-def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
+def _uncovered(places: list[tuple[WrittenPath, str]], situation: Situation, root: bool) -> Verdict | None:
     """Why a read-only root does not work although the image's own paths allow it: data that is on no volume."""
-    volumes = [path.path for path, _ in places if path.volume]
+    volumes = [
+        path.path
+        for path, _ in places
+        if path.volume and (situation.platform.declared_volumes or _is_fresh(path, situation, root))
+    ]
     for path, place in places:
         if path.kind not in ("data", "config"):
             continue
         if not place:
             return Verdict(path.filter, False, "where it keeps its data is not known", path.evidence)
-        if not any(_within(place, target) for target in (*volumes, *(mount.target for mount in situation.mounts))):
+        if not any(is_within(place, target) for target in (*volumes, *(mount.target for mount in situation.mounts))):
             return Verdict(path.filter, False, f"writes {place}, where nothing is mounted", path.evidence)
     return None
+
+
+def _is_fresh(path: WrittenPath, situation: Situation, root: bool) -> bool:
+    """Whether an empty tmpfs serves in place of a volume: nothing is missed of what the image has there."""
+    return situation.copied is None and (path.fresh == "anybody" or (path.fresh == "root" and root and path.by_root))
 
 
 def _hidden(places: list[tuple[WrittenPath, str]], situation: Situation) -> Verdict | None:
     """Why a read-only root does not work: a tmpfs would hide what an image that is built from this one has there."""
     for path, place in places:
         for copy in situation.copied or ():
-            if path.kind in _TMPFS_KINDS and not path.volume and place and _within(copy.target, place):
+            is_volume = path.volume and situation.platform.declared_volumes
+            if path.kind in _TMPFS_KINDS and not is_volume and place and is_within(copy.target, place):
                 return Verdict(path.filter, False, f"a tmpfs at {place} would hide what is copied there", path.evidence)
     return None
 
 
 def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account: Account | None, root: bool) -> tuple[Tmpfs, ...]:
-    uid, gid = (account.uid, account.gid) if account else (0, 0)
+    """The tmpfs beside a read-only root. What stands in for a volume is as lasting as the container's own layer was."""
+    platform = situation.platform
+    uid, gid = (account.uid, account.gid) if account and platform.owned_tmpfs else (0, 0)
 
     def owner(own: int | None, served: int) -> int:
-        return served if own is None or not root else own
+        return served if own is None or not root or not platform.owned_tmpfs else own
 
-    return tuple(
+    def is_mounted(place: str) -> bool:
+        return any(is_within(place, mount.target) for mount in situation.mounts)
+
+    wanted: dict[str, Tmpfs] = {}
+    for path, place in places:
+        if path.volume and platform.declared_volumes:
+            continue
+        if path.kind in _TMPFS_KINDS and not path.volume:
+            target = place
+        elif path.volume and not is_mounted(place):
+            target = path.path
+        else:
+            continue
+        if is_mounted(target) or target in wanted:
+            continue
         # The reason beside a path of root's does not fit where nobody is root.
-        Tmpfs(
-            place,
-            owner(path.uid, uid),
-            owner(path.gid, gid),
-            path.exec,
-            path.why if root or path.uid is None else "",
-            path.evidence,
-        )
-        for path, place in places
-        if path.kind in _TMPFS_KINDS and not path.volume and not any(_within(place, mount.target) for mount in situation.mounts)
-    )
+        why = path.why if root or path.uid is None else ""
+        if why and path.kind not in _TMPFS_KINDS:
+            why += ", kept as long as before"
+        wanted[target] = Tmpfs(target, owner(path.uid, uid), owner(path.gid, gid), path.exec, why, path.evidence)
+    return tuple(wanted.values())
 
 
 # Capabilities and limits.
 
 
 def _capabilities(
-    profile: Profile, asked: _Asked, root: bool, start: Start, places: list[tuple[WrittenPath, str]]
+    profile: Profile,
+    asked: Asked,
+    root: bool,
+    start: Start,
+    places: list[tuple[WrittenPath, str]],
+    ports: tuple[Port, ...],
+    tmpfs: tuple[Tmpfs, ...],
 ) -> tuple[tuple[NeededCapability, ...] | None, Evidence | None]:
     if root and "capabilities" in profile.unknown:
         return None, None
     whens = {"exec"}
     if root:
         whens.add("start")
-        if asked.situation.host_network:
+        if asked.situation.first_free_port > 1:
             whens.add("low-port")
-        if any(_is_foreign(path, place, asked.situation, start) for path, place in places if path.by_root):
+        by_root = [(path, place) for path, place in places if path.by_root]
+        given = () if asked.situation.platform.owned_tmpfs or start.account is None else tuple(mount.path for mount in tmpfs)
+        if any(
+            _is_foreign(path, place, asked.situation, start) or any(touches(place, target) for target in given)
+            for path, place in by_root
+        ):
             whens.add("foreign-data")
     needed: dict[str, NeededCapability] = {}
-    for item in _all(profile.capabilities, asked):
+    for item in every(profile.capabilities, asked):
         if item.when in whens:
             needed.setdefault(item.name, NeededCapability(item.name, item.why, item.evidence))
+    low = _low(ports, asked.situation)
+    if root and low is not None:
+        needed.setdefault("NET_BIND_SERVICE", NeededCapability("NET_BIND_SERVICE", f"listens on port {low.number}", low.evidence))
     return tuple(needed[name] for name in sorted(needed)), start.evidence if root or _is_root(asked.situation.user) else NOT_ROOT
+
+
+def _low(ports: tuple[Port, ...], situation: Situation) -> Port | None:
+    """The first port that only a privilege can bind."""
+    return next((port for port in ports if port.number < situation.first_free_port), None)
+
+
+def _user(profile: Profile, asked: Asked, ports: tuple[Port, ...]) -> Verdict | None:
+    """Whether it may start as the account that it steps down to: not where only root can bind what it listens on."""
+    verdict = first(profile.user, asked)
+    low = _low(ports, asked.situation)
+    if verdict is None or not verdict.works or verdict.doubt or low is None:
+        return verdict
+    if any(item.name == "NET_BIND_SERVICE" and item.when == "exec" for item in every(profile.capabilities, asked)):
+        return verdict
+    return verdict._replace(doubt=f"how it binds port {low.number}, which is root's here")
 
 
 def _is_foreign(path: WrittenPath, place: str, situation: Situation, start: Start) -> bool:
@@ -361,21 +267,21 @@ def _is_foreign(path: WrittenPath, place: str, situation: Situation, start: Star
     A volume on the image's own data directory takes its owner from there; elsewhere, and where a directory is yet to be
     made, it is root's, which is foreign to an image that steps down.
     """
-    touching = [mount for mount in situation.laid_over if _touches(mount.target, place)]
+    touching = [mount for mount in situation.laid_over if touches(mount.target, place)]
     if any(mount.kind != "volume" for mount in touching):
         return True
     if start.account is None:
         return False
-    if _plain(place) != _plain(path.path):
+    if plain(place) != plain(path.path):
         return True
-    return any(path.kind != "data" or not _within(place, mount.target) for mount in touching)
+    return any(path.kind != "data" or not is_within(place, mount.target) for mount in touching)
 
 
-def _limit(items: tuple[Amount, ...], asked: _Asked) -> Limit | None:
-    for item in _all(items, asked):
+def _limit(items: tuple[Amount, ...], asked: Asked) -> Limit | None:
+    for item in every(items, asked):
         amount = item.amount
         if item.option:
-            values = _option(asked.situation.command or (), item.option)
+            values = option_values(asked.situation.command or (), item.option)
             size = _mebibytes(values[-1], item.unit) if values else None
             if not size:
                 continue

@@ -13,7 +13,7 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.ground import Ground, folder_of, is_everybodys, is_within, plain
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
 from hardener.needs.profile import EVERYWHERE, Account, Port, Verdict
-from hardener.needs.situation import NOT_ROOT
+from hardener.needs.situation import NOT_ROOT, binds_low
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, MEMORY, THREADS, WRITES, Uses, Write
 from hardener.record import NamedTuple
 
@@ -44,7 +44,7 @@ def needs_of_workload(uses: Uses, runner: Runner, ground: Ground, container: Con
         "capabilities": _capabilities(uses, runner, ground, container),
         "read_only": read_only,
         "no_new_privileges": _no_new_privileges(uses, ground),
-        "memory": _memory(uses, tmpfs),
+        "memory": _memory(uses, tmpfs if container.platform.owned_tmpfs else ()),
         "cpu": Limit(1.0, "", _absent(uses, "one core is kept busy at a time")) if cores == 1 else None,
         "pids": Limit(_PIDS, "", _absent(uses, "processes are not started without end")),
     }
@@ -102,11 +102,13 @@ def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Contain
         foreign = _foreign(uses, ground, container)
         if foreign is not None:
             needed.setdefault("DAC_OVERRIDE", foreign)
-        low = next((listen for listen in uses.listens if listen.number < 1024), None)
-        if container.host_network.effective and (low or any(port < 1024 for port in container.served_ports)):
+        free = container.first_free_port.effective
+        low = next((listen for listen in uses.listens if listen.number < free), None)
+        if low or any(port < free for port in container.served_ports):
             evidence = low.evidence if low else _absent(uses, "no port is bound")
             needed.setdefault(
-                "NET_BIND_SERVICE", NeededCapability("NET_BIND_SERVICE", "binds a port below 1024 on the host", evidence)
+                "NET_BIND_SERVICE",
+                NeededCapability("NET_BIND_SERVICE", binds_low(free, on_host=container.host_network.effective), evidence),
             )
     return tuple(needed[name] for name in sorted(needed))
 
@@ -121,16 +123,20 @@ def _file_capabilities(ground: Ground) -> Iterable[tuple[str, NeededCapability]]
 def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapability | None:
     """DAC_OVERRIDE, where root may meet files of somebody else."""
     for mount in container.mounts:
-        if mount.kind not in ("volume", "tmpfs"):
+        if mount.kind not in ("volume", "tmpfs") and not mount.open_to_all:
             what = mount.source or mount.target
             evidence = Evidence(f"{what} is mounted", f"{mount.place.path}:{mount.place.line}", Strength.READ)
             return NeededCapability("DAC_OVERRIDE", f"{_short(what)} may belong to another user", evidence)
     for tmpfs in container.tmpfs.effective:
-        if "uid=" in tmpfs.options:
+        # Where it cannot have an owner it may be shared, with whoever runs beside it.
+        is_shared = not container.platform.owned_tmpfs and not is_everybodys(tmpfs.path)
+        if "uid=" in tmpfs.options or is_shared:
+            claim = "may hold what others write" if is_shared else "has an owner"
             evidence = Evidence(
-                f"{tmpfs.path} has an owner", f"{container.tmpfs.place.path}:{container.tmpfs.place.line}", Strength.READ
+                f"{tmpfs.path} {claim}", f"{container.tmpfs.place.path}:{container.tmpfs.place.line}", Strength.READ
             )
-            return NeededCapability("DAC_OVERRIDE", f"{_short(tmpfs.path)} belongs to another user", evidence)
+            whose = "may hold another user's files" if is_shared else "belongs to another user"
+            return NeededCapability("DAC_OVERRIDE", f"{_short(tmpfs.path)} {whose}", evidence)
     for write in uses.writes:
         for folder, evidence in ground.given.items():
             near = is_within(write.path, folder) or is_within(folder, write.path)
@@ -155,14 +161,23 @@ def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container)
     for write in uses.writes:
         if _is_untouched(write.path, ground, container):
             continue
-        folder, why_not = _tmpfs_folder(write, ground, uses)
+        volume = "" if container.platform.declared_volumes else _volume(write.path, ground)
+        folder, why_not = _tmpfs_folder(write, volume, ground, uses)
         if why_not:
             return Verdict(EVERYWHERE, False, why_not, write.evidence), (), ""
-        why_open = why_open or _about_folder(folder, uses, runner, ground)
-        account = runner.account
+        owned = container.platform.owned_tmpfs
+        why_open = why_open or _about_folder(folder, uses, runner, ground, owned)
+        if write.refused_by and not owned:
+            why_open = (
+                why_open or f"where else it writes, because {write.refused_by} refuses {folder} when everybody may write there"
+            )
+        account = runner.account if owned else None
         uid, gid = (account.uid, account.gid) if account is not None else (0, 0)
         old = wanted.get(folder)
-        wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), _why(write, folder), write.evidence)
+        why = _why(write, folder)
+        if write.kind not in _FLEETING:
+            why = f"{why or 'its data'}, kept as long as before"
+        wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), why, write.evidence)
     if why_open:
         return None, (), why_open
     outermost = [path for path in sorted(wanted) if not any(path != other and is_within(path, other) for other in wanted)]
@@ -179,19 +194,24 @@ def _is_untouched(path: str, ground: Ground, container: Container) -> bool:
     targets = (
         *(mount.target for mount in container.mounts),
         *(mount.path for mount in container.tmpfs.effective),
-        *ground.volumes,
+        *(ground.volumes if container.platform.declared_volumes else ()),
         *_ENGINES,
     )
     return any(is_within(path, target) for target in targets)
 
 
-def _tmpfs_folder(write: Write, ground: Ground, uses: Uses) -> tuple[str, str]:
-    """The folder that becomes a tmpfs for a path, or why none can."""
-    if write.kind not in _FLEETING:
+def _volume(path: str, ground: Ground) -> str:
+    """The image's own volume that a path lies in; empty for none."""
+    return max((volume for volume in ground.volumes if is_within(path, volume)), key=len, default="")
+
+
+def _tmpfs_folder(write: Write, volume: str, ground: Ground, uses: Uses) -> tuple[str, str]:
+    """The folder that becomes a tmpfs for a path, or why none can; `volume` is one that it can stand in for."""
+    if write.kind not in _FLEETING and not volume:
         return "", f"writes {write.path}, where nothing is mounted"
     place = next((place for place in ("/tmp", "/var/tmp") if is_within(write.path, place)), "")
-    folder = place or plain(folder_of(write.path, ground, (other.path for other in uses.writes)))
-    if folder.count("/") < 2 and folder not in ("/run", "/tmp"):
+    folder = volume or place or plain(folder_of(write.path, ground, (other.path for other in uses.writes)))
+    if folder.count("/") < 2 and folder not in ("/run", "/tmp", volume):
         return "", f"writes {write.path}, beside what the image has there"
     inside = (path for path in ground.files.walk(folder) if not (place and path in ground.served))
     made = (path for path in sorted(ground.made | ground.brought) if path != folder and is_within(path, folder))
@@ -201,13 +221,13 @@ def _tmpfs_folder(write: Write, ground: Ground, uses: Uses) -> tuple[str, str]:
     return (folder, "") if not beside else ("", f"writes {write.path}, beside {beside}")
 
 
-def _about_folder(folder: str, uses: Uses, runner: Runner, ground: Ground) -> str:
+def _about_folder(folder: str, uses: Uses, runner: Runner, ground: Ground, owned: bool) -> str:
     """Why it is not known whether a folder may become a tmpfs, and of whom."""
     if folder == "/tmp":
         return ""
     if runner.root and uses.users:
         return f"whether root or {uses.users[0].name} writes {folder}"
-    if runner.account is None and not runner.root:
+    if owned and runner.account is None and not runner.root:
         return "the numbers of the account that it runs as"
     brought = next((path for path in sorted(ground.brought) if is_within(folder, path)), "")
     if brought:

@@ -17,6 +17,7 @@ _KINDS = (
     ("no_new_privileges", "no-new-privileges"),
     ("seccomp", "seccomp"),
     ("apparmor", "apparmor"),
+    ("api", "api"),
     ("unprivileged", "unprivileged"),
     ("memory", "memory"),
     ("cpu", "cpu"),

@@ -7,7 +7,8 @@ start, and the change is seen before an attacker sees it.
 The repair asks for that. It is safe where the file itself starts the container as a number other than 0. Where the image decides,
 its user must be a number: under a name, such as `USER app`, nothing starts any more, for the platform cannot know that `app` is
 not root. So the numbers of the account are written too (`runAsUser`, `runAsGroup`), where they are known; it is the same account
-that ran before. Where nothing is known of the image, the fix is held back.
+that ran before. Where nothing is known of the image, the fix is held back: if that is root, or has only a name, new pods do not
+start, and a rolling update stops there.
 
 Nothing is said of containers that run as root, which are `root-user`, and of platforms that cannot refuse it.
 """
@@ -37,7 +38,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         if user == "root":
             return
         fix = Fix("refuse root", (Want(setting, True),), missing=f"whether {user} is written as a number: a name does not start")
-    elif needs.root:
+    elif needs.holds and needs.root:
         return
     else:
         fix = _by_its_image(container, needs)
@@ -64,14 +65,20 @@ def _by_its_image(container: Container, needs: Needs) -> Fix:
     evidence = (needs.runs_as,) if needs.runs_as is not None else ()
     account = needs.account
     if not needs.holds or needs.root is None:
-        missing = needs.why_not or "whether the image's own user is a number that is not root"
+        why = f" ({needs.why_not})" if needs.why_not else ""
+        missing = (
+            f"whether the image's own user is a number that is not root{why}; else no new container starts, and old ones stay"
+        )
         return Fix("refuse root", (refuse,), evidence=evidence, missing=missing)
     if account is None:
         missing = "whether the image's own user is a number: a name does not start"
         return Fix("refuse root", (refuse,), evidence=evidence, missing=missing)
     numbers = f"{account.uid}:{account.gid}"
     words = f"refuse root, and start as {account.name} by its numbers ({numbers})"
-    return Fix(words, (Want(container.user, numbers), refuse), evidence=evidence)
+    first = (
+        "before it is rolled out: build and publish the image anew, from the Dockerfile as it is now" if container.build else ""
+    )
+    return Fix(words, (Want(container.user, numbers), refuse), evidence=evidence, migration=first)
 
 
 RULE = Rule(

@@ -113,8 +113,8 @@ def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[E
 
 
 def _foreign(container: Container) -> list[Mount]:
-    """What is mounted that may belong to anybody."""
-    return [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs")]
+    """What is mounted that may belong to anybody, and be closed to others."""
+    return [mount for mount in container.mounts if mount.kind not in ("volume", "tmpfs") and not mount.open_to_all]
 
 
 def _kept(container: Container, needs: Needs) -> list[Mount]:

@@ -11,7 +11,7 @@ from hardener.facts.kubernetes.manifest import Scope
 from hardener.facts.kubernetes.pod import Member, Pod
 from hardener.facts.merged import text_of, truth
 from hardener.finding import Change
-from hardener.syntax.yaml import Mapping, Node, Value, commented
+from hardener.syntax.yaml import Mapping, Node, Value, children, commented
 
 #: The types of volumes that only hold what the API server knows, and are read-only.
 _CONFIGURATION = {"configMap": "config", "downwardAPI": "config", "projected": "config", "secret": "secret", "image": "image"}
@@ -37,7 +37,8 @@ def read_mounts(member: Member, cluster: Cluster) -> tuple[Mount, ...]:
         read_only = truth(text_of(node.get("readOnly"))) is True or kind in _CONFIGURATION.values()
         propagation = _PROPAGATIONS.get(text_of(node.get("mountPropagation")) or "", "")
         files = cluster.files(about, member.pod, inside) if about is not None else None
-        found.append(Mount(kind, source, path, read_only, member.file.place(node), "", propagation, files))
+        place, open_to_all = member.file.place(node), about is not None and _is_open(member.pod, about)
+        found.append(Mount(kind, source, path, read_only, place, "", propagation, files, open_to_all))
     return tuple(found)
 
 
@@ -45,7 +46,7 @@ def _volumes(pod: Pod) -> dict[str, tuple[str, str, Node | None]]:
     """The volumes of a pod by name: the kind of mount, its source, and the part that says what it holds."""
     found: dict[str, tuple[str, str, Node | None]] = {}
     for name in _claim_templates(pod):
-        found[name] = ("claim", name, None)
+        found[name] = ("external", name, None)
     for node, _ in pod.items("volumes"):
         if not isinstance(node, Mapping):
             continue
@@ -57,13 +58,36 @@ def _volumes(pod: Pod) -> dict[str, tuple[str, str, Node | None]]:
         elif scope.find("hostPath") is not None:
             kind, source = "bind", scope.text("hostPath", "path") or ""
         elif any(scope.find(key) is not None for key in _CLAIMS):
-            kind, source = "claim", scope.text("persistentVolumeClaim", "claimName") or name
+            source = scope.text("persistentVolumeClaim", "claimName") or name
         else:
             for key, configuration in _CONFIGURATION.items():
                 if scope.find(key) is not None:
                     kind, about = configuration, node
         found[name] = (kind, source, about)
     return found
+
+
+def _is_open(pod: Pod, volume: Node) -> bool:
+    """Whether everybody may read what a volume of configuration holds: so it is, unless a mode is written (0644)."""
+    waiting = [volume]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Mapping):
+            for pair in node.pairs:
+                mode = text_of(pair.value) if text_of(pair.key) in ("defaultMode", "mode") else None
+                if mode is not None and not _others_may_read(mode):
+                    return False
+        waiting += children(node)
+    return True
+
+
+def _others_may_read(mode: str) -> bool:
+    """Whether a mode gives that to others: octal as YAML 1.1 and 1.2 write it, or decimal as in JSON."""
+    octal = mode.startswith("0")
+    digits = mode.removeprefix("0o") if octal else mode
+    if not digits.isdecimal() or len(digits) > 5 or (octal and not set(digits) <= set("01234567")):
+        return False
+    return bool(int(digits, 8 if octal else 10) & 0o4)
 
 
 def _claim_templates(pod: Pod) -> list[str]:

@@ -10,8 +10,9 @@ from hardener.needs.source.dotenv import with_dotenv
 from hardener.needs.source.gathering import Gathering
 from hardener.needs.source.libraries import shown, strength_of, use_libraries
 from hardener.needs.source.listing import MAX_CHARACTERS, Listing
+from hardener.needs.source.places import is_inside
 from hardener.needs.source.signs import signs_of
-from hardener.needs.source.uses import EVERYTHING, MEMORY, PORTS, WRITES, Memory, Program, Read, Uses, unknown
+from hardener.needs.source.uses import EVERYTHING, MEMORY, PORTS, WRITES, Memory, Program, Read, Uses, Write, unknown
 from hardener.needs.source.values import Reckoner
 
 _MOST_FILES = 400
@@ -98,6 +99,7 @@ class _Reading:
         if name in ("puma", "rails") and (any("workers" in one.text for one in self.listings) or "-w" in words):
             gathering.doubt((MEMORY,), "how many worker processes there are")
         uses = gathering.uses(Evidence(claim, source, strength_of(libraries.values())), memory)
+        uses = uses._replace(writes=tuple(_particular(write) for write in uses.writes))
         return uses._replace(memory=None) if uses.open(MEMORY) else uses
 
     def _gems(self, root: str) -> set[str]:
@@ -151,6 +153,14 @@ class _Reading:
             self.gathering.listen(int(said), "tcp", evidence)
         elif said != "":
             self.gathering.doubt((PORTS,), "the port of the server")
+
+
+def _particular(write: Write) -> Write:
+    """`Dir.tmpdir` passes over what everybody may write without a sticky bit, and fails where that leaves nothing.
+
+    Read in ruby/ruby fee4f9f3de4f0505c0bb6a0ccbf8ee04c325fe7b: lib/tmpdir.rb.
+    """
+    return write._replace(refused_by="Ruby") if is_inside(write.path, "/tmp") else write
 
 
 #: Libraries that come with Ruby.

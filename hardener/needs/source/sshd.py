@@ -89,4 +89,7 @@ def sshd(program: Program, read: Read) -> Uses:
         memory=Memory(256, "sshd with a few sessions", evidence, 0) if forced else None,
         doubts=doubts,
     )
-    return merged(evidence, (own, written(program._replace(at=evidence.source), paths, "writes")))
+    wrote = written(program._replace(at=evidence.source), paths, "writes")
+    # sshd.c: the folder must be root's, and nobody else may write it.
+    writes = (write._replace(refused_by="sshd") if write.path == "/run/sshd" else write for write in wrote.writes)
+    return merged(evidence, (own, wrote._replace(writes=tuple(writes))))

@@ -68,6 +68,8 @@ class Write(NamedTuple):
     #: Whether something is run or mapped as code from there.
     exec: bool
     evidence: Evidence
+    #: Who refuses the place where everybody may write there and no sticky bit keeps them apart; empty for nobody.
+    refused_by: str = ""
 
 
 class Listen(NamedTuple):
