@@ -255,7 +255,8 @@ def _binds_low(container: Container) -> str:
 
 
 def _usual(container: Container, why_not: str) -> Needs:
-    starts_as_root = (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
+    refuses = container.refuses_root is not None and container.refuses_root.effective
+    starts_as_root = not refuses and (container.user.effective or "root").partition(":")[0] in ("", "0", "root")
     capabilities = [NeededCapability(name, why, USUAL) for name, why in _USUAL_CAPABILITIES] if starts_as_root else []
     if any(port < container.first_free_port.effective for port in container.served_ports):
         capabilities.append(NeededCapability("NET_BIND_SERVICE", _binds_low(container), USUAL))

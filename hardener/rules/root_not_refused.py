@@ -69,7 +69,7 @@ def _by_its_image(container: Container, needs: Needs) -> Fix:
         missing = (
             f"whether the image's own user is a number that is not root{why}; else no new container starts, and old ones stay"
         )
-        return Fix("refuse root", (refuse,), evidence=evidence, missing=missing)
+        return Fix("refuse root", (refuse,), evidence=evidence, missing=missing, unsettles=True)
     if account is None:
         missing = "whether the image's own user is a number: a name does not start"
         return Fix("refuse root", (refuse,), evidence=evidence, missing=missing)
