@@ -15,6 +15,7 @@ from hardener.facts.kubernetes.container import read_container
 from hardener.facts.kubernetes.manifest import ManifestFile, Template
 from hardener.facts.kubernetes.pod import Pod
 from hardener.facts.kubernetes.workloads import POD_KINDS, pods
+from hardener.facts.own_overlay import is_own_overlay
 from hardener.needs.container import needs_of
 from hardener.needs.profile import BUILT_IN, find_profile
 from hardener.report import Trouble
@@ -102,7 +103,7 @@ class ManifestGroup:
 
 
 class TemplateGroup:
-    """Texts that make manifests: they are not judged, and that is said."""
+    """Texts that make manifests, or change those of others: they are not judged, and that is said."""
 
     sees = "container"
     counts = "containers"
@@ -139,8 +140,11 @@ def manifest_groups(
     cluster = Cluster(sources, tree, read)
     charts: dict[str, dict[str, Source]] = {}
     for location, source in sources.items():
+        if is_own_overlay(source.text):
+            reason = "it was written by `harden --overlay`; what it changes is judged without it"
+            yield TemplateGroup((Trouble(source.path, 1, reason, "run harden with --overlay to count it"),))
         # A chart's templates are templates even where they could be read as manifests.
-        if chart := chart_of(location, tree):
+        elif chart := chart_of(location, tree):
             charts.setdefault(chart, {})[location] = source
         elif any(kind in source.text for kind in POD_KINDS):
             try:

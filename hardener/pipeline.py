@@ -54,7 +54,7 @@ def run(request: Request) -> Report:
         return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
-    tree = _tree(request)
+    tree = Tree(tree_roots(request))
     outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
@@ -95,7 +95,7 @@ def needs(request: Request) -> tuple[list[Judged], list[Trouble]]:
     found: list[Judged] = []
     files = {file.location or file.name: file for file in request.files}
     built: set[str] = set()
-    for group in _groups(files, _tree(request), request, troubles):
+    for group in _groups(files, Tree(tree_roots(request)), request, troubles):
         troubles += group.notes
         found += [Judged(group.sees, subject, needs) for subject, needs in group.judged()]
     for judged in found:
@@ -113,10 +113,10 @@ def _path(judged: Judged) -> str:
     return path
 
 
-def _tree(request: Request) -> Tree:
-    """What may be read for context: the repositories of the files, and the folders that were asked for, as of an archive."""
+def tree_roots(request: Request) -> tuple[str, ...]:
+    """The folders whose files may be read for context: the repositories of the files, and those asked for, as of an archive."""
     roots = {repository_root(os.path.dirname(f.location) if f.location else ".") for f in request.files}
-    return Tree((*roots, *{f.within for f in request.files if f.within}))
+    return (*roots, *{f.within for f in request.files if f.within})
 
 
 def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble]) -> Iterator[Group]:

@@ -48,6 +48,10 @@ class FileChange(NamedTuple):
     before: Source
     after: Source
     location: str = ""
+    #: Whether there is no such file yet; `before` is then without text.
+    is_new: bool = False
+    #: Of an overlay, the files whose findings it answers, by path; empty for a file that answers its own.
+    stands_for: tuple[str, ...] = ()
 
 
 class Report(NamedTuple):

@@ -27,6 +27,7 @@ FLOORS = (
     ("plan",),
     ("discover", "config"),
     ("pipeline",),
+    ("overlay",),
     ("trial",),
     ("render",),
     ("cli",),

@@ -35,6 +35,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("diff", "--diff", FLAG, "Print the fixes as a unified diff, for `git apply`.", MODE_PANEL),
     Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
+    Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
     Option(
         "target_level",
         "--target-level",
@@ -82,6 +83,7 @@ class Invocation(NamedTuple):
     diff: bool = False
     write: bool = False
     check: bool = False
+    overlay: bool = False
     target_level: str = ""
     unsafe_fixes: bool = False
     select: tuple[str, ...] = ()

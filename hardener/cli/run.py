@@ -27,7 +27,12 @@ def run(invocation: Invocation) -> int:
         target_level.check(invocation)
         return target_level.run(invocation, *_found(invocation))
     request, troubles = _request(invocation)
-    report = judge(request)
+    if invocation.overlay:
+        from hardener.overlay.run import run as judge_for_overlays
+
+        report = judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
+    else:
+        report = judge(request)
     report = report._replace(troubles=(*troubles, *report.troubles))
     from_standard_input = STDIN in invocation.paths
     if mode == WRITE and not from_standard_input:
@@ -66,24 +71,36 @@ def write(report: Report) -> Report:
     for change in report.changes:
         name = change.before.path
         try:
-            with open(change.location, "rb") as file:
-                now = file.read(source.MAX_BYTES + 1)
-            if now != change.before.to_bytes():
+            if _now(change) != change.before.to_bytes():
                 failed[name] = Trouble(name, 0, "it was changed by something else meanwhile; left as it is", "run harden again")
                 continue
-            source.write(change.location, change.after.to_bytes())
+            (source.create if change.is_new else source.write)(change.location, change.after.to_bytes())
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             failed[name] = Trouble(name, 0, f"it cannot be written: {reason}", "check the permissions of the file and its folder")
         else:
             written.append(change)
+    reasons = {
+        path: failed[change.before.path].reason
+        for change in report.changes
+        if change.before.path in failed
+        for path in change.stands_for or (change.before.path,)
+    }
     outcomes = tuple(
-        outcome._replace(status=Status.FAILED, why=failed[outcome.finding.place.path].reason)
-        if outcome.status is Status.APPLIED and outcome.finding.place.path in failed
+        outcome._replace(status=Status.FAILED, why=reasons[outcome.finding.place.path])
+        if outcome.status is Status.APPLIED and outcome.finding.place.path in reasons
         else outcome
         for outcome in report.outcomes
     )
     return report._replace(outcomes=outcomes, changes=tuple(written), troubles=(*report.troubles, *failed.values()))
+
+
+def _now(change: FileChange) -> bytes:
+    """What a file says now; nothing for one that is to be made and is not there yet."""
+    if change.is_new and not os.path.lexists(change.location):
+        return b""
+    with open(change.location, "rb") as file:
+        return file.read(source.MAX_BYTES + 1)
 
 
 def _mode(invocation: Invocation) -> str:
@@ -96,6 +113,8 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("`-` (standard input) does not go together with other paths")
     if invocation.stdin_filename and not has_stdin:
         raise UsageError("--stdin-filename needs the path `-`")
+    if invocation.overlay and has_stdin:
+        raise UsageError("--overlay needs files on disk: what it writes lies beside them")
     if invocation.format == "json" and mode == DIFF:
         raise UsageError("--diff prints a diff; `harden --format json` has it in its report, as `changes`")
     if invocation.format == "json" and mode == WRITE and has_stdin:

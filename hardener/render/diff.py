@@ -88,7 +88,11 @@ def _file(change: FileChange, path: str) -> Iterator[bytes]:
     # As git does: a tab ends a name that has a blank in it.
     tab = b"\t" if b" " in old else b""
     yield b"diff --git " + old + b" " + new + b"\n"
-    yield b"--- " + old + tab + b"\n+++ " + new + tab + b"\n"
+    if change.is_new:
+        yield b"new file mode 100644\n--- /dev/null\n"
+    else:
+        yield b"--- " + old + tab + b"\n"
+    yield b"+++ " + new + tab + b"\n"
     for hunk in _hunks(blocks):
         start, end = max(0, hunk[0][0] - CONTEXT), min(len(before), hunk[-1][1] + CONTEXT)
         new_start, new_end = hunk[0][2] - (hunk[0][0] - start), hunk[-1][3] + (end - hunk[-1][1])

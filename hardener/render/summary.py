@@ -59,7 +59,10 @@ def summary(report: Report, *, written: bool = False) -> str:
     if not applied:
         return f"Nothing to {'write' if written else 'fix'} in {files}{others}{problems}."
     verb = "written" if written else "would be applied"
-    return f"{count(applied, 'fix', 'fixes')} {verb}{others} in {len(report.changes)} of {files}{problems}."
+    where = f"{len(report.changes)} of {files}"
+    if any(change.stands_for for change in report.changes):  # of overlays there may be more than files
+        where = f"{count(len(report.changes), 'file')} beside {files}"
+    return f"{count(applied, 'fix', 'fixes')} {verb}{others} in {where}{problems}."
 
 
 def problems(report: Report) -> list[str]:

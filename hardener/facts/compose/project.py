@@ -13,6 +13,7 @@ from hardener.facts.compose.limits import Dialect, dialect_of
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
 from hardener.facts.merged import lookup, sources, target, text_of, truth
+from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.tree import Context
 from hardener.finding import Reach
 from hardener.record import NamedTuple
@@ -111,10 +112,14 @@ class ComposeProject:
         def at(name: str) -> str:
             return os.path.join(folder, name)
 
+        own = {name for name in names if is_own_overlay(self.files[at(name)].source.text)}
+        if own and len(own) < len(names):
+            below = self._models(folder, [name for name in names if name not in own])
+            return _with_own_overlays(below, own)
         base = next(
-            (name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self._file(at(name)))), None
+            (name for name in BASE_NAMES if name in names or (set(names) - set(BASE_NAMES) and self.file(at(name)))), None
         )
-        override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self._file(at(name)))), None)
+        override = next((name for name in OVERRIDE_NAMES if name in names or (base in names and self.file(at(name)))), None)
         models: list[tuple[str, ...]] = [(at(base),)] if base in names else []
         if base and override and (base in names or override in names):
             models.append((at(base), at(override)))  # what the base alone asks for counts too: production often runs it so
@@ -129,30 +134,50 @@ class ComposeProject:
                 models.append((at(base), at(name)))
         return models
 
+    def stacks(self) -> list[tuple[str, ...]]:
+        """The file lists that overlays are made for, lowest first: a folder's own project, and each other file that is passed.
+
+        A file that others extend or include counts with these, and not for itself, unless its folder starts with it.
+        """
+        used = {link for location, file in self.files.items() for link in links(file, location) if link != location}
+        found: dict[str, tuple[str, ...]] = {}
+        for folder, names in self._folders().items():
+            for model in self._models(folder, names):
+                top = model[-1]
+                if os.path.basename(top) in OVERRIDE_NAMES and len(model) > 1:
+                    top = model[0]
+                if top not in used or os.path.basename(top) in BASE_NAMES:
+                    # Of several ways to pass a file, that on its own is listed first; base and override go together.
+                    found[top] = model if top == model[0] else found.get(top, model)
+        included = {path for location, file in self.files.items() for paths in includes(file, location) for path in paths}
+        return [model for top, model in found.items() if top not in included]
+
     def _is_overlay(self, file: ComposeFile, base: str) -> bool:
         """Whether a file only makes sense on top of another: a service of it says nothing of where its image comes from."""
-        below = self._file(base)
+        below = self.file(base)
         known = {service.name for service in below.services} if below else set()
         return any(_has_no_image(service) and service.name in known for service in file.services)
 
     def _shares_service(self, file: ComposeFile, base: str) -> bool:
-        below = self._file(base)
+        below = self.file(base)
         return below is not None and bool({node.name for node in file.services} & {node.name for node in below.services})
 
-    def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
-        top = model[-1]
+    def with_files(self, files: Mapping[str, ComposeFile]) -> ComposeProject:
+        """The same project with these files to edit."""
+        return ComposeProject(files, self._context)
+
+    def stacked(self, model: tuple[str, ...], touched_by: str = "") -> list[Service]:
+        """The services of files that are laid over each other, lowest first; where asked, only those that one file defines."""
         definitions: dict[str, list[tuple[str, ComposeFile, ServiceNode]]] = {}
         for location in model:
-            file = self._file(location)
+            file = self.file(location)
             if file is not None:
                 for node in file.services:
                     definitions.setdefault(node.name, []).append((location, file, node))
-        # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
-        touched = {name for name, found in definitions.items() if any(location == top for location, _, _ in found)}
         variables = self._env(os.path.dirname(model[0]))
         services = []
         for name, found in definitions.items():
-            if name not in touched:
+            if touched_by and all(location != touched_by for location, _, _ in found):
                 continue
             layers: list[Layer] = []
             trouble = ""
@@ -161,20 +186,30 @@ class ComposeProject:
                 layers += below
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
-            service = Service(name, tuple(layers), variables, trouble)
-            if not any(layer.editable and not layer.inherited for layer in layers):
+            services.append(Service(name, tuple(layers), variables, trouble))
+        return services
+
+    def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
+        top = model[-1]
+        file = self.file(top)
+        # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
+        # With an overlay of ours, nothing is judged without it.
+        touched_by = "" if file is not None and is_own_overlay(file.source.text) else top
+        services = []
+        for service in self.stacked(model, touched_by):
+            if not any(layer.editable and not layer.inherited for layer in service.layers):
                 continue
+            highest = service.layers[-1].file
             if _is_windows(service):
-                line = found[-1][1].place(service.layers[-1].service.key).line
-                self.notes.append(
-                    Trouble(found[-1][1].source.path, line, f"the service `{name}` runs on Windows", "these hazards are Linux's")
-                )
+                line = highest.place(service.layers[-1].service.key).line
+                reason = f"the service `{service.name}` runs on Windows"
+                self.notes.append(Trouble(highest.source.path, line, reason, "these hazards are Linux's"))
                 continue
-            if service.scalar("image") is None and service.scalar("build") is None and not trouble:
+            if service.scalar("image") is None and service.scalar("build") is None and not service.incomplete:
                 if service.scalar("provider") is None:
-                    self._note_fragment(service, found[-1][1])
+                    self._note_fragment(service, highest)
                 continue
-            services.append((f"{'+'.join(map(self._name, model))}#{name}", top, service))
+            services.append((f"{'+'.join(map(self._name, model))}#{service.name}", top, service))
         return services
 
     def _note_fragment(self, service: Service, file: ComposeFile) -> None:
@@ -194,7 +229,7 @@ class ComposeProject:
         if depth > _MAX_EXTENDS:
             return [], "`extends` goes in a circle"
         base_location = os.path.normpath(os.path.join(os.path.dirname(location), other)) if other else location
-        base_file = self._file(base_location) if other else file
+        base_file = self.file(base_location) if other else file
         if base_file is None:
             return [], f"it extends a service of {other}, which cannot be read here"
         base = next((service for service in base_file.services if service.name == name), None)
@@ -206,7 +241,7 @@ class ComposeProject:
             problem = problem or f"its `extends` comes through the anchor `&{found.via}`"
         return [*below, Layer(base_file, base, inherited=True, editable=base_location in self.files)], problem
 
-    def _file(self, location: str) -> ComposeFile | None:
+    def file(self, location: str) -> ComposeFile | None:
         """A file that may be edited, or one that is only read."""
         if location in self.files:
             return self.files[location]
@@ -225,7 +260,7 @@ class ComposeProject:
         return self._variables[folder]
 
     def _name(self, location: str) -> str:
-        file = self._file(location)
+        file = self.file(location)
         return file.source.path if file else location
 
     def _container(self, key: str, location: str, service: Service) -> Container:
@@ -307,6 +342,18 @@ def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
     return found
 
 
+def _with_own_overlays(models: list[tuple[str, ...]], own: set[str]) -> list[tuple[str, ...]]:
+    """Each list with the overlay that this tool has made for it last: its own one, or else that of the folder's project."""
+    found: dict[str, tuple[str, ...]] = {}
+    for model in models:
+        folder, top = os.path.split(model[-1])
+        wanted = overlay_name(top, BASE_NAMES + OVERRIDE_NAMES)
+        name = wanted if wanted in own else OVERLAY if OVERLAY in own else ""
+        key = name if wanted == OVERLAY else "+".join(model)  # the base is passed with its override or not: once is enough
+        found[key] = (*model, os.path.join(folder, name)) if name else model
+    return list(found.values())
+
+
 def _would_repeat(location: str, other: str, namesake: Service) -> bool:
     """Whether an item added to a list here may meet its twin when both files are passed with -f.
 
@@ -342,10 +389,18 @@ def links(file: ComposeFile, location: str) -> set[str]:
             other = text_of(extends.get("file"))
             if other:
                 found.add(os.path.normpath(os.path.join(folder, other)))
+    return found.union(*includes(file, location))
+
+
+def includes(file: ComposeFile, location: str) -> list[tuple[str, ...]]:
+    """What a Compose file includes: for each item the files that are laid over each other, by location, lowest first."""
+    folder = os.path.dirname(location)
+    found = []
     for node in file.top("include"):
         for item in node.items if isinstance(node, Sequence) else ():
             item = target(item)
             path = item.get("path") if isinstance(item, MappingNode) else item
-            paths = path.items if isinstance(path, Sequence) else [path]
-            found |= {os.path.normpath(os.path.join(folder, text)) for node_ in paths if (text := text_of(node_))}
+            path = target(path) if path is not None else None
+            texts = [text_of(one) for one in (path.items if isinstance(path, Sequence) else [path])]
+            found.append(tuple(os.path.normpath(os.path.join(folder, text)) for text in texts if text))
     return found
