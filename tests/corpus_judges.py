@@ -83,7 +83,8 @@ _REPLACED = re.compile(
 )
 _EMPTY = rb"(?:\{\s*\}|\[\s*\]|null|~)?\s*(?:\#.*)?$"
 _REPLACED_IN_PODS = re.compile(
-    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|automountServiceAccountToken|value|"
+    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|"
+    + rb"automountServiceAccountToken|value|"
     + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|type[\"']?:\s*[\"']?Unconfined\b|"
     + rb"(?:seccompProfile|appArmorProfile)[\"']?:\s*\{[^}]*\bUnconfined\b|"
     + rb"capabilities[\"']?:\s*\{\s*add:\s*\[(?:ALL|SYS_\w+)\]\s*\}|"
