@@ -78,14 +78,16 @@ _REPLACED = re.compile(
     rb"(?i:USER)\s+(?:root|0)\b|(?i:(?:ONBUILD\s+)?ADD)\s|\s*(?:-\s+)?(?:"
     + _KEYS
     + rb"|[\"']?privileged\b"
-    + rb"|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor)[:=]unconfined"
+    + rb"|[\"']?no-new-privileges|[\"']?(?:seccomp|apparmor|systempaths)[:=]unconfined"
     + rb"|[\"']?(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b|(?i:ENV\s+)?(?:JAVA|CATALINA)_OPTS[= ])"
 )
 _EMPTY = rb"(?:\{\s*\}|\[\s*\]|null|~)?\s*(?:\#.*)?$"
 _REPLACED_IN_PODS = re.compile(
-    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|automountServiceAccountToken|value|"
+    rb"\s*(?:-\s+)?[\"']?(?:(?:readOnlyRootFilesystem|allowPrivilegeEscalation|privileged|procMount|runAs\w+|"
+    + rb"automountServiceAccountToken|value|"
     + rb"container\.apparmor\.[\w./-]+)\b[\"']?\s*:|type[\"']?:\s*[\"']?Unconfined\b|"
     + rb"(?:seccompProfile|appArmorProfile)[\"']?:\s*\{[^}]*\bUnconfined\b|"
+    + rb"capabilities[\"']?:\s*\{\s*add:\s*\[(?:ALL|SYS_\w+)\]\s*\}|"
     + rb"(?:securityContext|capabilities|drop|add|resources|limits|requests|volumes|volumeMounts|env)[\"']?:\s*"
     + _EMPTY
     + rb"|(?i:CAP_)?(?:ALL|SYS_\w+|NET_ADMIN|BPF|SYSLOG)\b)"

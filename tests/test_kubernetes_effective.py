@@ -385,8 +385,8 @@ spec:
         ("emptyDir: {medium: Memory}", "tmpfs", None),
         ("emptyDir:", "tmpfs", None),
         ("hostPath: {path: /srv}", "bind", False),
-        ("persistentVolumeClaim: {claimName: data}", "claim", False),
-        ("ephemeral: {volumeClaimTemplate: {}}", "claim", False),
+        ("persistentVolumeClaim: {claimName: data}", "external", False),
+        ("ephemeral: {volumeClaimTemplate: {}}", "external", False),
         ("configMap: {name: a}", "config", True),
         ("secret: {secretName: a}", "secret", True),
         ("projected: {sources: []}", "config", True),
@@ -415,7 +415,7 @@ spec:
     spec:
       containers: [{{name: db, image: {IMAGE}, volumeMounts: [{{name: data, mountPath: /data, readOnly: true}}]}}]
 """
-    assert [(m.kind, m.source, m.target, m.read_only) for m in container(text).mounts] == [("claim", "data", "/data", True)]
+    assert [(m.kind, m.source, m.target, m.read_only) for m in container(text).mounts] == [("external", "data", "/data", True)]
 
 
 def test_limits_are_written_with_a_request_below_them() -> None:
