@@ -14,7 +14,7 @@ from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
 from hardener.facts.kubernetes.manifest import ManifestFile, Template
 from hardener.facts.kubernetes.pod import Pod
-from hardener.facts.kubernetes.workloads import POD_KINDS, pods
+from hardener.facts.kubernetes.workloads import may_have_pods, pods
 from hardener.facts.own_overlay import is_own_overlay
 from hardener.needs.container import needs_of
 from hardener.needs.profile import BUILT_IN, find_profile
@@ -146,7 +146,7 @@ def manifest_groups(
         # A chart's templates are templates even where they could be read as manifests.
         elif chart := chart_of(location, tree):
             charts.setdefault(chart, {})[location] = source
-        elif any(kind in source.text for kind in POD_KINDS):
+        elif may_have_pods(source.text):
             try:
                 read[location] = ManifestFile(source)
             except Template as error:
@@ -154,7 +154,7 @@ def manifest_groups(
             except Unreadable as error:
                 troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
     for chart, templates in charts.items():
-        if any(kind in source.text for source in templates.values() for kind in POD_KINDS):
+        if any(may_have_pods(source.text) for source in templates.values()):
             from hardener.facts.kubernetes.chart_notes import template_notes
 
             if notes := tuple(template_notes(chart, templates, tree)):

@@ -250,11 +250,27 @@ def _low(ports: tuple[Port, ...], situation: Situation) -> Port | None:
     return next((port for port in ports if port.number < situation.first_free_port), None)
 
 
+def _taken_over(profile: Profile, asked: Asked) -> str:
+    """A mounted folder that only root can make its account's, where the platform gives volumes to a group and to nobody else."""
+    situation = asked.situation
+    if situation.platform.owned_tmpfs:
+        return ""
+    targets = {plain(mount.target) for mount in situation.mounts if mount.kind != "volume"}
+    places = (place for path in every(profile.paths, asked) if path.fresh == "root" for place in _places(path, situation))
+    return next((place for place in places if place and plain(place) in targets), "")
+
+
 def _user(profile: Profile, asked: Asked, ports: tuple[Port, ...]) -> Verdict | None:
     """Whether it may start as the account that it steps down to: not where only root can bind what it listens on."""
     verdict = first(profile.user, asked)
+    if verdict is None or not verdict.works or verdict.doubt:
+        return verdict
+    taken = _taken_over(profile, asked)
+    if taken:
+        why = f"it has to own {taken}, which a pod's volume lets its group write at most"
+        return verdict._replace(works=False, why=why)
     low = _low(ports, asked.situation)
-    if verdict is None or not verdict.works or verdict.doubt or low is None:
+    if low is None:
         return verdict
     if any(item.name == "NET_BIND_SERVICE" and item.when == "exec" for item in every(profile.capabilities, asked)):
         return verdict

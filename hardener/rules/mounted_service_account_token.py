@@ -33,6 +33,10 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         message += f", which it uses: {verdict.why}"
         yield Finding(ID, container.subject, setting.place, message, advice=container.platform.identity, key=container.key)
         return
+    if verdict is None and setting.written:
+        # Nothing says that it does without what somebody gave it on purpose.
+        yield Finding(ID, container.subject, setting.place, message, advice=container.platform.identity, key=container.key)
+        return
     if verdict is None:
         missing = needs.missing("api") or f"whether it uses {api}"
     else:

@@ -30,6 +30,8 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     if setting is None or setting.effective:
         return
     user = container.user.effective.partition(":")[0]
+    if not needs.holds and not user and container.cap_add.effective:
+        return  # who is not root would not get what is added here
     if user.isdecimal():
         if int(user) == 0:
             return

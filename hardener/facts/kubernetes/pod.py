@@ -29,7 +29,8 @@ class Member(Scope):
         super().__init__(scope.file, mapping, scope.route, scope.via)
         self.pod = pod
         self.list = which
-        self.name = text_of(mapping.get("name")) or f"{which}[{at}]"
+        # Knative's only container needs no name.
+        self.name = text_of(mapping.get("name")) or (pod.name if which == "containers" and not at else f"{which}[{at}]")
         #: Unique in a run.
         self.key = f"{pod.key}/{which}/{at}#{self.subject}"
         named = next((pair.key for pair in mapping.pairs if text_of(pair.key) == "name"), mapping)
@@ -120,3 +121,11 @@ class Pod(Scope):
         """An annotation of the pod."""
         metadata = self.node.metadata
         return Scope(self.file, metadata, None).text("annotations", name) if metadata is not None else None
+
+    def is_annotated(self, beginnings: tuple[str, ...]) -> bool:
+        """Whether any annotation of the pod begins so."""
+        metadata = self.node.metadata
+        found = Scope(self.file, metadata, None).find("annotations") if metadata is not None else None
+        if found is None or not isinstance(found.node, Mapping):
+            return False
+        return any((text_of(pair.key) or "").startswith(beginnings) for pair in found.node.pairs)

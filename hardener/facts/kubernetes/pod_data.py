@@ -6,7 +6,7 @@ import re
 
 from hardener.facts.kubernetes.manifest import ManifestFile
 from hardener.facts.kubernetes.pod import Pod
-from hardener.facts.kubernetes.workloads import POD_KINDS, pods
+from hardener.facts.kubernetes.workloads import pods
 from hardener.facts.merged import lookup, sources, target
 from hardener.finding import Place
 from hardener.record import NamedTuple
@@ -44,8 +44,6 @@ class PodData(NamedTuple):
 
 def read_pods(source: Source) -> list[PodData]:
     """The pods of a manifest, in order. Raises `Unreadable` for what is no manifest as it stands."""
-    if not any(kind in source.text for kind in POD_KINDS):
-        return []
     file = ManifestFile(source)
     return [_read(Pod(file, node, number)) for number, node in enumerate(pods(file.tree))]
 

@@ -11,6 +11,8 @@ from hardener.syntax.yaml import Mapping
 
 _FREE_PORTS = "net.ipv4.ip_unprivileged_port_start"
 _PRIVILEGED_PORTS = 1024
+#: What puts containers into pods that ask for secrets with the pod's token (hashicorp/vault-k8s, bank-vaults).
+_TOKEN_READERS = ("vault.hashicorp.com/", "vault.security.banzaicloud.io/")
 #: What a pod may set because nobody else sees it (kubernetes, pkg/kubelet/sysctl/safe_sysctls.go, v1.34; the same list as the
 #: Pod Security Standards').
 SAFE_SYSCTLS = frozenset(
@@ -71,7 +73,8 @@ class FirstFreePort(Setting[int]):
 class ApiToken(Setting[bool]):
     """Whether a token for the API server is mounted: by default it is.
 
-    A service account that somebody named counts as written: it may have been given rights.
+    A service account that somebody named counts as written: it may have been given rights. So does what reads the token for
+    the pod.
     """
 
     __slots__ = ("_member",)
@@ -81,7 +84,7 @@ class ApiToken(Setting[bool]):
         found = pod.find("automountServiceAccountToken")
         said = truth(text_of(found.node)) if found else None
         account = pod.find("serviceAccountName") or pod.find("serviceAccount")
-        named = account is not None and text_of(account.node) != "default"
+        named = (account is not None and text_of(account.node) != "default") or pod.is_annotated(_TOKEN_READERS)
         mounted = said is True or (said is None and not account_has_none)
         place = pod.place_of(found or (account if named else None))
         wording = "automountServiceAccountToken"

@@ -29,8 +29,8 @@ _SPECS: dict[tuple[str, str], tuple[str, ...]] = {
 }
 #: Groups that Kubernetes' own kinds are or were in; files still say `extensions`, and mix them up.
 _OWN_GROUPS = ("", "apps", "batch", "extensions")
-#: Kinds whose objects may hold a pod; a text without any of these words has none.
-POD_KINDS = frozenset(kind for _, kind in _SPECS)
+#: How most of these kinds are written; a Knative Service cannot be told from a Service by its kind.
+_WORKLOADS = tuple(f"kind: {kind}" for _, kind in _SPECS if kind != "Service")
 #: Lists in lists end here.
 _DEEPEST_LIST = 8
 
@@ -59,6 +59,11 @@ class PodNode(NamedTuple):
     metadata_route: Route | None
     #: The anchor that the spec comes through, where it does.
     via: str = ""
+
+
+def may_have_pods(text: str) -> bool:
+    """Whether a text may ask for pods: it names containers, or a kind that has some."""
+    return "ontainers" in text or any(kind in text for kind in _WORKLOADS)
 
 
 def objects(tree: Stream) -> Iterator[Object]:

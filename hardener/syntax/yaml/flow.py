@@ -24,8 +24,10 @@ def style_in(text: str, node: Mapping | Sequence, style: render.Style) -> render
         if node.pairs and isinstance(node.pairs[0].key, Scalar):
             gap = text[node.pairs[0].key.end : node.pairs[0].value.outer_start]
             colon = gap if gap in (":", ": ", " : ", " :") else colon
-        style = style._replace(padding=padding, comma=comma, colon=colon)
         quote = keys_quoted(node)
+        if quote and len(spans) == 1 and colon == ":":
+            comma = ","  # JSON without any space
+        style = style._replace(padding=padding, comma=comma, colon=colon)
         return style._replace(force=True, key_quote=quote, quote=quote) if quote else style
     return quoted_as_in(node, style)._replace(comma=comma)
 
