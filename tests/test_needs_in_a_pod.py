@@ -46,8 +46,9 @@ def needs(folder: Path, container: str, data: str = "{}") -> Needs:
     file.write_text(text)
     source = Source(str(file), text)
     read = ManifestFile(source)
-    cluster = Cluster({str(file): source}, {str(file): read})
-    ((_, found),) = ManifestGroup(str(file), read, Tree((str(folder),)), cluster).judged()
+    tree = Tree((str(folder),))
+    cluster = Cluster({str(file): source}, tree, {str(file): read})
+    ((_, found),) = ManifestGroup(str(file), read, tree, cluster).judged()
     assert isinstance(found, Needs)
     return found
 
@@ -73,6 +74,21 @@ def test_root_binds_a_low_port_by_a_capability(container: str, expected: str, tm
 
 
 CONF = "default.conf: |\n  server {\n    listen 8080;\n    %s\n  }\n"
+
+
+@pytest.mark.parametrize(
+    ("container", "works"),
+    [
+        ("image: postgres:16\nvolumeMounts: [{name: claim, mountPath: /var/lib/postgresql/data}]", False),
+        ("image: postgres:16\nvolumeMounts: [{name: room, mountPath: /var/lib/postgresql/data}]", False),
+        ("image: postgres:16", True),  # the image's own folder belongs to it
+        ("image: mariadb:11\nvolumeMounts: [{name: claim, mountPath: /var/lib/mysql}]", True),
+    ],
+)
+def test_what_has_to_own_its_data_starts_as_root(container: str, works: bool, tmp_path: Path) -> None:
+    user = needs(tmp_path, container).user
+    assert user is not None
+    assert user.works is works
 
 
 def test_a_configuration_in_an_object_is_read_like_a_mounted_file(tmp_path: Path) -> None:

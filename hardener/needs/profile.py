@@ -121,6 +121,8 @@ class WrittenPath(NamedTuple):
     #: Who makes all that is needed in an empty folder that is root's and that everybody may write: "root", to hand it over,
     #: or "anybody"; empty where that is not known.
     fresh: str
+    #: Whether who serves must own it, so that a folder that it may only write is refused.
+    owned: bool
     #: The variable, or option of the command, that moves it elsewhere.
     moved_by: Condition | None
     why: str

@@ -279,6 +279,7 @@ def _path(item: _Item) -> WrittenPath:
         item.take("volume", bool, False),
         item.take("by-root", bool, False),
         item.one_of("fresh", FRESH) if "fresh" in item.values else "",
+        item.take("owned", bool, False),
         _moved_by(item, moved) if moved else None,
         item.why,
         item.evidence,

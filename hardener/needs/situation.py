@@ -256,7 +256,7 @@ def _taken_over(profile: Profile, asked: Asked) -> str:
     if situation.platform.owned_tmpfs:
         return ""
     targets = {plain(mount.target) for mount in situation.mounts if mount.kind != "volume"}
-    places = (place for path in every(profile.paths, asked) if path.fresh == "root" for place in _places(path, situation))
+    places = (place for path in every(profile.paths, asked) if path.owned for place in _places(path, situation))
     return next((place for place in places if place and plain(place) in targets), "")
 
 
