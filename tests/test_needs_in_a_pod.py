@@ -178,5 +178,7 @@ def test_nothing_is_asked_of_it_where_no_credentials_are_given(tmp_path: Path) -
     text += "  containers: [{name: web, image: 'redis:7'}]\n"
     source = Source("web.yaml", text)
     file = ManifestFile(source)
-    ((_, found),) = ManifestGroup("web.yaml", file, Tree(()), Cluster({"web.yaml": source}, {"web.yaml": file})).judged()
+    ((_, found),) = ManifestGroup(
+        "web.yaml", file, Tree(()), Cluster({"web.yaml": source}, Tree(()), {"web.yaml": file})
+    ).judged()
     assert found.api is None
