@@ -389,8 +389,8 @@ def test_rules_and_explain(harden: Run) -> None:
     code, out, _ = harden("rules")
     assert code == 0
     rows = {line.split()[0]: line.split()[1:4] for line in out.splitlines() if line}
-    assert rows["excess-capabilities"][:2] == ["medium", "Compose"]
-    assert rows["root-user"] == ["high", "Compose,", "Dockerfile"]
+    assert rows["excess-capabilities"][:2] == ["medium", "containers"]
+    assert rows["root-user"] == ["high", "containers,", "Dockerfiles"]
     code, out, _ = harden("explain", "docker-socket-mount")
     assert (code, out.startswith("docker-socket-mount\n===")) == (0, True)
     assert "Severity:  critical" in out

@@ -6,15 +6,14 @@ from hardener.cli.terminal import say
 from hardener.finding import Rule
 from hardener.rules import load
 
-_SEES = {"container": "Compose", "stage": "Dockerfile"}
+#: A container is a service of Compose, or one of a Kubernetes pod.
+_SEES = {"container": "containers", "stage": "Dockerfiles"}
 
 
 def run() -> int:
     """Print every rule: id, severity, where it looks, title."""
     worst_first = sorted(load(), key=lambda rule: (-rule.severity, rule.id))
-    rows = [
-        (rule.id, rule.severity.name.lower(), ", ".join(_SEES[kind] for kind in rule.sees), rule.title) for rule in worst_first
-    ]
+    rows = [(rule.id, rule.severity.name.lower(), _where(rule), rule.title) for rule in worst_first]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for row in rows:
         say("  ".join((*(cell.ljust(size) for cell, size in zip(row, widths, strict=False)), row[3])), error=False)
