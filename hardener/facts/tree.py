@@ -32,6 +32,14 @@ class Tree:
         """Whether a path lies inside, once links are followed."""
         return os.path.join(os.path.realpath(location), "").startswith(self._roots)
 
+    def project_of(self, folder: str) -> str:
+        """The repository that a folder belongs to; where it is none, all that may be read around it, as of an archive."""
+        root = repository_root(folder)
+        if os.path.lexists(os.path.join(root, ".git")):
+            return root
+        inside = os.path.join(os.path.realpath(folder), "")
+        return min((at for at in self._roots if inside.startswith(at)), key=len, default=root).rstrip(os.sep) or os.sep
+
     def __call__(self, location: str) -> Source | None:
         """The file at a location; None when it is not there, lies outside, or cannot be read."""
         if location not in self._read:

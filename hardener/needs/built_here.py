@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from hardener.facts.container import Build
-from hardener.facts.tree import Tree, repository_root
+from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.record import NamedTuple
 from hardener.source import Source
@@ -82,7 +82,7 @@ def _index_of(folder: str, tree: Tree) -> _Index:
     """What the repository of a folder says, looked through once."""
     here = (built_here, folder)
     if here not in tree.concluded:
-        whole = (built_here, "all", repository_root(folder))
+        whole = (built_here, "all", tree.project_of(folder))
         if whole not in tree.concluded:
             tree.concluded[whole] = _index(whole[2], tree)
         tree.concluded[here] = tree.concluded[whole]
