@@ -70,7 +70,8 @@ def main(arguments: Sequence[str]) -> int:
     most = shares.reasons.most_common(options.most)
     print("\n".join(judges.table(["control", "level", "pods", "share"], [[*key, str(n), share(n)] for key, n in most])))
     unread = sum(shares.unread.values())
-    print(f"{pods} pods in {shares.files - unread} files, {shares.parts} parts of pods, {unread} files that could not be read:")
+    left_out = f"{shares.parts} parts of pods and templates, {unread} files that could not be read"
+    print(f"{pods} pods in {shares.files - unread} files, {left_out}:")
     print("\n".join(f"{number:6}  {reason}" for reason, number in shares.unread.most_common(options.most)))
     print(f"{time.perf_counter() - started:.1f} s")
     return 0

@@ -89,7 +89,21 @@ def test_pods_that_do_not(harden: Run) -> None:
     )
     assert "  baseline    Host Namespaces: spec.hostPID\n" in out
     assert "  restricted  Seccomp: spec.securityContext.seccompProfile.type\n" in out
-    assert out.endswith("\n\n1 of 3 pods reaches restricted.\n")
+    assert out.endswith("\n\n1 of 3 pods reaches restricted; 1 more with `harden --write --unsafe-fixes`.\n")
+    assert out.count("  `harden --write --unsafe-fixes` brings it there, if what is not known about it turns out well") == 1
+
+
+def test_what_would_bring_a_pod_there(harden: Run) -> None:
+    known = (
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: cache}\nspec:\n  containers: [{name: cache, image: 'memcached:1.6.29'}]\n"
+    )
+    Path("pods.yaml").write_text(f"{OPEN}---\n{known}---\n{PLAIN}")
+    ways = [pod["way"] for pod in json.loads(harden("--target-level", "restricted", "--format", "json")[1])["pods"]]
+    assert ways == ["", "harden --write", "harden --write --unsafe-fixes"]
+    for arguments, way in ((), ways[1]), (("--unsafe-fixes",), ways[2]):
+        harden("--write", *arguments)
+        out = harden("--target-level", "restricted", "--format", "json")[1]
+        assert [not pod["violations"] for pod in json.loads(out)["pods"]] == [False, True, way == ways[2]]
 
 
 def test_json(harden: Run) -> None:
@@ -125,7 +139,7 @@ def test_what_cannot_be_read_is_named(harden: Run) -> None:
     assert (code, err) == (2, "")
     assert "chart.yaml:3: a template, not a manifest as it stands (run harden on what the template makes)\n" in out
     assert "\nbroken.yaml:" in "\n" + out
-    assert out.endswith("\n\n1 of 1 pod reaches restricted; 2 problems in the way.\n")
+    assert out.endswith("\n\n1 of 1 pod reaches restricted; 1 problem in the way.\n")
     code, out, _ = harden("--target-level", "restricted", "nowhere.yaml")
     assert (code, out.splitlines()[-1]) == (2, "No pods found; 1 problem in the way.")
 
@@ -188,7 +202,7 @@ def test_the_shares_of_a_folder(capsys: pytest.CaptureFixture[str], monkeypatch:
     assert shares.main([".", "--most", "1"]) == 0
     out = capsys.readouterr().out
     assert "privileged     2  40.0%\n" in out
-    assert "5 pods in 2 files, 0 parts of pods, 1 files that could not be read:\n" in out
+    assert "5 pods in 3 files, 1 parts of pods and templates, 0 files that could not be read:\n" in out
 
 
 # What a manifest says, as data

@@ -10,6 +10,7 @@ from hardener.cli.options import MODE_PANEL, OPTIONS, RULE_PANEL, Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
 from hardener.discover import KUBERNETES, Found
 from hardener.errors import Unreadable, UsageError
+from hardener.facts.kubernetes.manifest import Template
 from hardener.facts.kubernetes.pod_data import read_pods
 from hardener.pod_security import violations
 from hardener.render.target_level import Row, json, text
@@ -27,7 +28,10 @@ def check(invocation: Invocation) -> None:
 def run(invocation: Invocation, found: Iterable[Found], troubles: Iterable[Trouble]) -> int:
     """Print which pods do not reach the level; 1 where one does not, 2 where something could not be read."""
     level = invocation.target_level
-    rows, more, notes = judge([file for file in found if file.kind == KUBERNETES], level)
+    files = list(found)
+    rows, more, notes = judge([file for file in files if file.kind == KUBERNETES], level)
+    if any(row.violations for row in rows):
+        rows = _with_ways(files, rows, level)
     problems = [*troubles, *more]
     if invocation.format == "json":
         emit(json(level, rows, problems, notes).encode("utf-8"))
@@ -38,6 +42,27 @@ def run(invocation: Invocation, found: Iterable[Found], troubles: Iterable[Troub
     return FINDINGS if any(row.violations for row in rows) else OK
 
 
+def _with_ways(files: list[Found], rows: list[Row], level: str) -> list[Row]:
+    """The rows with what would bring a pod to the level: the fixes that are made by default, or with those that are held back."""
+    from hardener import pipeline
+
+    for option in ("--unsafe-fixes", ""):  # the weaker demand has the last word
+        report = pipeline.run(pipeline.Request(tuple(files), unsafe=bool(option)))
+        after = {change.before.path: change.after for change in report.changes}
+        pods = {
+            path: iter([pod for pod in read_pods(text) if not pod.is_patch]) for path, text in after.items() if _is_of(rows, path)
+        }
+        for at, row in enumerate(rows):
+            pod = next(pods[row.place.path], None) if row.place.path in pods else None
+            if row.violations and pod is not None and not violations(pod.spec, pod.annotations, level):
+                rows[at] = row._replace(way=f"harden --write {option}".rstrip())
+    return rows
+
+
+def _is_of(rows: list[Row], path: str) -> bool:
+    return any(row.place.path == path for row in rows)
+
+
 def judge(files: Iterable[Found], level: str) -> tuple[list[Row], list[Trouble], list[Trouble]]:
     """Every pod of the manifests with its violations, what could not be read, and what was not judged."""
     rows: list[Row] = []
@@ -46,6 +71,9 @@ def judge(files: Iterable[Found], level: str) -> tuple[list[Row], list[Trouble],
     for file in files:
         try:
             pods = read_pods(file.text or source.read(file.location, file.name))
+        except Template as error:
+            notes.append(Trouble(error.path, error.line, error.reason, error.remedy))
+            continue
         except Unreadable as error:
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
             continue

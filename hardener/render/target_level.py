@@ -8,6 +8,7 @@ The JSON has `version` 1; fields may be added to it, and one that goes away or c
       path, line   where the object is that asks for it
       kind, name, namespace   of that object; the namespace is empty where it names none
       level        the level that it reaches: "privileged" (none), "baseline" or, where that was asked for, "restricted"
+      way          the command that would bring it to the level; empty where it is there, or none does
       violations   {"level", "control", "path", "write"} each: the level that asks for it first, the control's name in the
                    standards, the field in the pod, and what would have to be written
     troubles     what could not be read: {"path", "line", "reason", "remedy"}
@@ -16,6 +17,7 @@ The JSON has `version` 1; fields may be added to it, and one that goes away or c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from hardener.finding import Place
@@ -26,6 +28,7 @@ from hardener.report import Trouble
 
 VERSION = 1
 _INDENT = 2
+_TESTED = ", if what is not known about it turns out well: test it"
 
 
 class Row(NamedTuple):
@@ -36,6 +39,8 @@ class Row(NamedTuple):
     name: str
     namespace: str
     violations: tuple[Violation, ...]
+    #: The command that would bring it there; empty where none does.
+    way: str = ""
 
 
 def text(
@@ -51,6 +56,8 @@ def text(
         if row.violations:
             lines.append(bold(clean(f"{row.kind} {row.name or '(no name)'}  {row.place.path}:{row.place.line}")))
             lines += _violations(row.violations, width)
+            if row.way:
+                lines.append(" " * _INDENT + f"`{row.way}` brings it there{_TESTED if 'unsafe' in row.way else ''}")
             lines.append("")
     seen = [problem(item) for item in (*troubles, *notes)]
     lines += [*seen, ""] if seen else []
@@ -74,7 +81,9 @@ def _summary(level: str, rows: Sequence[Row], troubles: Sequence[Trouble]) -> st
         return f"No pods found{problems}."
     reaching = sum(not row.violations for row in rows)
     verb = "reaches" if reaching == 1 else "reach"
-    return f"{reaching} of {count(len(rows), 'pod')} {verb} {level}{problems}."
+    ways = Counter(row.way for row in rows if row.way)
+    more = "".join(f"; {number} more with `{way}`" for way, number in sorted(ways.items()))
+    return f"{reaching} of {count(len(rows), 'pod')} {verb} {level}{more}{problems}."
 
 
 def json(level: str, rows: Sequence[Row], troubles: Sequence[Trouble], notes: Sequence[Trouble]) -> str:
@@ -92,6 +101,7 @@ def json(level: str, rows: Sequence[Row], troubles: Sequence[Trouble], notes: Se
                 "name": row.name,
                 "namespace": row.namespace,
                 "level": reached(row.violations) if row.violations else level,
+                "way": row.way,
                 "violations": [violation._asdict() for violation in row.violations],
             }
             for row in rows
