@@ -24,9 +24,16 @@ from hardener.overlay.kustomization import Build, Target, changed_by
 from hardener.overlay.run import run as lay_over
 from hardener.pipeline import Request, run
 from hardener.pod_security import RESTRICTED
-from hardener.report import Report
+from hardener.report import Report, Status
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: web, image: 'redis:7'}\n"
+HEAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"
+STEERING = """\
+  - name: web
+    image: nginx
+    command: [/bin/sh, -c, "while true; do echo $(date) >> /data/out; sleep 1; done"]
+    volumeMounts: [{name: "\\e[31mred", mountPath: /data}]
+"""
 KUSTOMIZATION = "resources: [web.yaml]\n"
 #: Far more than any of these takes, and far less than they took.
 SECONDS = 20
@@ -93,6 +100,26 @@ def test_numbers_without_end_are_of_no_type(number: str, plant: Plant) -> None:
     plant({"web.yaml": POD + f"  hostUsers: {number}\n"})
     rows, _, _ = judge(discover(["."])[0], RESTRICTED)
     assert ("spec.hostUsers", "Not accepted") in {(one.path, one.control) for one in rows[0].violations}
+
+
+def test_users_without_end(plant: Plant) -> None:
+    plant({"web.yaml": POD + f"  securityContext: {{runAsUser: {'9' * 5000}}}\n"})
+    assert run(Request(tuple(discover(["."])[0]), unsafe=True)).outcomes
+
+
+def test_names_that_steer_terminals_do_not_get_in_the_way_of_fixes(plant: Plant) -> None:
+    """The name of a volume stands in the reason of a capability."""
+    plant({"web.yaml": HEAD + STEERING})
+    report = run(Request(tuple(discover(["."])[0]), unsafe=True))
+    assert Status.FAILED not in {outcome.status for outcome in report.outcomes}
+
+
+def test_what_one_fix_reveals_is_not_blamed_on_the_next(plant: Plant) -> None:
+    """A container that cannot be edited has each fix made for itself; taking ALL away reveals what else is left to do."""
+    other = "  - name: all\n    image: memcached:1.6\n    securityContext: {capabilities: {add: [ALL]}}\n"
+    plant({"web.yaml": POD.replace("'redis:7'", "'memcached:1.6', securityContext: /") + other})
+    report = run(Request(tuple(discover(["."])[0])))
+    assert Status.FAILED not in {outcome.status for outcome in report.outcomes}
 
 
 def test_amounts_beyond_all_numbers_are_none() -> None:
@@ -169,9 +196,6 @@ def test_a_link_is_never_taken_for_an_overlay(inside: bool, plant: Plant) -> Non
 def test_lines_that_seem_to_build(line: str, plant: Plant) -> None:
     top = plant({"build.sh": f"docker build {line} -t acme/web .\n", "Dockerfile": "FROM a\n"})
     built_here("acme/web", Tree((str(top),)), str(top))
-
-
-HEAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"
 
 
 @pytest.mark.parametrize(
