@@ -13,7 +13,7 @@ from hardener.facts.kubernetes.chart_files import chart_of
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
 from hardener.facts.kubernetes.manifest import ManifestFile, Template
-from hardener.facts.kubernetes.pod import Pod
+from hardener.facts.kubernetes.pod import MOST_CONTAINERS, Pod
 from hardener.facts.kubernetes.workloads import may_have_pods, pods
 from hardener.facts.own_overlay import is_own_overlay
 from hardener.needs.container import needs_of
@@ -128,6 +128,8 @@ class TemplateGroup:
 def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
     if pod.is_windows:
         yield "it runs on Windows, which has other settings", ""
+    elif len(pod.members) > MOST_CONTAINERS:
+        yield f"it has more than {MOST_CONTAINERS} containers", "make it several pods"
     elif pod.is_patch:
         yield "it has a container without an image, so it changes a pod that is written elsewhere", "give harden that one"
 

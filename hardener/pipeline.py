@@ -250,6 +250,7 @@ class _Run:
             try:
                 group = self._attempt(group, together, known)
                 self._record(together)
+                known = known | {finding.identity for finding in self._findings}  # what it revealed, the next does not bring
             except HardenError:
                 waiting += together
         failed: dict[Identity, HardenError] = {}
@@ -265,6 +266,7 @@ class _Run:
                     progress = True
                     waiting.remove(choice)
                     self._record((choice,))
+                    known = known | {finding.identity for finding in self._findings}
         for choice in waiting:
             cause = failed[choice.finding.identity]
             self._blocked[choice.finding.identity] = getattr(cause, "reason", str(cause))

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 
 from hardener.pod_fields import Container, Context, Pod, decode
 from hardener.record import NamedTuple
+from hardener.safe_sysctls import SAFE_SYSCTLS
 
 BASELINE, RESTRICTED = "baseline", "restricted"
 #: The levels that ask for something; `privileged` is the third.
@@ -74,22 +75,6 @@ _VOLUMES = (
     "secret",
 )
 #: What may be written, and since which minor version.
-_SYSCTLS = {
-    "kernel.shm_rmid_forced": 0,
-    "net.ipv4.ip_local_port_range": 0,
-    "net.ipv4.ip_unprivileged_port_start": 0,
-    "net.ipv4.ping_group_range": 0,
-    "net.ipv4.tcp_syncookies": 0,
-    "net.ipv4.ip_local_reserved_ports": 27,
-    "net.ipv4.tcp_fin_timeout": 29,
-    "net.ipv4.tcp_keepalive_intvl": 29,
-    "net.ipv4.tcp_keepalive_probes": 29,
-    "net.ipv4.tcp_keepalive_time": 29,
-    "net.ipv4.tcp_rmem": 32,
-    "net.ipv4.tcp_wmem": 32,
-    "net.ipv4.tcp_notsent_lowat": 37,
-    "net.ipv4.tcp_slow_start_after_idle": 37,
-}
 _SELINUX_TYPES = {"container_t": 0, "container_init_t": 0, "container_kvm_t": 0, "container_engine_t": 31}
 
 
@@ -160,7 +145,7 @@ def _baseline(pod: Pod, level: str, minor: int) -> Iterator[Violation]:
         or_users = "" if minor < 35 or level == RESTRICTED else ", or `hostUsers: false` for the pod"
         yield from _proc_mount(pod, BASELINE, or_users)
     for name in pod.sysctls:
-        if _SYSCTLS.get(name, minor + 1) > minor:
+        if SAFE_SYSCTLS.get(name, minor + 1) > minor:
             path = f"{pod.context.path}.sysctls[{name}]"
             yield Violation(BASELINE, SYSCTLS, path, "take it out: it is none of those that are safe for other pods")
 

@@ -47,10 +47,12 @@ def apply(files: Mapping[str, tuple[Source, Any]], syntax: Syntax, changes: Iter
     Raises `CannotWrite` where a change cannot be made safely, and `ProofFailed` where the result is not what was planned.
     """
     by_path: dict[str, list[Any]] = {}
+    there: dict[tuple[str, object], list[Any]] = {}
     for change in changes:
-        operations = by_path.setdefault(change.path, [])
-        if change.operation not in operations:
-            operations.append(change.operation)
+        same_place = there.setdefault((change.path, getattr(change.operation, "route", None)), [])
+        if change.operation not in same_place:
+            same_place.append(change.operation)
+            by_path.setdefault(change.path, []).append(change.operation)
     return {path: _change(*files[path], syntax, operations) for path, operations in by_path.items()}
 
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).parent.parent / "hardener"
 #: From the ground up; a room may import its own and what is below it. Rooms on one line do not know each other.
 FLOORS = (
     ("errors", "record"),
-    ("standards", "pod_fields"),
+    ("standards", "pod_fields", "safe_sysctls"),
     ("pod_security",),
     ("source",),
     ("finding",),
@@ -131,7 +131,12 @@ def test_what_is_heavy_is_imported_where_it_is_used(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("compose.yaml", "services: {db: {image: 'postgres:16'}}\n"), ("Dockerfile", "FROM scratch\nCOPY a /\n")]
+    ("name", "text"),
+    [
+        ("compose.yaml", "services: {db: {image: 'postgres:16'}}\n"),
+        ("Dockerfile", "FROM scratch\nCOPY a /\n"),
+        ("pod.yaml", "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: db, image: 'postgres:16'}]}\n"),
+    ],
 )
 def test_the_plain_path_starts_without_what_it_does_not_need(name: str, text: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
@@ -168,3 +173,9 @@ print(*sys.modules)
     }
     assert loaded & unneeded == set()
     assert "dockerfile_parse" not in loaded or name == "Dockerfile"
+    others = {
+        "compose.yaml": {"facts.kubernetes", "manifests", "facts.dockerfile", "overlay"},
+        "Dockerfile": {"facts.kubernetes", "manifests", "facts.compose", "group", "overlay"},
+        "pod.yaml": {"facts.compose", "group", "facts.dockerfile", "syntax.dockerfile", "facts.kubernetes.chart", "overlay"},
+    }
+    assert loaded & {f"hardener.{module}" for module in others[name]} == set()

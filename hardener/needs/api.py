@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from hardener.facts.built import BuiltImage
 from hardener.facts.container import Container
-from hardener.facts.image_files import ImageFiles
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.conditions import Situation
 from hardener.needs.needs import Needs
 from hardener.needs.profile import EVERYWHERE, Verdict
-from hardener.needs.source.uses import CAPABILITIES, ESCALATION, WRITES
+
+if TYPE_CHECKING:  # knows Dockerfiles, which images that are pulled have no need of
+    from hardener.facts.image_files import ImageFiles
 
 #: Programs that are there to ask the API.
 _CLIENTS = frozenset("kubectl helm helmfile kustomize oc argocd flux istioctl k9s kubeadm velero stern".split())
@@ -53,6 +54,7 @@ def _of_image(needs: Needs, container: Container, tree: Tree, mentioned: str) ->
     evidence = needs.start.evidence._replace(claim="nothing of it asks the API of the cluster")
     doubt = f"why {mentioned} is about the cluster" if mentioned else ""
     if not doubt and container.build is not None:
+        from hardener.facts.built import BuiltImage
         from hardener.needs.built import image_of
 
         image = image_of(container, tree)
@@ -65,6 +67,7 @@ def _of_program(needs: Needs, container: Container, tree: Tree, mentioned: str) 
     from hardener.needs.bases import find_base
     from hardener.needs.built import image_of
     from hardener.needs.program import uses_in
+    from hardener.needs.source.uses import CAPABILITIES, ESCALATION, WRITES
 
     image = image_of(container, tree)
     if isinstance(image, str) or needs.read is None:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hardener.facts.container import Build
+from hardener.facts.merged import lookup, target, text_of, values
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.record import NamedTuple
 from hardener.source import Source
-from hardener.syntax.yaml import Mapping, Node, Scalar, Sequence, YamlError, parse
+from hardener.syntax import yaml
+from hardener.syntax.yaml import Node, YamlError
 
 #: Folders of tools and of other people's code.
 _NOT_OWN = frozenset(".git .hg .svn node_modules bower_components __pycache__ .venv venv .tox .mypy_cache .idea vendor".split())
@@ -33,7 +35,7 @@ _BARE = frozenset(
     "--load --push --no-cache --pull --rm --force-rm -q --quiet --compress --squash --check -D --debug --help".split()
 )
 #: What may contain spaces and is only known when it runs.
-_COMPUTED = re.compile(r"\$\{\{.*?\}\}|\$\([^()]*\)|`[^`]*`")
+_COMPUTED = re.compile(r"\$\{\{.{0,300}?\}\}|\$\([^()]*\)|`[^`]*`")
 _VARIABLE = re.compile(r"\$|\{\{|<|%")
 
 
@@ -57,7 +59,8 @@ class _Order(NamedTuple):
 class _Index(NamedTuple):
     """All that the files of a repository say about builds, and which names stand for others."""
 
-    builds: tuple[_Found, ...]
+    #: By the last part of the name, which is always known.
+    builds: Mapping[str, Sequence[_Found]]
     renamed: tuple[tuple[str, str], ...]
 
 
@@ -70,9 +73,9 @@ def built_here(image_text: str, tree: Tree, folder: str) -> tuple[Build, Evidenc
     if not asked:
         return None
     index = _index_of(folder, tree)
-    names = {asked, *(before for before, after in index.renamed if _same(asked, after))}
-    names |= {after for before, after in index.renamed if _same(asked, before)}
-    found = [item for item in index.builds if any(_same(name, item.name) for name in names)]
+    names = [asked, *(before for before, after in index.renamed if _same(asked, after))]
+    names += [after for before, after in index.renamed if _same(asked, before)]
+    found = [item for name in dict.fromkeys(names) for item in index.builds.get(_last(name), ()) if _same(name, item.name)]
     if len({item.build for item in found}) != 1:
         return None
     return found[0].build, found[0].evidence
@@ -96,6 +99,10 @@ def _name(text: str) -> str:
     head, slash, last = text.rpartition("/")
     last = last.partition(":")[0]
     return "" if not last or _VARIABLE.search(last) else f"{head}{slash}{last}"
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
 
 
 def _same(asked: str, built: str) -> bool:
@@ -149,14 +156,17 @@ def _index(root: str, tree: Tree) -> _Index:
             else:
                 builds += _in_lines(source, root, () if is_workflow else (folder,))
                 builds += _in_workflow(source, root) if is_workflow else ()
-    return _Index(tuple(item for item in builds if tree(item.build.dockerfile) is not None), tuple(renamed))
+    named: dict[str, list[_Found]] = {}
+    for item in builds:
+        if tree(item.build.dockerfile) is not None:
+            named.setdefault(_last(item.name), []).append(item)
+    return _Index(named, tuple(renamed))
 
 
 def _in_compose(source: Source, folder: str) -> Iterator[_Found]:
     for document in _documents(source):
-        services = document.get("services")
-        for pair in services.pairs if isinstance(services, Mapping) else ():
-            image, build = _at(pair.value, "image"), _at(pair.value, "build")
+        for _, service in _pairs(_at(document, "services")):
+            image, build = _at(service, "image"), _at(service, "build")
             if image is None or build is None:
                 continue
             order = _Order(
@@ -186,9 +196,8 @@ def _in_skaffold(source: Source, folder: str) -> Iterator[_Found]:
 
 def _in_workflow(source: Source, root: str) -> Iterator[_Found]:
     for document in _documents(source):
-        jobs = document.get("jobs")
-        for job in jobs.pairs if isinstance(jobs, Mapping) else ():
-            for step in _items(_at(job.value, "steps")):
+        for _, job in _pairs(_at(document, "jobs")):
+            for step in _items(_at(job, "steps")):
                 if "/build-push-action" not in _text(_at(step, "uses")):
                     continue
                 given = _at(step, "with")
@@ -265,8 +274,8 @@ def _one(source: Source, line: int, image: str, folder: str, order: _Order) -> I
 
 def _arguments(node: Node | None) -> tuple[tuple[str, str | None], ...]:
     """Build arguments, as a mapping or as a list of `NAME=value`."""
-    if isinstance(node, Mapping):
-        return _split(f"{_text(pair.key)}={_text(pair.value)}" for pair in node.pairs)
+    if isinstance(node, yaml.Mapping):
+        return _split(f"{key}={_text(value)}" for key, value in _pairs(node))
     return _split(map(_text, _items(node)))
 
 
@@ -278,7 +287,7 @@ def _split(said: Iterable[str]) -> tuple[tuple[str, str | None], ...]:
 
 def _renamed(source: Source) -> Iterator[tuple[str, str]]:
     for document in _documents(source):
-        for item in _items(document.get("images")):
+        for item in _items(_at(document, "images")):
             before, after = _name(_text(_at(item, "name"))), _name(_text(_at(item, "newName")))
             if before and after:
                 yield before, after
@@ -287,24 +296,31 @@ def _renamed(source: Source) -> Iterator[tuple[str, str]]:
 # YAML.
 
 
-def _documents(source: Source) -> Iterator[Mapping]:
+def _documents(source: Source) -> Iterator[yaml.Mapping]:
     try:
-        stream = parse(source.text)
+        stream = yaml.parse(source.text)
     except YamlError:
         return
     if not stream.templates:
-        yield from (document.root for document in stream.documents if isinstance(document.root, Mapping))
+        yield from (document.root for document in stream.documents if isinstance(document.root, yaml.Mapping))
 
 
 def _at(node: Node | None, *keys: str) -> Node | None:
+    """What stands under keys in keys, merges and aliases followed."""
     for key in keys:
-        node = node.get(key) if isinstance(node, Mapping) else None
+        found = lookup(node, None, key) if isinstance(node, yaml.Mapping) else None
+        node = target(found.node) if found is not None else None
     return node
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:
-    return tuple(node.items) if isinstance(node, Sequence) else ()
+    return tuple(map(target, node.items)) if isinstance(node, yaml.Sequence) else ()
+
+
+def _pairs(node: Node | None) -> Iterator[tuple[str, Node]]:
+    if isinstance(node, yaml.Mapping):
+        yield from ((key, target(found.node)) for key, found in values(node, None).items())
 
 
 def _text(node: Node | None) -> str:
-    return node.value if isinstance(node, Scalar) else ""
+    return text_of(node) or ""

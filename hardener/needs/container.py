@@ -11,7 +11,7 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.conditions import Mount, Situation
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
-from hardener.needs.situation import binds_low
+from hardener.needs.situation import binds_low, is_number
 
 if TYPE_CHECKING:  # most projects have no record
     from hardener.needs.recorded import Recorded
@@ -261,7 +261,7 @@ def _usual(container: Container, why_not: str) -> Needs:
     if any(port < container.first_free_port.effective for port in container.served_ports):
         capabilities.append(NeededCapability("NET_BIND_SERVICE", _binds_low(container), USUAL))
     uid, _, gid = container.user.effective.partition(":")
-    owner = (int(uid), int(gid) if gid.isdecimal() else 0) if uid.isdecimal() else (0, 0)
+    owner = (int(uid), int(gid) if is_number(gid) else 0) if is_number(uid) else (0, 0)
     mounted = {mount.target.rstrip("/") for mount in container.mounts} | {mount.path for mount in container.tmpfs.effective}
     return Needs(
         holds=False,

@@ -128,7 +128,7 @@ def _why_not(profile: Profile, start: Start, situation: Situation) -> str:
     name = user.partition(":")[0]
     if user and _is_root(user) and not start.root:
         return "it is started as root, which the image is not"
-    if not _is_root(user) and not _is_number(name) and (start.account is None or name != start.account.name):
+    if not _is_root(user) and not is_number(name) and (start.account is None or name != start.account.name):
         return f"the numbers of the user {user!r} are not known"
     return ""
 
@@ -137,16 +137,17 @@ def _is_root(user: str) -> bool:
     return user.partition(":")[0] in _ROOT
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a text is the number of an account or a group."""
     return text.isascii() and text.isdecimal() and len(text) <= 10
 
 
 def _account(user: str, own: Account | None) -> Account:
     name, _, group = user.partition(":")
     if own is not None and name in (own.name, str(own.uid)):
-        return own if not _is_number(group) else own._replace(gid=int(group))
+        return own if not is_number(group) else own._replace(gid=int(group))
     # Without an entry in the image's passwd file the group is root's.
-    return Account("", int(name), int(group) if _is_number(group) else 0)
+    return Account("", int(name), int(group) if is_number(group) else 0)
 
 
 def _places(path: WrittenPath, situation: Situation) -> list[str]:

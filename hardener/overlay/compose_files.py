@@ -15,12 +15,12 @@ from hardener.errors import CannotWrite, Unreadable
 from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, ComposeProject, includes
 from hardener.facts.compose.service import Service
-from hardener.facts.own_overlay import FIRST_LINE, is_own_overlay, overlay_name
+from hardener.facts.own_overlay import FIRST_LINE, overlay_name
 from hardener.overlay.compose import Delta, difference, same
-from hardener.overlay.text import rendered
+from hardener.overlay.text import in_place, rendered
 from hardener.record import NamedTuple
 from hardener.report import FileChange, Trouble
-from hardener.source import Source, read
+from hardener.source import Source
 
 if TYPE_CHECKING:
     from hardener.facts.tree import Tree
@@ -99,12 +99,6 @@ def _overlay(
 
     Raises `CannotWrite` where it cannot be made, or where a file of somebody else stands in its place.
     """
-    old: Source | None = None
-    if os.path.lexists(location):
-        try:
-            old = read(location, name)
-        except Unreadable as error:
-            raise CannotWrite(f"{name} is in its place: {error.reason}") from None
     was, now = _services(before, model), _services(after, model)
     deltas: dict[str, Delta] = {}
     for service_name, service in was.items():
@@ -113,15 +107,21 @@ def _overlay(
         delta = difference(service, now[service_name])
         if delta:
             deltas[service_name] = delta
-    if not deltas and (old is None or not is_own_overlay(old.text)):
+    if not deltas and not _is_ours(location, name):
         return None
-    if old is not None and not is_own_overlay(old.text):
-        raise CannotWrite(f"{name} is in its place, and was not written by harden: move it, or give it another name")
+    old = in_place(location, name)
     new = Source(name, _text(model, location, deltas))
     _prove(before, now, model, location, new, deltas)
     if old is not None and old.text == new.text:
         return None
     return FileChange(old or Source(name, ""), new, location, is_new=old is None)
+
+
+def _is_ours(location: str, name: str) -> bool:
+    try:
+        return in_place(location, name) is not None
+    except CannotWrite:
+        return False
 
 
 def _text(model: tuple[str, ...], location: str, deltas: Mapping[str, Delta]) -> str:

@@ -11,19 +11,23 @@ from hardener.errors import CannotWrite, HardenError, Unreadable
 from hardener.facts.kubernetes.manifest import ManifestFile
 from hardener.facts.kubernetes.workloads import Object, objects
 from hardener.facts.merged import target, values
-from hardener.facts.own_overlay import FIRST_LINE, is_own_overlay
+from hardener.facts.own_overlay import FIRST_LINE
 from hardener.overlay.kustomization import PATCH, Build, changed_by, with_patch
 from hardener.overlay.strategic_merge import patch, replaces_lists
-from hardener.overlay.text import Reader, rendered
+from hardener.overlay.text import Reader, in_place, rendered
 from hardener.record import NamedTuple
 from hardener.report import FileChange, Trouble
-from hardener.source import Source, read
+from hardener.source import Source
 from hardener.syntax.yaml import Mapping as MappingNode
 from hardener.syntax.yaml import Node
 from hardener.syntax.yaml import Sequence as SequenceNode
+from hardener.syntax.yaml.reader import MAX_DEPTH
 
 if TYPE_CHECKING:
     from hardener.facts.tree import Tree
+
+#: More than any object has that the API server takes: 1.5 MiB are the most that etcd keeps of one.
+_MOST_VALUES = 500_000
 
 
 class Refusal(NamedTuple):
@@ -74,9 +78,9 @@ def patches(build: Build, sources: Mapping[str, Source], changed: Mapping[str, S
                     found.append(_Changed(file, thing, made))
     kustomization = tree(build.location)
     assert kustomization is not None
-    kustomization = Source(_beside(build, sources, os.path.basename(build.location)), kustomization.text, bom=kustomization.bom)
+    kustomization = Source(_beside(build, os.path.basename(build.location)), kustomization.text, bom=kustomization.bom)
     location = os.path.join(os.path.dirname(build.location), PATCH)
-    name = _beside(build, sources, PATCH)
+    name = _beside(build, PATCH)
     try:
         written = _written(build, kustomization, location, name, found)
     except CannotWrite as error:
@@ -87,7 +91,7 @@ def patches(build: Build, sources: Mapping[str, Source], changed: Mapping[str, S
     return Patches(tuple(change._replace(stands_for=stands_for) for change in written), (), tuple(refusals))
 
 
-def _beside(build: Build, sources: Mapping[str, Source], name: str) -> str:
+def _beside(build: Build, name: str) -> str:
     """A file in the kustomization's folder as people know it, by the way from here."""
     path = os.path.relpath(os.path.join(os.path.dirname(build.location), name))
     return path.replace(os.sep, "/")
@@ -102,14 +106,7 @@ def _can_be_read(source: Source) -> bool:
 
 
 def _written(build: Build, kustomization: Source, location: str, name: str, found: Sequence[_Changed]) -> list[FileChange]:
-    old: Source | None = None
-    if os.path.lexists(location):
-        try:
-            old = read(location, name)
-        except Unreadable as error:
-            raise CannotWrite(f"{name} is in its place: {error.reason}") from None
-        if not is_own_overlay(old.text):
-            raise CannotWrite(f"{name} is in its place, and was not written by harden: move it, or give it another name")
+    old = in_place(location, name)
     if not found and old is None:
         return []
     new = Source(name, _text(found))
@@ -145,7 +142,7 @@ def _changes(before: ManifestFile, after: ManifestFile) -> Iterator[tuple[Object
     reader = Reader((before.source,))
     for one, other in zip(old, new, strict=True):
         try:
-            made = patch(_data(reader, before.source, one.mapping), _data(reader, after.source, other.mapping))
+            made = patch(_Data(reader, before.source).of(one.mapping), _Data(reader, after.source).of(other.mapping))
         except CannotWrite as error:
             yield one, error.reason
         else:
@@ -153,14 +150,28 @@ def _changes(before: ManifestFile, after: ManifestFile) -> Iterator[tuple[Object
                 yield one, made
 
 
-def _data(reader: Reader, source: Source, node: Node) -> Any:
-    """What a node says, with aliases and merges followed: mappings by their keys' text, lists, and single values as leaves."""
-    node = target(node)
-    if isinstance(node, MappingNode):
-        return {key: _data(reader, source, found.node) for key, found in values(node, None).items() if key != "<<"}
-    if isinstance(node, SequenceNode):
-        return [_data(reader, source, item) for item in node.items]
-    return reader.leaf(source, node, "it")
+class _Data:
+    """What nodes of a text say, aliases and merges followed: mappings by their keys' text, lists, and single values as leaves.
+
+    Aliases of aliases may stand for more than fits any memory, and nest deeper than any text: `CannotWrite` is raised then.
+    """
+
+    def __init__(self, reader: Reader, source: Source) -> None:
+        self._reader = reader
+        self._source = source
+        self._left = _MOST_VALUES
+
+    def of(self, node: Node, depth: int = 0) -> Any:
+        """What one of them says."""
+        node = target(node)
+        self._left -= 1
+        if self._left < 0 or depth > MAX_DEPTH:
+            raise CannotWrite("its aliases stand for more than a patch could repeat")
+        if isinstance(node, MappingNode):
+            return {key: self.of(found.node, depth + 1) for key, found in values(node, None).items() if key != "<<"}
+        if isinstance(node, SequenceNode):
+            return [self.of(item, depth + 1) for item in node.items]
+        return self._reader.leaf(self._source, node, "it")
 
 
 def _lines(file: ManifestFile, thing: Object) -> tuple[int, int]:

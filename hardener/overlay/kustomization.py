@@ -23,6 +23,7 @@ from hardener.syntax.yaml import Append, Mapping, Node, Operation, Put, Remove, 
 #: The file that the patches of this tool go to.
 PATCH = "harden-patch.yaml"
 _DEEPEST = 32
+_LONGEST_NAME = 253  # a DNS subdomain
 #: What may change any object in ways that no file here says.
 _ANYTHING = ("transformers", "replacements", "vars", "helmCharts", "helmChartInflationGenerator", "generators")
 
@@ -181,15 +182,23 @@ class _Reader:
 
 def changed_by(build: Build, thing: Object) -> str:
     """Who else changes a workload in a way that was not read, images aside; empty where nobody does."""
+    return next((t.where for t in build.targets if _may_mean(t.kind, thing.kind) and _may_mean(t.name, thing.name)), "")
+
+
+def _may_mean(pattern: str, text: str) -> bool:
+    """Whether a pattern of Go's means a text, as far as that can be told; else it may.
+
+    It is somebody's, and Python takes time without end for some: only what has no repetition but a few `.*` is tried.
+    """
     import re
 
-    for target in build.targets:
-        try:
-            if re.search(target.kind, thing.kind) and re.search(target.name, thing.name):
-                return target.where
-        except re.error:
-            return target.where
-    return ""
+    plain = pattern.replace(".*", "", 2)
+    if len(text) > _LONGEST_NAME or len(pattern) > 4 * _LONGEST_NAME or not re.fullmatch(r"[\w.|()^$-]*+", plain):
+        return True
+    try:
+        return re.search(pattern, text) is not None
+    except re.error:
+        return True
 
 
 def with_images(source: Source, images: Sequence[Image]) -> Source:

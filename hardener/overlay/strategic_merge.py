@@ -74,6 +74,8 @@ def patch(before: Mapping[Any, Data], after: Mapping[Any, Data]) -> dict[Any, Da
             raise CannotWrite(f"`{key}` changes")
     metadata = before.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if "apiVersion" not in before:
+        raise CannotWrite("it has no `apiVersion`, which a patch names")
     if name is None or not isinstance(metadata, Mapping):
         raise CannotWrite("it has no name that a patch could find it by")
     identity = {key: metadata[key] for key in ("name", "namespace") if metadata.get(key) is not None}

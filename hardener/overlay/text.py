@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from hardener.errors import CannotWrite
+from hardener.errors import CannotWrite, Unreadable
+from hardener.facts.own_overlay import is_own_overlay
 from hardener.record import NamedTuple
-from hardener.source import Source
+from hardener.source import Source, read
 from hardener.syntax.yaml import Alias, Node, Scalar
 from hardener.syntax.yaml.scalars import reads_as_string, written
 
@@ -33,6 +35,21 @@ class Leaf:
 
     def __repr__(self) -> str:
         return f"Leaf({self.text})"
+
+
+def in_place(location: str, name: str) -> Source | None:
+    """The file that is where an overlay goes, if any. Raises `CannotWrite` for one that harden did not write, and for links."""
+    if not os.path.lexists(location):
+        return None
+    if os.path.islink(location):
+        raise CannotWrite(f"{name} is in its place: a link, which may lead anywhere")
+    try:
+        there = read(location, name)
+    except Unreadable as error:
+        raise CannotWrite(f"{name} is in its place: {error.reason}") from None
+    if not is_own_overlay(there.text):
+        raise CannotWrite(f"{name} is in its place, and was not written by harden: move it, or give it another name")
+    return there
 
 
 class Tagged(NamedTuple):

@@ -33,7 +33,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     if not needs.holds and not user and container.cap_add.effective:
         return  # who is not root would not get what is added here
     if user.isdecimal():
-        if int(user) == 0:
+        if not user.strip("0"):
             return
         fix = _by_its_number(container, user)
     elif user:

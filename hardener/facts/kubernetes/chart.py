@@ -7,11 +7,13 @@ What a template takes is told only where it can be read; the rest stays unknown,
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from hardener.facts.kubernetes.chart_files import ChartFiles, Default, Path, ValuesFile, chart_files, default, every, is_true
 from hardener.facts.kubernetes.expansion import HOLE, MARK, Expansion, Keys, Meaning, Overrun, Scope
 from hardener.facts.kubernetes.outline import Entry, documents
+from hardener.facts.kubernetes.pod import MOST_CONTAINERS
 from hardener.facts.merged import text_of, values
 from hardener.facts.tree import Tree
 from hardener.record import NamedTuple
@@ -207,33 +209,39 @@ class _Reading:
             return None
         name = next((self._as_written(entry) for entry in self._entries if entry.path == ("metadata", "name")), "")
         home = next((entry for entry in self._entries if entry.path == spec), kinds[0])
-        pod = tuple(self._taken((*spec, setting), setting, home) for setting in POD_SETTINGS)
+        pod = tuple(self._taken(self._entries, (*spec, setting), setting, home) for setting in POD_SETTINGS)
         containers: list[ContainerTemplate] = []
         for group in ("initContainers", "containers"):
             at = (*spec, group)
-            items = dict.fromkeys(
-                entry.path[: len(at) + 1] for entry in self._entries if len(entry.path) > len(at) and entry.path[: len(at)] == at
-            )
-            containers += [found for item in items if (found := self._container(item, group != "containers")) is not None]
+            items: dict[tuple[str | int, ...], list[Entry]] = {}
+            for entry in self._entries:
+                if len(entry.path) > len(at) and entry.path[: len(at)] == at:
+                    items.setdefault(entry.path[: len(at) + 1], []).append(entry)
+            init = group != "containers"
+            containers += [
+                found
+                for item, own in islice(items.items(), MOST_CONTAINERS)
+                if (found := self._container(item, own, init)) is not None
+            ]
         return WorkloadTemplate(self._source.path, kinds[0].line, kind, name, pod, tuple(containers), _LIVE[kinds[0].live])
 
-    def _container(self, path: tuple[str | int, ...], init: bool) -> ContainerTemplate | None:
+    def _container(self, path: tuple[str | int, ...], own: list[Entry], init: bool) -> ContainerTemplate | None:
+        """The container at a path, from what is written there and below."""
         if not isinstance(path[-1], int):
             return None
-        own = [entry for entry in self._entries if entry.path[: len(path)] == path]
         if not any(entry.path[len(path) :] and not entry.inside for entry in own):
             return None  # all of it comes from values
         name = next((self._as_written(entry) for entry in own if entry.path == (*path, "name")), "")
         image = next((self._resolved(entry.value) for entry in own if entry.path == (*path, "image")), "")
-        settings = tuple(self._taken((*path, setting), setting, own[0]) for setting in CONTAINER_SETTINGS)
+        settings = tuple(self._taken(own, (*path, setting), setting, own[0]) for setting in CONTAINER_SETTINGS)
         return ContainerTemplate(name, init, image, settings, own[0].line, _LIVE[own[0].live])
 
-    def _taken(self, path: tuple[str | int, ...], setting: str, home: Entry) -> Taken:
+    def _taken(self, entries: list[Entry], path: tuple[str | int, ...], setting: str, home: Entry) -> Taken:
         keys: list[str] = []
         parts: list[Written] = []
         place: Entry | None = None
         live: list[bool | None] = []
-        for entry in self._entries:
+        for entry in entries:
             if entry.path[: len(path)] != path:
                 continue
             place = place or entry

@@ -34,6 +34,7 @@ class Cluster:
         self._locations = {source.path: location for location, source in sources.items()}
         self._read = read
         self._found: dict[tuple[str, str], list[Object]] | None = None
+        self._meant: dict[tuple[str, str, str, str], Object | None] = {}
         self._scaled: dict[tuple[str, str], Object] | None = None
         self._paths: dict[int, str] = {}
 
@@ -96,9 +97,13 @@ class Cluster:
 
     def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
         """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
-        namespace = pod.node.owner.namespace
+        key = kind, name, pod.node.owner.namespace, pod.file.source.path
+        if key not in self._meant:
+            self._meant[key] = self._meant_by(*key)
+        return self._meant[key]
+
+    def _meant_by(self, kind: str, name: str, namespace: str, path: str) -> Object | None:
         same = [one for one in self._by_name().get((kind, name), ()) if not namespace or one.namespace in ("", namespace)]
-        path = pod.file.source.path
         for near in (
             [one for one in same if self._paths[id(one)] == path],
             [one for one in same if os.path.dirname(self._paths[id(one)]) == os.path.dirname(path)],

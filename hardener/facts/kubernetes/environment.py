@@ -14,6 +14,8 @@ from hardener.finding import Change, Place
 from hardener.syntax.yaml import Mapping
 
 _ENV = "env"
+#: The kernel takes no longer text for a variable or an argument (execve(2), MAX_ARG_STRLEN).
+_LONGEST = 128 * 1024
 
 
 def read_environment(member: Member, cluster: Cluster) -> tuple[dict[str, str | None], tuple[str, ...]]:
@@ -47,21 +49,22 @@ def _value(member: Member, node: Mapping, cluster: Cluster, before: dict[str, st
 
 
 def expand(text: str, variables: dict[str, str | None]) -> str | None:
-    """A text with its `$(NAME)` replaced and `$$` halved; None where a variable is not known.
+    """A text with its `$(NAME)` replaced and `$$` halved; None where a variable is not known, or nothing can be so long.
 
     What is not defined stays as it is written (kubernetes, third_party/forked/golang/expansion/expand.go).
     """
     if "$(" not in text and "$$" not in text:
         return text
-    unknown = False
+    unknown, length = False, len(text)
 
     def replace(match: re.Match[str]) -> str:
-        nonlocal unknown
+        nonlocal unknown, length
         if match[0] == "$$":
             return "$"
         value = variables.get(match[1], match[0])
-        unknown = unknown or value is None
-        return value or ""
+        length += len(value or "")  # a few variables that name each other twice would fill any memory
+        unknown = unknown or value is None or length > _LONGEST
+        return "" if unknown or value is None else value
 
     replaced = re.sub(r"\$\$|\$\(([^)]*)\)", replace, text)
     return None if unknown else replaced

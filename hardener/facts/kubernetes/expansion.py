@@ -19,6 +19,10 @@ from hardener.syntax.gotemplate import Block, Do, Literal, Name, Operand, Part, 
 _MOST_WRITTEN = 1_500_000
 _MOST_STEPS = 60_000
 _DEEPEST = 24
+#: A value that may come from more keys than this, or from a deeper one, counts as not known: templates that make a variable of
+#: itself twice would double them each time.
+_MOST_KEYS = 64
+_LONGEST_KEY = 32
 #: In a written text: where a line comes from, and a hole. Sources with these characters are not read.
 MARK = re.compile("\x01(\\d++),(\\d++),([-+?])\x02")
 HOLE = re.compile("\x03(\\d++)\x02")
@@ -271,7 +275,7 @@ class Expansion:
 
     def _indented(self, name: str, given: list[Meaning]) -> str:
         width = given[0]
-        pad = " " * min(int(width), 80) if isinstance(width, str) and width.isdigit() else ""
+        pad = " " * min(int(width), 80) if isinstance(width, str) and width.isdecimal() and len(width) < 6 else ""
         text = self._spend(self._shown(given[1], whole=isinstance(given[1], Keys)))
         return self._spend(("\n" if name == "nindent" else "") + pad + text.replace("\n", "\n" + pad))
 
@@ -332,7 +336,7 @@ def _member(meaning: Meaning, name: str) -> Meaning:
     if isinstance(meaning, Scope):
         return _either(meaning.members.get(name), _member(meaning.also, name))
     if isinstance(meaning, Keys):
-        return Keys(tuple((*path, name) for path in meaning.paths))
+        return Keys(tuple((*path, name) for path in meaning.paths if len(path) < _LONGEST_KEY))
     return None
 
 
@@ -354,6 +358,8 @@ def _either(first: Meaning, second: Meaning) -> Meaning:
     """The first where there is something, else the second."""
     if isinstance(first, Keys):
         if isinstance(second, Keys):
+            if len(first.paths) + len(second.paths) > 2 * _MOST_KEYS:
+                return Keys(())
             return Keys(tuple(dict.fromkeys(first.paths + second.paths)), second.otherwise)
         plain = isinstance(second, str) and not HOLE.search(second)
         return Keys(first.paths, MARK.sub("", second) if plain and isinstance(second, str) else None)

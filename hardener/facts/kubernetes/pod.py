@@ -13,6 +13,8 @@ from hardener.syntax.yaml import Mapping, Node
 
 #: The lists of a pod's spec that hold containers. Init containers run one by one, before the others.
 LISTS = ("initContainers", "containers", "ephemeralContainers")
+#: A pod with more containers than this is not judged: no node starts one, and each of them inherits from each other's fixes.
+MOST_CONTAINERS = 64
 SECURITY = "securityContext"
 #: Knative refuses a `securityContext` of the pod and most else that is not a container's (knative.dev/serving, fieldmask.go).
 _CONTAINERS_ONLY = frozenset(("serving.knative.dev",))

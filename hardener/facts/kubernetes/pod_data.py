@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from hardener.facts.kubernetes.manifest import ManifestFile
 from hardener.facts.kubernetes.pod import Pod
@@ -23,6 +24,8 @@ _WORDS: dict[str, bool | None] = {
 } | {"": None, "~": None}
 _NUMBERS = re.compile(r"[-+]?(?:0[xX][0-9a-fA-F]+|0[oO]?[0-7]+|0[bB][01]+|0|[1-9][0-9]*)")
 _FLOATS = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+#: What is longer fits no number that the API server takes.
+_LONGEST_NUMBER = 400
 _TEXT_TAGS = ("!", "!!str", "tag:yaml.org,2002:str")
 
 
@@ -67,26 +70,29 @@ def plain(node: Node) -> object:
 
     What an alias stands for is one object wherever it stands: it may stand for very much.
     """
-    return _plain(target(node), {})
+    known: dict[int, object] = {}
+    waiting: list[tuple[Mapping | Sequence, Any]] = []
 
-
-def _plain(node: Node, known: dict[int, object]) -> object:
-    if isinstance(node, Scalar):
-        return _scalar(node)
-    if id(node) in known:
+    def data(node: Node) -> object:
+        node = target(node)
+        if isinstance(node, Scalar):
+            return _scalar(node)
+        assert isinstance(node, (Mapping, Sequence))
+        if id(node) not in known:
+            made: Any = {} if isinstance(node, Mapping) else []
+            known[id(node)] = made
+            waiting.append((node, made))
         return known[id(node)]
-    if isinstance(node, Sequence):
-        items = [_plain(target(item), known) for item in node.items]
-        known[id(node)] = items
-        return items
-    pairs: dict[str, object] = {}
-    if isinstance(node, Mapping):
-        for mapping, _ in reversed(sources(node)):  # the nearest last: it wins
-            for pair in mapping.pairs:
-                if isinstance(pair.key, Scalar) and pair.key.value != "<<":
-                    pairs[pair.key.value] = _plain(target(pair.value), known)
-    known[id(node)] = pairs
-    return pairs
+
+    whole = data(node)
+    while waiting:  # not by calls of itself: aliases in what aliases stand for nest deeper than any text
+        at, made = waiting.pop()
+        if isinstance(at, Sequence):
+            made += map(data, at.items)
+            continue
+        for mapping, _ in reversed(sources(at)):  # the nearest last: it wins
+            made |= {p.key.value: data(p.value) for p in mapping.pairs if isinstance(p.key, Scalar) and p.key.value != "<<"}
+    return whole
 
 
 def _scalar(node: Scalar) -> object:
@@ -98,6 +104,8 @@ def _scalar(node: Scalar) -> object:
     if text[0] not in "+-.0123456789":
         return text
     digits = text.replace("_", "")
+    if len(digits) > _LONGEST_NUMBER:
+        return text
     if _NUMBERS.fullmatch(digits):
         sign = -1 if digits[0] == "-" else 1
         digits = digits.lstrip("+-").lower()

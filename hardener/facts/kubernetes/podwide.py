@@ -7,19 +7,13 @@ from hardener.facts.container import Setting
 from hardener.facts.kubernetes.pod import SECURITY, Member, Pod
 from hardener.facts.merged import text_of, truth
 from hardener.finding import Change, Reach
+from hardener.safe_sysctls import SAFE_SYSCTLS
 from hardener.syntax.yaml import Mapping
 
 _FREE_PORTS = "net.ipv4.ip_unprivileged_port_start"
 _PRIVILEGED_PORTS = 1024
 #: What puts containers into pods that ask for secrets with the pod's token (hashicorp/vault-k8s, bank-vaults).
 _TOKEN_READERS = ("vault.hashicorp.com/", "vault.security.banzaicloud.io/")
-#: What a pod may set because nobody else sees it (kubernetes, pkg/kubelet/sysctl/safe_sysctls.go, v1.34; the same list as the
-#: Pod Security Standards').
-SAFE_SYSCTLS = frozenset(
-    "kernel.shm_rmid_forced net.ipv4.ip_local_port_range net.ipv4.tcp_syncookies net.ipv4.ping_group_range "
-    "net.ipv4.ip_unprivileged_port_start net.ipv4.ip_local_reserved_ports net.ipv4.tcp_keepalive_time net.ipv4.tcp_fin_timeout "
-    "net.ipv4.tcp_keepalive_intvl net.ipv4.tcp_keepalive_probes net.ipv4.tcp_rmem net.ipv4.tcp_wmem".split()
-)
 
 
 def shares_host(member: Member, key: str) -> Setting[bool]:

@@ -12,7 +12,7 @@ from hardener.finding import Change
 from hardener.syntax.yaml import Commented, Value
 
 # Text, because most pods have no amounts, and `re` keeps what it has compiled.
-_QUANTITY = r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,3}))?$"
+_QUANTITY = r"([+-]?(?:\d+\.?\d*|\.\d+))(?:([numkMGTPE]|[KMGTPE]i)|[eE]([+-]?\d{1,2}))?$"
 _UNITS = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18} | {
     f"{letter}i": 1024.0**power for power, letter in enumerate("KMGTPE", 1)
 }

@@ -37,7 +37,7 @@ def read_mounts(member: Member, cluster: Cluster) -> tuple[Mount, ...]:
         read_only = truth(text_of(node.get("readOnly"))) is True or kind in _CONFIGURATION.values()
         propagation = _PROPAGATIONS.get(text_of(node.get("mountPropagation")) or "", "")
         files = cluster.files(about, member.pod, inside) if about is not None else None
-        place, open_to_all = member.file.place(node), about is not None and _is_open(member.pod, about)
+        place, open_to_all = member.file.place(node), about is not None and _is_open(about)
         found.append(Mount(kind, source, path, read_only, place, "", propagation, files, open_to_all))
     return tuple(found)
 
@@ -73,7 +73,7 @@ def _read_volumes(pod: Pod) -> dict[str, tuple[str, str, Node | None]]:
     return found
 
 
-def _is_open(pod: Pod, volume: Node) -> bool:
+def _is_open(volume: Node) -> bool:
     """Whether everybody may read what a volume of configuration holds: so it is, unless a mode is written (0644)."""
     waiting = [volume]
     while waiting:

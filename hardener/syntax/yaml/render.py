@@ -125,8 +125,11 @@ def behind_key(new: New, style: Style) -> str:
 
 
 def comment(new: New) -> str:
-    """The comment of a value, as it ends the value's line."""
-    return f"  # {' '.join(new.comment.split())}" if new.comment else ""
+    """The comment of a value, as it ends the value's line; names in it may have signs that YAML does not take."""
+    if not new.comment:
+        return ""
+    line = " ".join(new.comment.split())
+    return f"  # {line if line.isprintable() else ''.join(sign if sign.isprintable() else '?' for sign in line)}"
 
 
 def commented(line: str, new: New, column: int) -> list[str]:
