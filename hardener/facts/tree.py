@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -23,7 +23,7 @@ class Tree:
     """Reads files for context, never outside the roots, through links or otherwise; each file once."""
 
     def __init__(self, roots: tuple[str, ...]) -> None:
-        self._roots = tuple(os.path.join(os.path.realpath(root), "") for root in roots)
+        self._roots = _outermost(os.path.join(os.path.realpath(root), "") for root in roots)
         self._read: dict[str, Source | None] = {}
         #: What was concluded from these files in this run, by whoever concluded it.
         self.concluded: dict[object, Any] = {}
@@ -38,7 +38,7 @@ class Tree:
         if os.path.lexists(os.path.join(root, ".git")):
             return root
         inside = os.path.join(os.path.realpath(folder), "")
-        return min((at for at in self._roots if inside.startswith(at)), key=len, default=root).rstrip(os.sep) or os.sep
+        return next((at for at in self._roots if inside.startswith(at)), root).rstrip(os.sep) or os.sep
 
     def __call__(self, location: str) -> Source | None:
         """The file at a location; None when it is not there, lies outside, or cannot be read."""
@@ -102,6 +102,15 @@ class Tree:
             return read(location, os.path.relpath(location))
         except Unreadable:
             return None
+
+
+def _outermost(folders: Iterable[str]) -> tuple[str, ...]:
+    """The folders that lie in no other; each ends with a separator."""
+    found: list[str] = []
+    for folder in sorted(set(folders)):  # one comes before what lies in it
+        if not found or not folder.startswith(found[-1]):
+            found.append(folder)
+    return tuple(found)
 
 
 def _mode(location: str) -> int:
