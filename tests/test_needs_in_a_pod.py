@@ -182,9 +182,3 @@ def test_nothing_is_asked_of_it_where_no_credentials_are_given(tmp_path: Path) -
         "web.yaml", file, Tree(()), Cluster({"web.yaml": source}, Tree(()), {"web.yaml": file})
     ).judged()
     assert found.api is None
-
-
-def test_the_root_folder_is_nobody_elses(tmp_path: Path) -> None:
-    # Of an image with an account of its own it is not told which folders are that account's: / itself never is.
-    found = needs(tmp_path, "image: postgres:17\ncommand: [sh, -c, wget -q -O /done http://localhost/done]")
-    assert [item.why for item in found.capabilities or ()] == ["writes /done, where another user's files may be"]

@@ -199,6 +199,7 @@ class Container:
         "reserved_cpus",
         "reserved_memory",
         "restart",
+        "said_elsewhere",
         "seccomp_unconfined",
         "served_ports",
         "subject",
@@ -245,6 +246,8 @@ class Container:
     mounts: tuple[Mount, ...]
     #: Whether it mounts what other containers mount, too.
     volumes_from: bool
+    #: Why its files do not say all of it, in words that go on after "not known:"; empty where they do.
+    said_elsewhere: str
     #: Whether files are copied into it while it runs (`docker compose watch`).
     watched: bool
     served_ports: tuple[int, ...]

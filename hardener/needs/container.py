@@ -187,6 +187,8 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
 
 def _besides(container: Container) -> str:
     """What runs in the container beside its program, and may need what the program does not."""
+    if container.said_elsewhere:
+        return container.said_elsewhere
     if container.volumes_from:
         return "what it mounts of other containers was not looked at"
     if container.hooks:
