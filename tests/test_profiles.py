@@ -371,6 +371,20 @@ def test_read_only_depends_on_the_situation(image: str, situation: Situation, wo
         assert needs.tmpfs == ()
 
 
+@pytest.mark.parametrize("image", ["nginx:1.27", "nginxinc/nginx-unprivileged:1.27"])
+def test_a_cluster_may_have_nothing_but_ipv6(image: str) -> None:
+    """The start script writes that listener into the shipped configuration, and goes on without where it cannot."""
+    for situation, doubted in (
+        (Situation(platform=KUBERNETES), True),
+        (Situation(platform=KUBERNETES, mounts=(CONFIGURED,)), False),
+        (Situation(), False),
+    ):
+        verdict = ask(image, situation).read_only
+        assert verdict is not None
+        assert verdict.works
+        assert ("IPv6" in verdict.doubt) is doubted
+
+
 @pytest.mark.parametrize(
     ("image", "situation", "works"),
     [
