@@ -865,7 +865,7 @@ def test_where_no_volume_is_declared_and_no_tmpfs_has_an_owner(
 
 def test_what_stands_in_for_a_volume_says_that_it_lasts_as_long() -> None:
     needs = ask("redis:7", Situation(platform=KUBERNETES))
-    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as before"]
+    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as the pod"]
 
 
 def test_an_image_that_is_built_from_it_may_have_put_something_there() -> None:

@@ -178,7 +178,7 @@ def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container)
         old = wanted.get(folder)
         why = _why(write, folder)
         if write.kind not in _FLEETING:
-            why = f"{why or 'its data'}, kept as long as before"
+            why = f"{why or 'its data'}, kept as long as the pod"
         wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), why, write.evidence)
     if why_open:
         return None, (), why_open
