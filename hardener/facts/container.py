@@ -316,6 +316,8 @@ class Privilege(NamedTuple):
         if other.privileged:
             return ""  # nothing can be more
         gained = sorted(self.capabilities - other.capabilities)
+        if ALL in other.capabilities:  # it has each but those of the default that were dropped by name
+            gained = [name for name in gained if name in DEFAULT_CAPABILITIES]
         if gained:
             return "gains " + ", ".join(gained)
         if self.may_escalate and not other.may_escalate:

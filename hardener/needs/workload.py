@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hardener.facts.container import DEFAULT_CAPABILITIES, Container
+from hardener.facts.container import ALL, DEFAULT_CAPABILITIES, Container, names
 from hardener.finding import Evidence, Strength
 from hardener.needs.ground import Ground, folder_of, is_everybodys, is_within, plain
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
@@ -96,8 +96,12 @@ def _unknown(uses: Uses, runner: Runner) -> dict[str, str]:
 def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Container) -> tuple[NeededCapability, ...]:
     needed = dict(_file_capabilities(ground))
     if runner.root is not False:
+        granted = names(container.cap_add.effective)
+        if ALL in granted:  # which does not bring back what is dropped by name
+            granted |= {item.name for item in uses.capabilities} - names(container.cap_drop.effective)
         for item in uses.capabilities:
-            if item.name in DEFAULT_CAPABILITIES:
+            # What it does not have now, it works without.
+            if item.name in DEFAULT_CAPABILITIES or item.name in granted:
                 needed.setdefault(item.name, NeededCapability(*item))
         foreign = _foreign(uses, ground, container)
         if foreign is not None:
