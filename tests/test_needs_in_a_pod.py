@@ -77,6 +77,26 @@ CONF = "default.conf: |\n  server {\n    listen 8080;\n    %s\n  }\n"
 
 
 @pytest.mark.parametrize(
+    ("container", "why_not"),
+    [
+        ("image: prom/prometheus:v2.53.0\ncommand: [/bin/prometheus, --storage.tsdb.path=/prometheus]", ""),
+        ("image: ghcr.io/stefanprodan/podinfo:6.7.0\ncommand: [./podinfo, --port=9898]", ""),
+        ("image: prom/prometheus:v2.53.0\ncommand: [/bin/sh, -c, 'exec prometheus']", "the entrypoint is not the image's own"),
+        # What is left out there steps down: the program would stay root.
+        ("image: redis:7\ncommand: [redis-server, --save, '']", "the entrypoint is not the image's own"),
+        ("image: nginx:1.27.1\nlifecycle: {preStop: {exec: {command: [sh, -c, 'sleep 5; nginx -s quit']}}}", ""),
+        (
+            "image: nginx:1.27.1\nlifecycle: {preStop: {exec: {command: [sh, -c, 'touch /x; sleep 5']}}}",
+            "what preStop runs in it was not looked at",
+        ),
+    ],
+)
+def test_what_starts_beside_the_image_own_way(container: str, why_not: str, tmp_path: Path) -> None:
+    found = needs(tmp_path, container)
+    assert (found.holds, found.why_not) == (not why_not, why_not)
+
+
+@pytest.mark.parametrize(
     ("container", "works"),
     [
         ("image: postgres:16\nvolumeMounts: [{name: claim, mountPath: /var/lib/postgresql/data}]", False),

@@ -212,6 +212,12 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("netdata/netdata:v2.10.3", Situation(), "DAC_OVERRIDE NET_RAW SETGID SETUID"),
         ("oliver006/redis_exporter:v1.10.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), "DAC_OVERRIDE"),
         ("oliver006/redis_exporter:v1.62.0-alpine", Situation(mounts=(Mount("/tls", "bind"),)), ""),
+        # With 1.11 it left root, and got what it needs for port 53 with its program.
+        ("coredns/coredns:1.10.1", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
+        ("coredns/coredns:1.10.1", Situation(), ""),
+        ("registry.k8s.io/coredns/coredns:v1.12.0", Situation(command=("-conf", "/etc/coredns/Corefile")), "NET_BIND_SERVICE"),
+        ("registry.k8s.io/ingress-nginx/controller:v1.12.0", Situation(), "NET_BIND_SERVICE"),
+        ("registry.k8s.io/external-dns/external-dns:v0.18.0", Situation(command=("--source=service",)), ""),
     ],
 )
 def test_capabilities(image: str, situation: Situation, capabilities: str) -> None:
@@ -245,6 +251,22 @@ def test_capabilities(image: str, situation: Situation, capabilities: str) -> No
         ("timescale/timescaledb:2.14.2-pg15", Situation(), "/var/run/postgresql 70:70 /tmp 70:70"),
         ("ghcr.io/gethomepage/homepage:v1.13.2", Situation(mounts=(Mount("/app/config", "bind"),)), "/app/.next/cache 0:0"),
         ("prom/pushgateway:v1.11.0", Situation(), ""),
+        (
+            "registry.k8s.io/metrics-server/metrics-server:v0.8.0",
+            Situation(command=("--cert-dir=/tmp", "--secure-port=10250")),
+            "/tmp 65534:65534",
+        ),
+        (
+            "registry.k8s.io/metrics-server/metrics-server:v0.8.0",
+            Situation(command=("--tls-cert-file=/tls/tls.crt", "--tls-private-key-file=/tls/tls.key")),
+            "",
+        ),
+        (
+            "quay.io/argoproj/argocd:v3.0.0",
+            Situation(command=("/usr/local/bin/argocd-server",), platform=KUBERNETES),
+            "/tmp 0:0 /home/argocd 0:0",
+        ),
+        ("registry.k8s.io/pause:3.9", Situation(), ""),
     ],
 )
 def test_read_only_with_tmpfs(image: str, situation: Situation, tmpfs: str) -> None:
@@ -672,12 +694,61 @@ def test_a_profile_does_not_hold_where_it_says_nothing(image: str, situation: Si
         ("memcached:1.6-alpine", False, 11211),
         ("mariadb:11.4-ubi", False, 999),
         ("traefik:v2.11", True, None),
+        ("k8s.gcr.io/pause:3.4.1", True, None),
+        ("registry.k8s.io/pause:3.5", False, 65535),
+        ("quay.io/jetstack/cert-manager-webhook:v1.19.1", False, 1000),
+        ("quay.io/jetstack/cert-manager-webhook:v1.20.0", False, 65532),
+        ("registry.k8s.io/external-dns/external-dns:v0.13.5", False, 65534),
+        ("registry.k8s.io/external-dns/external-dns:v0.14.0", True, None),
     ],
 )
 def test_who_starts_and_who_serves(image: str, root: bool, uid: int | None) -> None:
     needs = ask(image)
     assert needs.root is root
     assert (needs.account and needs.account.uid) == uid
+
+
+KUBECONFIG = ("--kubeconfig=/etc/kube/config",)
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "works", "doubt"),
+    [
+        ("registry.k8s.io/pause:3.9", None, None, ""),
+        ("quay.io/prometheus-operator/prometheus-config-reloader:v0.80.0", ("--listen-address=:8080",), None, ""),
+        ("quay.io/prometheus-operator/prometheus-operator:v0.80.0", ("--kubelet-endpoints=true",), False, ""),
+        ("quay.io/brancz/kube-rbac-proxy:v0.18.0", ("--upstream=http://127.0.0.1:8081/",), False, ""),
+        ("quay.io/brancz/kube-rbac-proxy:v0.18.0", KUBECONFIG, True, "whether its kubeconfig uses the token"),
+        ("quay.io/argoproj/argocd:v3.0.0", ("/usr/local/bin/argocd-repo-server",), True, ""),
+        ("quay.io/argoproj/argocd:v3.0.0", ("/usr/local/bin/argocd-server",), False, ""),
+        ("coredns/coredns:1.12.0", None, True, ""),
+        ("coredns/coredns:1.12.0", ("-conf", "/x"), True, "whether its Corefile has the names of the cluster"),
+    ],
+)
+def test_who_asks_the_api_of_the_cluster(image: str, command: tuple[str, ...] | None, works: bool | None, doubt: str) -> None:
+    """None is for an image that never asks."""
+    needs = ask(image, Situation(command=command, platform=KUBERNETES))
+    assert needs.holds, needs.why_not
+    assert (needs.api and needs.api.works) == works
+    assert (needs.api.doubt if needs.api else "") == doubt
+
+
+CORE = Mount("/etc/coredns", "bind", text=".:53 {\n    kubernetes cluster.local\n    forward . /etc/resolv.conf\n}")
+
+
+@pytest.mark.parametrize(
+    ("mounts", "works"),
+    [
+        ((CORE,), True),
+        ((CORE._replace(text=".:53 {\n    sign db.example.org {\n        key file /etc/coredns/k\n    }\n}"),), False),
+        ((CORE._replace(text=None),), False),
+        ((), False),
+    ],
+)
+def test_a_corefile_may_have_it_write(mounts: tuple[Mount, ...], works: bool) -> None:
+    needs = ask("coredns/coredns:1.12.0", Situation(command=("-conf", "/etc/coredns/Corefile"), mounts=mounts))
+    assert needs.read_only is not None
+    assert needs.read_only.works is works
 
 
 def test_what_a_child_of_a_base_image_inherits() -> None:

@@ -48,6 +48,8 @@ def evaluate(profile: Profile, image: ImageReference, situation: Situation) -> N
     start = first(profile.starts, asked)
     if start is None:
         return Needs(False, "how this version starts is not known")
+    situation = _by_its_name(profile, start, situation)
+    asked = asked._replace(situation=situation)
     why_not = _why_not(profile, start, situation)
     if why_not:
         return Needs(False, why_not)
@@ -98,6 +100,20 @@ def _about_version(profile: Profile, image: ImageReference) -> str:
     if not image.effective_tag:
         return "a digest without a tag does not say which version it is"
     return f"the tag {image.effective_tag!r} is not among the versions that the profile of {profile.names[0]} knows"
+
+
+def _by_its_name(profile: Profile, start: Start, situation: Situation) -> Situation:
+    """The situation with the image's own entrypoint, where what is written starts the program that the image is called after.
+
+    So it is mostly written in pods (`command: [/bin/prometheus, ...]`). Not where an entrypoint steps down on the way: without
+    it, the program stays root.
+    """
+    words = (*(situation.entrypoint or ()), *(situation.command or ()))
+    called = {name.rpartition("/")[2] for name in profile.names}
+    if not situation.entrypoint or start.how or (start.root and start.account) or words[0].rpartition("/")[2] not in called:
+        return situation
+    knows_options = len(words) > 1 and any(matches(words[1], pattern) for pattern in profile.programs)
+    return situation._replace(entrypoint=None, command=words[1:] if knows_options else words)
 
 
 def _why_not(profile: Profile, start: Start, situation: Situation) -> str:

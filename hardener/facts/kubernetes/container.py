@@ -27,8 +27,10 @@ from hardener.syntax.yaml import Mapping
 
 _PROBES = ("livenessProbe", "readinessProbe", "startupProbe")
 _HOOKS = ("postStart", "preStop")
-#: A hook that only waits needs nothing.
-_WAITS = frozenset(("sleep", "/bin/sleep", "sh", "/bin/sh", "bash", "/bin/bash", "-c", "true", "exit", "echo"))
+#: A hook that only waits needs nothing, and nginx asks its own master to end (ingress-nginx, cmd/waitshutdown/main.go).
+_WAITS = frozenset(
+    "sleep /bin/sleep sh /bin/sh bash /bin/bash -c true exit echo && ; nginx /usr/sbin/nginx -s quit stop /wait-shutdown".split()
+)
 
 
 def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
@@ -111,7 +113,8 @@ def _hooks(member: Member) -> list[str]:
     found = []
     for hook in _HOOKS:
         words = member.words("lifecycle", hook, "exec", "command")
-        if words is not None and not all(word in _WAITS or word.isdecimal() for text in words for word in text.split()):
+        said = [word for text in words or () for word in text.replace(";", " ; ").split()]
+        if not all(word in _WAITS or word.isdecimal() for word in said):
             found.append(hook)
     return found
 
