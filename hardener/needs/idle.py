@@ -8,9 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hardener.needs.source.shell_run import SHELLS
-from hardener.syntax import shell
-
 #: Why nothing is known of a container whose program only waits.
 ENTERED = "what is run in it from outside: by itself it only waits"
 #: Who waits longer than this many seconds does not wait for anything to happen.
@@ -22,6 +19,8 @@ _NOTHING = frozenset("trap wait true : echo printf set exit kill date exec".spli
 
 def only_waits(words: Sequence[str]) -> bool:
     """Whether a program, as a container starts it, waits without end, or very long, and does nothing else."""
+    from hardener.needs.source.shell_run import SHELLS
+
     if words and words[0].rpartition("/")[2] in ("tini", "dumb-init", "busybox", "env"):
         words = words[1:] if words[1:2] != ("--",) else words[2:]
     if len(words) > 2 and words[0].rpartition("/")[2] in SHELLS and words[1].startswith("-") and words[1].endswith("c"):
@@ -30,6 +29,8 @@ def only_waits(words: Sequence[str]) -> bool:
 
 
 def _script_waits(script: str) -> bool:
+    from hardener.syntax import shell
+
     waits = loops = pauses = False
     for command in shell.commands(script):
         if any(not redirect.target.text.startswith("/dev/") for redirect in command.redirects):
