@@ -135,11 +135,19 @@ def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
 
 
 def manifest_groups(
-    sources: Mapping[str, Source], tree: Tree, profiles: tuple[str, ...], troubles: list[Trouble]
+    sources: Mapping[str, Source],
+    tree: Tree,
+    profiles: tuple[str, ...],
+    troubles: list[Trouble],
+    *,
+    patched: bool = True,
 ) -> Iterator[ManifestGroup | TemplateGroup]:
-    """Each manifest that asks for pods as a group; one that cannot be read is reported and left out."""
+    """Each manifest that asks for pods as a group; one that cannot be read is reported and left out.
+
+    `patched`: whether what kustomizations patch in them counts, as it does for changes that come before those patches.
+    """
     read: dict[str, ManifestFile] = {}
-    cluster = Cluster(sources, tree, read)
+    cluster = Cluster(sources, tree, read, patched=patched)
     charts: dict[str, dict[str, Source]] = {}
     for location, source in sources.items():
         if is_own_overlay(source.text):

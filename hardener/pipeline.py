@@ -37,6 +37,8 @@ class Request(NamedTuple):
     ignore: frozenset[str] = frozenset()
     #: The folders of image profiles, the first that has one wins; empty for those of this package.
     profiles: tuple[str, ...] = ()
+    #: Whether the changes are laid over the files, and over what others lay there.
+    overlaid: bool = False
     #: Whether what `harden.evidence.yaml` says of runs counts.
     evidence: bool = True
     #: Of a trial that is going on: what it proved, by service; findings whose fixes are not to be made, with the reason;
@@ -155,7 +157,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if manifests:
         from hardener.manifests import manifest_groups
 
-        for manifest in manifest_groups(manifests, tree, request.profiles, troubles):
+        for manifest in manifest_groups(manifests, tree, request.profiles, troubles, patched=not request.overlaid):
             for container in manifest.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)

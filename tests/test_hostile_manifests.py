@@ -16,11 +16,11 @@ from hardener.cli.target_level import judge
 from hardener.discover import discover
 from hardener.facts.kubernetes.chart import read_charts
 from hardener.facts.kubernetes.environment import expand
+from hardener.facts.kubernetes.kustomization import Build, Target, changed_by
 from hardener.facts.kubernetes.pod import MOST_CONTAINERS
 from hardener.facts.kubernetes.quantities import parse_quantity
 from hardener.facts.tree import Tree
 from hardener.needs.built_here import built_here
-from hardener.overlay.kustomization import Build, Target, changed_by
 from hardener.overlay.run import run as lay_over
 from hardener.pipeline import Request, run
 from hardener.pod_security import RESTRICTED

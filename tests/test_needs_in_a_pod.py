@@ -202,3 +202,15 @@ def test_nothing_is_asked_of_it_where_no_credentials_are_given(tmp_path: Path) -
         "web.yaml", file, Tree(()), Cluster({"web.yaml": source}, Tree(()), {"web.yaml": file})
     ).judged()
     assert found.api is None
+
+
+@pytest.mark.parametrize(
+    ("added", "names"),
+    [("", ""), ("NET_ADMIN", "NET_ADMIN"), ("CAP_NET_ADMIN", "NET_ADMIN"), ("ALL", "NET_ADMIN"), ("NET_RAW", "")],
+)
+def test_what_is_granted_beyond_the_default_may_be_needed(added: str, names: str, tmp_path: Path) -> None:
+    # What it has not now, it works without; what it was given for its routes, it does not.
+    granted = f"\nsecurityContext: {{capabilities: {{add: [{added}]}}}}" if added else ""
+    found = needs(tmp_path, f"image: alpine:3.22\ncommand: [ip, route, add, 10.0.0.0/8, dev, eth0]{granted}")
+    assert found.holds
+    assert kept(found) == names

@@ -13,7 +13,7 @@ from kustomize_oracle import Refused, built, needs_kubectl
 
 from hardener.cli.options import parse
 from hardener.cli.run import run
-from hardener.overlay.kustomization import Image
+from hardener.facts.kubernetes.kustomization import Image
 from hardener.overlay.strategic_merge import same
 
 #: One that is known, one whose image says nothing, an object that asks for no pod, and a kind of somebody else.
@@ -220,3 +220,16 @@ def test_a_file_of_somebody_else_is_not_overwritten(repository: Path, monkeypatc
     before = tree(repository)
     assert harden(repository, "--write", "--overlay", "overlays/prod", monkeypatch=monkeypatch) == 2
     assert tree(repository) == before
+
+
+def test_a_base_gets_no_patch_for_what_an_overlay_patches(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    patch = APP.partition("---")[0].replace("name: metrics", "name: more")
+    write(repository, {"overlays/prod/kustomization.yaml": f"{PROD}patches: [{{path: more.yaml}}]\n".encode()})
+    write(repository, {"overlays/prod/more.yaml": patch.encode()})
+    harden(repository, "--write", "--overlay", "base", monkeypatch=monkeypatch)
+    written = (repository / "base/harden-patch.yaml").read_text()
+    assert "name: web" in written
+    assert "name: cache" not in written
+    assert "it is changed by overlays/prod/more.yaml too" in " ".join(capsys.readouterr().out.split())

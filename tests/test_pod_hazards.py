@@ -304,9 +304,9 @@ def test_a_token_that_somebody_asked_for_stays_unless_asked() -> None:
 
 def test_a_profile_that_nobody_asked_for_is_asked_for() -> None:
     found = the("unconfined-seccomp", container(), Needs(True, seccomp=Verdict(EVERYWHERE, True, "", READ)))
-    assert found.message == "runs without the engine's seccomp profile: Kubernetes applies none unless it is asked for"
+    assert found.message == "runs without the container runtime's seccomp profile: Kubernetes applies none unless it is asked for"
     assert found.fix is not None
-    assert found.fix.summary == "ask for the engine's default seccomp profile"
+    assert found.fix.summary == "ask for the container runtime's default seccomp profile"
     assert found.fix.applicability is Applicability.SAFE
     assert wants(found) == {"seccomp": False}
     unknown = the("unconfined-seccomp", container(), NOTHING)

@@ -393,6 +393,20 @@ def test_read_only_depends_on_the_situation(image: str, situation: Situation, wo
         assert needs.tmpfs == ()
 
 
+@pytest.mark.parametrize("image", ["nginx:1.27", "nginxinc/nginx-unprivileged:1.27"])
+def test_a_cluster_may_have_nothing_but_ipv6(image: str) -> None:
+    """The start script writes that listener into the shipped configuration, and goes on without where it cannot."""
+    for situation, doubted in (
+        (Situation(platform=KUBERNETES), True),
+        (Situation(platform=KUBERNETES, mounts=(CONFIGURED,)), False),
+        (Situation(), False),
+    ):
+        verdict = ask(image, situation).read_only
+        assert verdict is not None
+        assert verdict.works
+        assert ("IPv6" in verdict.doubt) is doubted
+
+
 @pytest.mark.parametrize(
     ("image", "situation", "works"),
     [
@@ -922,7 +936,7 @@ def test_where_no_volume_is_declared_and_no_tmpfs_has_an_owner(
 
 def test_what_stands_in_for_a_volume_says_that_it_lasts_as_long() -> None:
     needs = ask("redis:7", Situation(platform=KUBERNETES))
-    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as before"]
+    assert [mount.why for mount in needs.tmpfs] == ["snapshots and the append-only file, kept as long as the pod"]
 
 
 def test_an_image_that_is_built_from_it_may_have_put_something_there() -> None:

@@ -472,7 +472,7 @@ def test_where_a_volume_is_not_declared_a_tmpfs_stands_in(paths: dict[str, str],
     assert read_only(needs) == expected
     if needs.read_only is not None and needs.read_only.works:
         lasting = [mount for mount in needs.tmpfs if mount.path == "/data" and "data" in paths]
-        assert all(mount.why.endswith("kept as long as before") for mount in lasting)
+        assert all(mount.why.endswith("kept as long as the pod") for mount in lasting)
 
 
 def test_who_refuses_what_everybody_may_write_is_not_given_it() -> None:

@@ -199,6 +199,7 @@ class Container:
         "reserved_cpus",
         "reserved_memory",
         "restart",
+        "said_elsewhere",
         "seccomp_unconfined",
         "served_ports",
         "subject",
@@ -245,6 +246,8 @@ class Container:
     mounts: tuple[Mount, ...]
     #: Whether it mounts what other containers mount, too.
     volumes_from: bool
+    #: Why its files do not say all of it, in words that go on after "not known:"; empty where they do.
+    said_elsewhere: str
     #: Whether files are copied into it while it runs (`docker compose watch`).
     watched: bool
     served_ports: tuple[int, ...]
@@ -313,6 +316,8 @@ class Privilege(NamedTuple):
         if other.privileged:
             return ""  # nothing can be more
         gained = sorted(self.capabilities - other.capabilities)
+        if ALL in other.capabilities:  # it has each but those of the default that were dropped by name
+            gained = [name for name in gained if name in DEFAULT_CAPABILITIES]
         if gained:
             return "gains " + ", ".join(gained)
         if self.may_escalate and not other.may_escalate:

@@ -9,6 +9,8 @@ class Platform(NamedTuple):
     """The ways of what runs the containers. Words in it stand where a person is told what to write; `{}` are filled in."""
 
     name: str
+    #: What is asked there for a default profile.
+    engine: str
     #: Whether what an image declares as a VOLUME can be written beside a read-only root.
     declared_volumes: bool
     #: Whether a tmpfs may have an owner and a sticky bit. If not, it is root's, everybody may write it, and it is on disk.
@@ -55,6 +57,7 @@ class Platform(NamedTuple):
 #: Docker with Compose. Declared volumes are anonymous ones (moby, container/container.go: `parseVolumes`).
 DOCKER = Platform(
     name="Docker",
+    engine="engine",
     declared_volumes=True,
     owned_tmpfs=True,
     tmpfs="tmpfs",
@@ -84,6 +87,7 @@ DOCKER = Platform(
 #: images are not asked, only probes.
 KUBERNETES = Platform(
     name="Kubernetes",
+    engine="container runtime",
     declared_volumes=False,
     owned_tmpfs=False,
     tmpfs="an emptyDir",

@@ -110,6 +110,8 @@ def _holds(condition: Condition, situation: Situation) -> bool:
         return any(argument in word for word in situation.command or ())
     if kind == "option":
         return bool(option_values(situation.command or (), argument))
+    if kind == "platform":
+        return situation.platform.name == argument
     path, _, expression = argument.partition(" ")
     for mount in situation.laid_over:
         if kind == "mount-at":

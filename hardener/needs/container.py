@@ -9,6 +9,7 @@ from hardener.facts.container import Mount as Mounted
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.conditions import Mount, Situation
+from hardener.needs.idle import ENTERED
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
 from hardener.needs.situation import binds_low, is_number
@@ -142,7 +143,7 @@ def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
     if container.command is None and container.entrypoint is None:
         return needs
     told = _of_program(container, tree)
-    return told if told.holds else needs
+    return told if told.holds or told.why_not == ENTERED else needs
 
 
 def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:
@@ -186,6 +187,8 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
 
 def _besides(container: Container) -> str:
     """What runs in the container beside its program, and may need what the program does not."""
+    if container.said_elsewhere:
+        return container.said_elsewhere
     if container.volumes_from:
         return "what it mounts of other containers was not looked at"
     if container.hooks:

@@ -126,7 +126,7 @@ def _listens(number: int, protocol: str, evidence: Evidence) -> Known:
 def _runs(programs: Iterable[tuple[str, Evidence]]) -> Iterator[Known]:
     for name, evidence in programs:
         if name not in _EVERYDAY:
-            yield Known("runs", name, _without(evidence, f"`{name}` is run"))
+            yield Known("runs", name, _without(evidence, f"the command `{name}`"))
 
 
 def _without(evidence: Evidence, said: str) -> Evidence:

@@ -49,6 +49,7 @@ CONDITIONS = {
     "environment": "NAME: a variable is set and not empty; `NAME*` for any that begins so",
     "command": "TEXT: a word of the command contains it",
     "option": "NAME: the command has it; a NAME that begins with a dot is the end of a longer one",
+    "platform": "NAME: that runs it, Docker or Kubernetes",
     "mount": "PATH: something is mounted there, below or above",
     "mount-at": "PATH: something is mounted exactly there",
     "file": "PATH: that file is mounted, by itself or in a folder of the project",

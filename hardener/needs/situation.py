@@ -221,7 +221,7 @@ def _tmpfs(places: list[tuple[WrittenPath, str]], situation: Situation, account:
         # The reason beside a path of root's does not fit where nobody is root.
         why = path.why if root or path.uid is None else ""
         if why and path.kind not in _TMPFS_KINDS:
-            why += ", kept as long as before"
+            why += ", kept as long as the pod"
         wanted[target] = Tmpfs(target, owner(path.uid, uid), owner(path.gid, gid), path.exec, why, path.evidence)
     return tuple(wanted.values())
 

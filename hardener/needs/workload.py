@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hardener.facts.container import DEFAULT_CAPABILITIES, Container
+from hardener.facts.container import ALL, DEFAULT_CAPABILITIES, Container, names
 from hardener.finding import Evidence, Strength
 from hardener.needs.ground import Ground, folder_of, is_everybodys, is_within, plain
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs, Written
@@ -96,8 +96,12 @@ def _unknown(uses: Uses, runner: Runner) -> dict[str, str]:
 def _capabilities(uses: Uses, runner: Runner, ground: Ground, container: Container) -> tuple[NeededCapability, ...]:
     needed = dict(_file_capabilities(ground))
     if runner.root is not False:
+        granted = names(container.cap_add.effective)
+        if ALL in granted:  # which does not bring back what is dropped by name
+            granted |= {item.name for item in uses.capabilities} - names(container.cap_drop.effective)
         for item in uses.capabilities:
-            if item.name in DEFAULT_CAPABILITIES:
+            # What it does not have now, it works without.
+            if item.name in DEFAULT_CAPABILITIES or item.name in granted:
                 needed.setdefault(item.name, NeededCapability(*item))
         foreign = _foreign(uses, ground, container)
         if foreign is not None:
@@ -141,7 +145,9 @@ def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapabili
         for folder, evidence in ground.given.items():
             near = is_within(write.path, folder) or is_within(folder, write.path)
             if near and not (folder == "/" and is_everybodys(write.path)):
-                return NeededCapability("DAC_OVERRIDE", f"writes {_short(write.path)}, which is another user's", evidence)
+                # The base says who else there is, and not which folders are theirs.
+                whose = "where another user's files may be" if folder == "/" else "which is another user's"
+                return NeededCapability("DAC_OVERRIDE", f"writes {_short(write.path)}, {whose}", evidence)
     if ground.closed is not None:
         return NeededCapability("DAC_OVERRIDE", "files of another user may be closed to root", ground.closed)
     return None
@@ -176,7 +182,7 @@ def _read_only(uses: Uses, runner: Runner, ground: Ground, container: Container)
         old = wanted.get(folder)
         why = _why(write, folder)
         if write.kind not in _FLEETING:
-            why = f"{why or 'its data'}, kept as long as before"
+            why = f"{why or 'its data'}, kept as long as the pod"
         wanted[folder] = Tmpfs(folder, uid, gid, write.exec or bool(old and old.exec), why, write.evidence)
     if why_open:
         return None, (), why_open

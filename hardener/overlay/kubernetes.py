@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hardener.errors import CannotWrite, HardenError, Unreadable
+from hardener.facts.kubernetes.kustomization import PATCH, Build, changed_by, patching
 from hardener.facts.kubernetes.manifest import ManifestFile
 from hardener.facts.kubernetes.workloads import Object, objects
 from hardener.facts.merged import target, values
 from hardener.facts.own_overlay import FIRST_LINE
-from hardener.overlay.kustomization import PATCH, Build, changed_by, with_patch
+from hardener.overlay.kustomization import with_patch
 from hardener.overlay.strategic_merge import patch, replaces_lists
 from hardener.overlay.text import Reader, in_place, rendered
 from hardener.record import NamedTuple
@@ -67,7 +68,7 @@ def patches(build: Build, sources: Mapping[str, Source], changed: Mapping[str, S
         if location in changed:
             for thing, made in _changes(file, ManifestFile(changed[location])):
                 reason = made if isinstance(made, str) else ""
-                who = changed_by(build, thing)
+                who = changed_by(build, thing) or _changed_above(build, thing, tree)
                 if count[thing.group, thing.kind, thing.name, thing.namespace] > 1:
                     reason = "two objects that the kustomization builds have its name, so that a patch fits both"
                 elif who:
@@ -89,6 +90,12 @@ def patches(build: Build, sources: Mapping[str, Source], changed: Mapping[str, S
         return Patches((), (trouble,), (*refusals, *whole))
     stands_for = tuple(sorted({one.file.source.path for one in found}))
     return Patches(tuple(change._replace(stands_for=stands_for) for change in written), (), tuple(refusals))
+
+
+def _changed_above(build: Build, thing: Object, tree: Tree) -> str:
+    """Which kustomization that builds on this one changes a workload's pods too; empty for none."""
+    above = (other for other in patching(os.path.dirname(build.location), tree) if build.location in other.read)
+    return next((who for other in above if (who := changed_by(other, thing, pods=True))), "")
 
 
 def _beside(build: Build, name: str) -> str:

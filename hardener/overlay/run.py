@@ -20,8 +20,8 @@ from hardener.report import FileChange, Outcome, Report, Status, Trouble
 from hardener.source import Source
 
 if TYPE_CHECKING:
+    from hardener.facts.kubernetes.kustomization import Build
     from hardener.overlay.kubernetes import Refusal
-    from hardener.overlay.kustomization import Build
 
 
 def run(request: Request, folders: Sequence[str] = ()) -> Report:
@@ -50,7 +50,7 @@ def run(request: Request, folders: Sequence[str] = ()) -> Report:
         manifests, builds, troubles = _built(manifests, folders, tree)
         notes += [note for build in builds for note in build.notes]
     files = (*compose, *manifests)
-    report = judge(request._replace(files=files))
+    report = judge(request._replace(files=files, overlaid=True))
     sources = {found.location: text for found in files if (text := _text(found)) is not None}
     changed = {change.location: change.after for change in report.changes}
     laid: list[FileChange] = []
@@ -104,9 +104,10 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
     A folder that was asked for and has a kustomization gets the patches of all that this builds, wherever it lies in the
     repository. Without one, each manifest's own folder does.
     """
+    from hardener.facts.kubernetes.kustomization import build_of, kustomization_in
     from hardener.facts.kubernetes.manifest import ManifestFile
     from hardener.facts.kubernetes.workloads import pods
-    from hardener.overlay.kustomization import build_of, kustomization_in, with_images
+    from hardener.overlay.kustomization import with_images
 
     whole = {
         kustomization_in(within, tree) for within in {*folders, *(f.within or os.path.dirname(f.location) for f in found)}
@@ -158,7 +159,7 @@ def _built(found: list[Found], folders: Sequence[str], tree: Tree) -> tuple[list
 
 def _kustomizations_around(found: Found, tree: Tree) -> Iterator[str]:
     """The kustomizations of a file's folder and of those around it, in the folder that was asked for."""
-    from hardener.overlay.kustomization import kustomization_in
+    from hardener.facts.kubernetes.kustomization import kustomization_in
 
     folder = os.path.dirname(found.location)
     top = found.within or folder

@@ -17,7 +17,7 @@ def unconfined(
     if not setting.effective or container.privileged.effective:  # a privileged container has none in any case
         return
     asked = "" if setting.written else f": {container.platform.name} applies none unless it is asked for"
-    message = f"runs without the engine's {what} profile{asked}"
+    message = f"runs without the {container.platform.engine}'s {what} profile{asked}"
     if verdict is not None and not verdict.works:
         refusal = f"it is known to need more than the default allows: {verdict.why}"
         advice = f"give it a {what} profile of its own that allows just that"
@@ -27,6 +27,6 @@ def unconfined(
     missing = (
         verdict.doubt if verdict is not None and needs.holds else needs.why_not or "whether it works under the default profile"
     )
-    words = f"{'go back to' if setting.written else 'ask for'} the engine's default {what} profile"
+    words = f"{'go back to' if setting.written else 'ask for'} the {container.platform.engine}'s default {what} profile"
     fix = Fix(words, (Want(setting, False),), evidence=evidence, missing=missing)
     yield Finding(rule, container.subject, setting.place, message, fix, key=container.key)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hardener.facts.container import ALL, Container, Item, capability, names
+from hardener.facts.container import ALL, DEFAULT_CAPABILITIES, Container, Item, capability, names
 from hardener.finding import Evidence, Finding, Fix, Rule, Severity, Want
 from hardener.needs.needs import Needs
 
@@ -48,7 +48,9 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with added capabilities that reach the host, and that its image is not known to need."""
     if container.privileged.effective:
         return
-    known = needs.unprivileged.capabilities if needs.unprivileged is not None and needs.unprivileged.works else ()
+    known: tuple[str, ...] = tuple(needed.name for needed in needs.capabilities or ()) if needs.holds else ()
+    if needs.unprivileged is not None and needs.unprivileged.works:
+        known += needs.unprivileged.capabilities
     added = [name for item in container.cap_add.effective if (name := capability(item.text)) in _REACH and name not in known]
     added = list(dict.fromkeys(added))
     if not added:
@@ -74,8 +76,12 @@ def _without(container: Container, needs: Needs, added: list[str]) -> Fix:
     back: tuple[Item, ...] = ()
     if ALL in added:
         back = tuple(Item(name) for name in wanted if name not in present)
-        if ALL in names(container.cap_drop.effective):
-            back += tuple(Item(needed.name, needed.why) for needed in needs.capabilities or () if needed.name not in present)
+        dropped = ALL in names(container.cap_drop.effective)
+        back += tuple(
+            Item(needed.name, needed.why)
+            for needed in needs.capabilities or ()
+            if needed.name not in {*present, *wanted} and (dropped or needed.name not in DEFAULT_CAPABILITIES)
+        )
     missing = "" if added == [ALL] else "whether a feature that somebody switched on uses it; the image alone does not"
     evidence: tuple[Evidence, ...] = tuple(dict.fromkeys(needed.evidence for needed in needs.capabilities or ()))
     if needs.no_more_capabilities is not None:

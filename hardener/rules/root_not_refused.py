@@ -44,6 +44,8 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         return
     else:
         fix = _by_its_image(container, needs)
+    if container.said_elsewhere:
+        fix = fix._replace(missing=fix.missing or container.said_elsewhere)
     if setting.written:
         fix = fix._replace(missing=fix.missing or "why somebody wrote that root is not refused")
     known = user or (needs.holds and needs.root is False)

@@ -29,7 +29,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     if not setting.effective or container.privileged.effective:
         return
     missing = needs.why_not or "whether it starts containers itself, and needs all of /proc for that"
-    fix = Fix("let the engine mask what is the host's in /proc", (Want(setting, False),), missing=missing)
+    fix = Fix(f"let the {container.platform.engine} mask what is the host's in /proc", (Want(setting, False),), missing=missing)
     message = "sees what is the host's in /proc and /sys, and may write some of it"
     yield Finding(ID, container.subject, setting.place, message, fix, key=container.key)
 

@@ -62,6 +62,7 @@ def read_container(
     container.variables = written_variables(service)
     container.variable = _variables(service, readers, home, container)
     container.mounts = read_mounts(service, folder)
+    container.said_elsewhere = ""
     container.volumes_from = service.mentions("volumes_from")
     container.watched = service.mentions("develop", "watch")
     container.served_ports = read_served_ports(service)

@@ -8,6 +8,7 @@ from collections.abc import Mapping as AnyMapping
 
 from hardener.errors import Unreadable
 from hardener.facts.kubernetes.generated import generated
+from hardener.facts.kubernetes.kustomization import said_elsewhere
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
 from hardener.facts.kubernetes.pod import Pod
 from hardener.facts.kubernetes.workloads import Object, objects
@@ -25,10 +26,13 @@ _LARGEST = 4 * 1024 * 1024
 class Cluster:
     """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed.
 
-    `read` are those that were read already.
+    `read` are those that were read already; `patched`, whether what kustomizations patch counts.
     """
 
-    def __init__(self, sources: AnyMapping[str, Source], tree: Tree, read: AnyMapping[str, ManifestFile] = {}) -> None:
+    def __init__(
+        self, sources: AnyMapping[str, Source], tree: Tree, read: AnyMapping[str, ManifestFile] = {}, *, patched: bool = True
+    ) -> None:
+        self._patched = patched
         self._sources = sources
         self._tree = tree
         self._locations = {source.path: location for location, source in sources.items()}
@@ -77,6 +81,11 @@ class Cluster:
         if data is None or not isinstance(data.node, Mapping):
             return {}
         return {key: text_of(value.node) or "" for key, value in values(data.node, None).items()}
+
+    def said_elsewhere(self, pod: Pod) -> str:
+        """Why its file does not say all of a pod; empty where it does."""
+        location = self._locations.get(pod.file.source.path, "")
+        return said_elsewhere(location, pod.node.owner, self._tree) if location and self._patched else ""
 
     def account_has_no_token(self, name: str, pod: Pod) -> bool:
         """Whether a service account says that its token is not mounted."""

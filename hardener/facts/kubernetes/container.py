@@ -59,6 +59,7 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.variables = written_variables(member)
     container.variable = lambda name: _variable(member, container, name)
     container.mounts = read_mounts(member, cluster)
+    container.said_elsewhere = cluster.said_elsewhere(member.pod)
     container.volumes_from = False
     container.watched = False
     container.served_ports, container.published_ports = _ports(member)

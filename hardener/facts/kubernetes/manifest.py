@@ -52,8 +52,8 @@ class ManifestFile:
             raise _template(source, self._line(self.tree.templates[0]))
         for key in self.tree.duplicate_keys:
             name = key.value if isinstance(key, Scalar) else "?"
-            reason, remedy = f"the key `{name}` stands twice in one mapping", "the API server refuses this file: drop one"
-            raise Unreadable(source.path, reason, remedy, self._line(key))
+            reason = f"the key `{name}` stands twice in one mapping"
+            raise Unreadable(source.path, reason, "kubectl takes the last, kustomize refuses the file: drop one", self._line(key))
         #: The nodes, by id, that an alias stands for somewhere in the file.
         self.aliased = {id(alias.target) for alias in self.tree.aliases}
 

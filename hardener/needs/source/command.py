@@ -83,7 +83,7 @@ def _commands() -> Mapping[str, Mapping[str, Any]]:
 
 def _of(program: Program, read: Read, facts: Mapping[str, Any]) -> Uses:
     name = program.name
-    evidence = Evidence(f"`{name}` is run", program.at, Strength.READ)
+    evidence = Evidence(f"the command `{name}`", program.at, Strength.READ)
     valued = {option for key in ("valued", "outputs", "folders") for option in facts.get(key, "").split()}
     runs = facts.get("runs", "")
     found = parse(program.words[1:], valued, leading=runs == "operands")
@@ -195,7 +195,7 @@ _FIND_RUNS = frozenset(("-exec", "-execdir", "-ok", "-okdir"))
 
 
 def _find(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`find` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `find`", program.at, Strength.READ)
     words = program.words[1:]
     start = next(
         (at for at, word in enumerate(words) if word.startswith(("-", "(", "!")) and word not in ("-L", "-H", "-P")), len(words)
@@ -225,7 +225,7 @@ def _find(program: Program, read: Read) -> Uses:
 
 
 def _sed(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`sed` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `sed`", program.at, Strength.READ)
     found = parse(
         [word for word in program.words[1:] if not word.startswith("-i")], frozenset(("-e", "-f", "--expression", "--file", "-l"))
     )
@@ -243,7 +243,7 @@ def _sed(program: Program, read: Read) -> Uses:
 
 
 def _awk(program: Program, read: Read) -> Uses:
-    evidence = Evidence(f"`{program.name}` is run", program.at, Strength.READ)
+    evidence = Evidence(f"the command `{program.name}`", program.at, Strength.READ)
     found = parse(program.words[1:], frozenset(("-F", "-v", "-f", "--file", "-i")), leading=True)
     script = found.operands[0] if found.operands else ""
     own = _plain(program, evidence)
@@ -263,7 +263,7 @@ _TAR_VALUED = frozenset(
 
 
 def _tar(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`tar` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `tar`", program.at, Strength.READ)
     words = list(program.words[1:])
     if words and not words[0].startswith("-"):
         # The old way to write options, without a dash; values follow in order, of which only the archive's counts.
@@ -287,7 +287,7 @@ def _tar(program: Program, read: Read) -> Uses:
 
 
 def _dd(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`dd` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `dd`", program.at, Strength.READ)
     paths = [word[3:] for word in program.words[1:] if word.startswith("of=")]
     return merged(evidence, (_plain(program, evidence, 0), written(program, paths, "writes")))
 
@@ -297,7 +297,7 @@ _IP_READS = frozenset(("show", "list", "ls", "lst", "get", "monitor", "help"))
 
 def _ip(program: Program, read: Read) -> Uses:
     """What `ip` does: `ip addr`, `ip -4 route show` and their kin only read."""
-    evidence = Evidence("`ip` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `ip`", program.at, Strength.READ)
     verbs = parse(program.words[1:], frozenset(("-f", "-n", "-netns", "-rc", "-l"))).operands
     if len(verbs) < 2 or verbs[1] in _IP_READS:
         return _plain(program, evidence)
@@ -349,7 +349,7 @@ _GIT_READS = frozenset(
 
 
 def _git(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`git` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `git`", program.at, Strength.READ)
     found = parse(program.words[1:], frozenset(("-C", "-c", "--git-dir", "--work-tree")), leading=True)
     verb = found.operands[0] if found.operands else "status"
     own = _plain(program, evidence, 0)
@@ -374,7 +374,7 @@ def _git(program: Program, read: Read) -> Uses:
 
 
 def _dockerize(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`dockerize` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `dockerize`", program.at, Strength.READ)
     valued = frozenset(
         "-template -wait -timeout -stdout -stderr -env -env-section -delims -wait-retry-interval -wait-http-header -poll5".split()
     )
@@ -387,14 +387,14 @@ def _dockerize(program: Program, read: Read) -> Uses:
 
 
 def _date(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`date` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `date`", program.at, Strength.READ)
     sets = any(word in ("-s", "--set") or word.startswith("--set=") for word in program.words[1:])
     capabilities = (Capability("SYS_TIME", "sets the clock", evidence),) if sets else ()
     return _plain(program, evidence)._replace(capabilities=capabilities)
 
 
 def _mktemp(program: Program, read: Read) -> Uses:
-    evidence = Evidence("`mktemp` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `mktemp`", program.at, Strength.READ)
     found = parse(program.words[1:], frozenset(("-p", "--tmpdir", "--suffix")))
     folder = next(iter(found.values("-p", "--tmpdir")), "") or program.environment.get("TMPDIR") or "/tmp"
     path = found.operands[0] if found.operands and not found.has("-p", "-t", "--tmpdir") else f"{folder}/tmp.X"

@@ -80,7 +80,7 @@ def supercronic(program: Program, read: Read) -> Uses:
 def crontab(program: Program, read: Read) -> Uses:
     """What `crontab` does: it installs a file as an account's jobs, which are read with it."""
     found = parse(program.words[1:], frozenset(("-u", "-c")))
-    evidence = Evidence("`crontab` is run", program.at, Strength.READ)
+    evidence = Evidence("the command `crontab`", program.at, Strength.READ)
     own = Uses(evidence, runs=(Named("crontab", evidence),), memory=Memory(16, "crontab", evidence))
     if found.has("-l"):
         return own
