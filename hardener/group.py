@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from hardener.errors import Unreadable
 from hardener.facts.compose.document import ComposeFile
 from hardener.facts.compose.project import ComposeProject, laid_over, links
-from hardener.facts.container import Container, privilege
+from hardener.facts.container import Container, gained
 from hardener.facts.tree import Tree
 from hardener.needs.container import needs_of
 from hardener.needs.profile import BUILT_IN
@@ -138,14 +138,7 @@ class ComposeGroup:
         return type(self)(files, self._tree, self._profiles, evidence=self._evidence, trial=self._trial)
 
     def weaker(self, after: Self) -> str:
-        now = {container.key: container for container in after.project.containers}
-        for container in self.project.containers:
-            if container.key not in now:
-                return f"{container.subject} is gone"
-            more = privilege(now[container.key]).exceeds(privilege(container))
-            if more:
-                return f"{container.subject} {more}"
-        return ""
+        return gained(self.project.containers, after.project.containers)
 
 
 def compose_groups(

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from hardener.errors import Unreadable
-from hardener.facts.container import Container, privilege
+from hardener.facts.container import Container, gained
 from hardener.facts.kubernetes.chart_files import chart_of
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
@@ -92,14 +92,7 @@ class ManifestGroup:
         return type(self)(self._location, file, self._tree, self._cluster, self._profiles)
 
     def weaker(self, after: Self) -> str:
-        now = {container.key: container for container in after.containers}
-        for container in self.containers:
-            if container.key not in now:
-                return f"{container.subject} is gone"
-            more = privilege(now[container.key]).exceeds(privilege(container))
-            if more:
-                return f"{container.subject} {more}"
-        return ""
+        return gained(self.containers, after.containers)
 
 
 class TemplateGroup:

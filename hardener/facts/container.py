@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from hardener.errors import CannotWrite
@@ -335,6 +335,18 @@ def privilege(container: Container) -> Privilege:
         not container.read_only_root.effective,
         container.privileged.effective,
     )
+
+
+def gained(before: Iterable[Container], after: Iterable[Container]) -> str:
+    """What a container may do after a change that it may not before, or that it is gone; empty when neither."""
+    now = {container.key: container for container in after}
+    for container in before:
+        if container.key not in now:
+            return f"{container.subject} is gone"
+        more = privilege(now[container.key]).exceeds(privilege(container))
+        if more:
+            return f"{container.subject} {more}"
+    return ""
 
 
 def bounding_set(dropped: frozenset[str], added: frozenset[str]) -> frozenset[str]:
