@@ -45,6 +45,11 @@ class Emulated(NamedTuple):
     #: The same when what is mounted belongs to a stranger; empty where that is not tried.
     felt_on_foreign_data: tuple[str, ...] = ()
 
+    @property
+    def title(self) -> str:
+        """What tests call it, which says that it is no published image."""
+        return " ".join(("emulated", self.image, *self.command[1:], *self.files, *self.volumes))
+
     def needs(self, way: str) -> Needs:
         """What follows from the profile for one way of running it."""
         image = parse_image(self.image)

@@ -41,9 +41,8 @@ class Case(NamedTuple):
 
     @property
     def id(self) -> str:
-        """What the test is called: it says that this is no published image."""
-        e = self.emulated
-        return " ".join(("emulated", e.image, *e.command[1:], *e.files, *e.volumes, "unsafe" if self.unsafe else "by default"))
+        """What it is called where it breaks."""
+        return f"{self.emulated.title} {'unsafe' if self.unsafe else 'by default'}"
 
 
 CASES = [Case(number, unsafe) for number in range(len(EMULATIONS)) for unsafe in (False, True)]

@@ -42,8 +42,7 @@ class Case(NamedTuple):
     @property
     def param(self) -> ParameterSet:
         """The case as a parameter, whose id says that it is no published image."""
-        emulated = self.emulated
-        name = " ".join(("emulated", emulated.image, *emulated.command[1:], *emulated.files, *emulated.volumes, self.way))
+        name = f"{self.emulated.title} {self.way}"
         return pytest.param(self, id=f"{name} without {self.need}" if self.need else name)
 
 

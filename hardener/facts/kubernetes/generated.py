@@ -6,12 +6,13 @@ import os
 from collections.abc import Iterator
 
 from hardener.errors import Unreadable
+from hardener.facts.kubernetes.kustomization import kustomization_in
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
 from hardener.facts.merged import text_of
 from hardener.facts.tree import Tree
+from hardener.source import Source
 from hardener.syntax.yaml import Mapping
 
-NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 #: A base lies beside or below its kustomization, and an overlay hands on what the base has.
 _LEVELS = 3
 
@@ -20,28 +21,24 @@ def generated(name: str, folder: str, tree: Tree) -> dict[str, str] | None:
     """The data of a ConfigMap that a kustomization near a folder makes; None where none does, or not all is known."""
     at = folder
     for _ in range(_LEVELS):
-        for kustomization in NAMES:
-            source = tree(os.path.join(at, kustomization))
-            if source is None or "configMapGenerator" not in source.text:
-                continue
-            try:
-                file = ManifestFile(source)
-            except Unreadable:
-                continue
-            for node in _generators(file):
-                scope = Scope(file, node, None)
-                if scope.text("name") == name:
-                    return _data(scope, at, tree)
+        source = tree(kustomization_in(at, tree))
+        for scope in _generators(source) if source is not None and "configMapGenerator" in source.text else ():
+            if scope.text("name") == name:
+                return _data(scope, at, tree)
         at = os.path.dirname(at)
     return None
 
 
-def _generators(file: ManifestFile) -> Iterator[Mapping]:
+def _generators(source: Source) -> Iterator[Scope]:
+    try:
+        file = ManifestFile(source)
+    except Unreadable:
+        return
     for document in file.tree.documents:
         if isinstance(document.root, Mapping):
             for node, _ in Scope(file, document.root, None).items("configMapGenerator"):
                 if isinstance(node, Mapping):
-                    yield node
+                    yield Scope(file, node, None)
 
 
 def _data(scope: Scope, folder: str, tree: Tree) -> dict[str, str] | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 
 from hardener.errors import Unreadable
-from hardener.facts.kubernetes.generated import NAMES
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
 from hardener.facts.kubernetes.workloads import Object, objects, pod_of
 from hardener.facts.merged import text_of
@@ -18,6 +17,7 @@ from hardener.report import Trouble
 from hardener.source import Source
 from hardener.syntax.yaml import Mapping, Node
 
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 #: The file that the patches of this tool go to.
 PATCH = "harden-patch.yaml"
 _DEEPEST = 32
