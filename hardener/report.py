@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from hardener.finding import Finding, Severity
 from hardener.record import NamedTuple
 from hardener.source import Source
+
+if TYPE_CHECKING:
+    from hardener.posture import Posture
 
 
 class Status(Enum):
@@ -22,15 +26,8 @@ class Status(Enum):
     REPORTED = "reported"
     #: A fix was tried and taken back because the proof failed.
     FAILED = "failed"
-
-
-class Outcome(NamedTuple):
-    """A finding and how it ended; `why` says why it was not applied."""
-
-    finding: Finding
-    status: Status
-    severity: Severity
-    why: str = ""
+    #: Somebody said that it is to be let be; by whom and why is given.
+    SILENCED = "silenced"
 
 
 class Trouble(NamedTuple):
@@ -54,6 +51,18 @@ class FileChange(NamedTuple):
     stands_for: tuple[str, ...] = ()
 
 
+class Outcome(NamedTuple):
+    """A finding and how it ended; `why` says why it was not applied."""
+
+    finding: Finding
+    status: Status
+    severity: Severity
+    why: str = ""
+    #: What its fix alone would change in the files as they are, where `Request.singly` asks for that; empty where there is none,
+    #: or where it can only be made after another.
+    alone: tuple[FileChange, ...] = ()
+
+
 class Report(NamedTuple):
     """All that happened in one run."""
 
@@ -65,3 +74,5 @@ class Report(NamedTuple):
     files: int = 0
     containers: int = 0
     stages: int = 0
+    #: How each container stands towards the questions of the audit, where that was asked for.
+    postures: tuple[Posture, ...] = ()

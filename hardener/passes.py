@@ -1,0 +1,205 @@
+"""Pass after pass over one group of files: judge, plan, change, prove, until nothing changes. Knows neither disk nor output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from hardener.errors import CannotWrite, HardenError
+from hardener.finding import Applicability, Finding, Rule, Severity
+from hardener.plan import Choice, Identity, Plan, make_plan
+from hardener.proof import apply, syntax_of
+from hardener.report import Outcome, Status, Trouble
+from hardener.source import Source
+
+if TYPE_CHECKING:
+    from hardener.group import Group
+
+#: Passes to a fixed point; what still changes after these is not written.
+MAX_PASSES = 10
+
+
+class Passes:
+    """One group on its way to the fixed point."""
+
+    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability, withheld: Mapping[Identity, str]) -> None:
+        self.group = group
+        self.troubles: list[Trouble] = []
+        self._rules = rules
+        self._checks = [check for rule in rules.values() if (check := rule.check(group.sees)) is not None]
+        self._threshold = threshold
+        self._withheld = withheld
+        self._original = group
+        self._blocked: dict[Identity, str] = {}
+        self._refused: dict[Identity, str] = {}
+        self._first: dict[Identity, Finding] = {}
+        self._applied: dict[Identity, Finding] = {}
+        #: Of the applied ones, those that change nothing themselves.
+        self._inherits: set[Identity] = set()
+        self._plan = Plan((), ())
+        self._findings: list[Finding] = []
+
+    def to_fixed_point(self) -> None:
+        """Pass after pass, until there is nothing left to change."""
+        self._findings = self._check(self.group)
+        for _ in range(MAX_PASSES):
+            findings = self._findings
+            for finding in findings:
+                self._first.setdefault(finding.identity, finding)
+            self._plan = make_plan(findings, self._rules, self._threshold, self._blocked)
+            if not any(choice.changes for choice in self._plan.choices):
+                return
+            self.group = self._next(findings)
+        self.group = self._original
+        self._applied.clear()
+        path = self._original.name
+        self.troubles.append(
+            Trouble(path, 0, f"still changing after {MAX_PASSES} passes; left as it was", "please report this file")
+        )
+
+    def _check(self, group: Group) -> list[Finding]:
+        return [
+            self._allowed(finding, needs.failed)
+            for subject, needs in group.judged()
+            for check in self._checks
+            for finding in check(subject, needs)
+        ]
+
+    def _allowed(self, finding: Finding, failed: Mapping[str, str]) -> Finding:
+        """A finding without its fix, where that is withheld or failed in a run."""
+        if finding.identity in self._withheld:
+            reason = self._withheld[finding.identity]
+        elif finding.rule in failed:
+            seen = failed[finding.rule]
+            reason = f"it failed in a run: {seen}" if seen else "it failed in a run"
+        else:
+            return finding
+        return finding._replace(fix=None, refusal=reason) if finding.fix or not finding.refusal else finding
+
+    def _next(self, findings: list[Finding]) -> Group:
+        """The group after this pass: with all chosen fixes, or, where their proof fails, with each that passes alone."""
+        known = {finding.identity for finding in findings}
+        try:
+            changed = self._attempt(self.group, self._plan.choices, known)
+        except HardenError:
+            changed = self._one_by_one(known)
+            self._findings = self._check(changed)
+        else:
+            self._record(self._plan.choices)
+        return changed
+
+    def _record(self, choices: tuple[Choice, ...]) -> None:
+        self._applied |= {choice.finding.identity: choice.finding for choice in choices}
+        self._inherits |= {choice.finding.identity for choice in choices if not choice.changes}
+
+    def _one_by_one(self, known: set[Identity]) -> Group:
+        """Make the fixes of each hazard together, or else singly, and block those that fail even after all others."""
+        group = self.group
+        waiting: list[Choice] = []
+        for rule in dict.fromkeys(choice.finding.rule for choice in self._plan.choices):
+            together = tuple(choice for choice in self._plan.choices if choice.finding.rule == rule)
+            try:
+                group = self._attempt(group, together, known)
+                self._record(together)
+                known = known | {finding.identity for finding in self._findings}  # what it revealed, the next does not bring
+            except HardenError:
+                waiting += together
+        failed: dict[Identity, HardenError] = {}
+        progress = True
+        while progress:
+            progress = False
+            for choice in tuple(waiting):  # one fix may only work after another, whose text it inherits
+                try:
+                    group = self._attempt(group, (choice,), known)
+                except HardenError as error:
+                    failed[choice.finding.identity] = error
+                else:
+                    progress = True
+                    waiting.remove(choice)
+                    self._record((choice,))
+                    known = known | {finding.identity for finding in self._findings}
+        for choice in waiting:
+            cause = failed[choice.finding.identity]
+            self._blocked[choice.finding.identity] = getattr(cause, "reason", str(cause))
+            if isinstance(cause, CannotWrite):
+                self._refused[choice.finding.identity] = cause.reason
+        return group
+
+    def _attempt(self, group: Group, choices: tuple[Choice, ...], known: set[Identity]) -> Group:
+        """The group with these fixes. Raises when one cannot be written or does not do exactly what it should."""
+        changes = [change for choice in choices for change in choice.changes]
+        files = {file.source.path: (file.source, file.tree) for file in group.files.values()}
+        after = group.changed(apply(files, syntax_of(group.sees), changes))
+        problem = group.weaker(after)
+        self._findings = self._check(after)
+        left = {finding.identity: finding for finding in self._findings}
+        for choice in choices:
+            remaining = left.get(choice.finding.identity)
+            if remaining is not None and choice.changes:
+                problem = problem or f"{choice.finding.rule} is still there after its fix"
+        new = next(
+            (finding for identity, finding in left.items() if identity not in known and not self._revealed(finding, choices)),
+            None,
+        )
+        if new is not None:
+            problem = problem or f"{new.rule} appeared in {new.subject}"
+        if problem:
+            raise Unproven(problem)
+        return after
+
+    def _revealed(self, new: Finding, choices: tuple[Choice, ...]) -> bool:
+        """Whether a hazard was there before and only hidden by a worse one: `privileged` overrides dropped capabilities."""
+        severity = self._rules[new.rule].severity
+        fixed = (choice.finding for choice in choices if choice.finding.subject == new.subject)
+        return any(self._rules[old.rule].severity >= severity for old in fixed)
+
+    def outcomes(self) -> Iterator[Outcome]:
+        """How every finding ended, with the places of the original text."""
+        severity = {rule.id: rule.severity for rule in self._rules.values()}
+        others = {shown(self._first.get(finding.identity, finding)) for finding, _, _ in self._plan.others}
+        for identity, finding in self._applied.items():
+            if identity in self._inherits and shown(self._first.get(identity, finding)) in others:
+                continue  # the same service, judged without the file below it, ended otherwise: that is what is to be said
+            yield Outcome(self._told(finding), Status.APPLIED, severity[finding.rule])
+        for finding, status, why in self._plan.others:
+            if finding.identity in self._applied:
+                continue
+            if finding.identity in self._refused:
+                status, why = Status.REFUSED, self._refused[finding.identity]
+            yield Outcome(self._told(finding), status, severity.get(finding.rule, Severity.LOW), why)
+
+    def _told(self, finding: Finding) -> Finding:
+        """A finding as it ended, at its place in the original text: another fix may have changed what is needed meanwhile."""
+        return finding._replace(place=self._first.get(finding.identity, finding).place)
+
+    def changed(self) -> Iterator[tuple[str, Source, Source]]:
+        """The files that differ: location, before and after."""
+        return self._between(self._original, self.group)
+
+    def alone(self, told: Finding) -> tuple[tuple[str, Source, Source], ...]:
+        """What the fix of one finding changes in the files as they are; nothing where it takes another fix before it."""
+        finding = self._first.get(told.identity)
+        if finding is None or finding.fix is None:
+            return ()
+        plan = make_plan((finding,), self._rules, Applicability.UNSAFE, {})
+        try:
+            after = self._attempt(self._original, plan.choices, set(self._first)) if plan.choices else self._original
+        except HardenError:
+            return ()
+        return tuple(self._between(self._original, after))
+
+    @staticmethod
+    def _between(before: Group, changed: Group) -> Iterator[tuple[str, Source, Source]]:
+        for location, file in before.files.items():
+            after = changed.files[location].source
+            if after.text != file.source.text:
+                yield location, file.source, after
+
+
+def shown(finding: Finding) -> tuple[object, ...]:
+    """What makes two findings one for people: the hazard, where it stands, and whose it is."""
+    return finding.rule, finding.place, finding.subject
+
+
+class Unproven(HardenError):
+    """A fix did not do exactly what it should; it is taken back."""
