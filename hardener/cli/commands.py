@@ -92,6 +92,7 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
             ),
         ],
         "write": Annotated[bool, typer.Option("--write", help="Write what was proved, and what was seen.")],
+        "force": Annotated[bool, typer.Option("--force", help="With --write: into files with uncommitted changes, too.")],
         "diff": Annotated[bool, typer.Option("--diff", help="Print what was proved as a unified diff.")],
         "unsafe_fixes": Annotated[
             bool, typer.Option("--unsafe-fixes", help="Try also what existing data or load may not bear: see the report.")
@@ -111,6 +112,7 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
         files: list[str] = [],  # noqa: B006
         probes: list[str] = [],  # noqa: B006
         write: bool = False,
+        force: bool = False,
         diff: bool = False,
         unsafe_fixes: bool = False,
         budget: str = "10m",
@@ -121,7 +123,9 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
     ) -> None:
         from hardener.cli import verify as command
 
-        asked = command.Asked(path, files, probes, write, diff, unsafe_fixes, budget, keep_logs, allow_socket, compose, folders)
+        asked = command.Asked(
+            path, files, probes, write, force, diff, unsafe_fixes, budget, keep_logs, allow_socket, compose, folders
+        )
         chosen.append(lambda: command.run(asked))
 
     verify.__annotations__ |= annotations

@@ -34,6 +34,7 @@ class Option(NamedTuple):
 OPTIONS: tuple[Option, ...] = (
     Option("diff", "--diff", FLAG, "Print the fixes as a unified diff, for `git apply`.", MODE_PANEL),
     Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
+    Option("force", "--force", FLAG, "With --write: write into files with uncommitted changes, too.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
     Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
     Option(
@@ -82,6 +83,7 @@ class Invocation(NamedTuple):
     paths: tuple[str, ...] = ()
     diff: bool = False
     write: bool = False
+    force: bool = False
     check: bool = False
     overlay: bool = False
     target_level: str = ""

@@ -13,7 +13,7 @@ from hardener.discover import STDIN, Found, discover, from_stdin
 from hardener.errors import UsageError
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
-from hardener.report import FileChange, Report, Status, Trouble
+from hardener.report import FileChange, Report, Trouble
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
 
@@ -36,7 +36,9 @@ def run(invocation: Invocation) -> int:
     report = report._replace(troubles=(*troubles, *report.troubles))
     from_standard_input = STDIN in invocation.paths
     if mode == WRITE and not from_standard_input:
-        report = write(report)
+        from hardener.writing import write
+
+        report = write(report, force=invocation.force)
     if mode == WRITE and from_standard_input:
         changed = report.changes[0].after if report.changes else request.files[0].text
         if changed is not None:
@@ -61,48 +63,6 @@ def run(invocation: Invocation) -> int:
     return exit_code(report, mode, invocation.fail_on)
 
 
-def write(report: Report) -> Report:
-    """Write every changed file, and return the report of what was really written.
-
-    A file that is no longer what it was when it was read stays as it is; so does one that cannot be written.
-    """
-    written: list[FileChange] = []
-    failed: dict[str, Trouble] = {}
-    for change in report.changes:
-        name = change.before.path
-        try:
-            if _now(change) != change.before.to_bytes():
-                failed[name] = Trouble(name, 0, "it was changed by something else meanwhile; left as it is", "run harden again")
-                continue
-            (source.create if change.is_new else source.write)(change.location, change.after.to_bytes())
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            failed[name] = Trouble(name, 0, f"it cannot be written: {reason}", "check the permissions of the file and its folder")
-        else:
-            written.append(change)
-    reasons = {
-        path: failed[change.before.path].reason
-        for change in report.changes
-        if change.before.path in failed
-        for path in change.stands_for or (change.before.path,)
-    }
-    outcomes = tuple(
-        outcome._replace(status=Status.FAILED, why=reasons[outcome.finding.place.path])
-        if outcome.status is Status.APPLIED and outcome.finding.place.path in reasons
-        else outcome
-        for outcome in report.outcomes
-    )
-    return report._replace(outcomes=outcomes, changes=tuple(written), troubles=(*report.troubles, *failed.values()))
-
-
-def _now(change: FileChange) -> bytes:
-    """What a file says now; nothing for one that is to be made and is not there yet."""
-    if change.is_new and not os.path.lexists(change.location):
-        return b""
-    with open(change.location, "rb") as file:
-        return file.read(source.MAX_BYTES + 1)
-
-
 def _mode(invocation: Invocation) -> str:
     modes = [mode for mode in (DIFF, WRITE, CHECK) if getattr(invocation, mode)]
     if len(modes) > 1:
@@ -113,6 +73,8 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("`-` (standard input) does not go together with other paths")
     if invocation.stdin_filename and not has_stdin:
         raise UsageError("--stdin-filename needs the path `-`")
+    if invocation.force and mode != WRITE:
+        raise UsageError("--force says what --write may write into")
     if invocation.overlay and has_stdin:
         raise UsageError("--overlay needs files on disk: what it writes lies beside them")
     if invocation.format == "json" and mode == DIFF:

@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     files: Sequence[str] = ()
     probes: Sequence[str] = ()
     write: bool = False
+    force: bool = False
     diff: bool = False
     unsafe_fixes: bool = False
     budget: str = "10m"
@@ -53,6 +54,8 @@ def run(asked: Asked) -> int:
     from hardener.trial.verify import verify
     from hardener.trial.watch import Settings
 
+    if asked.write and not asked.force:
+        _refuse_uncommitted(asked)
     config = find_config(asked.path if os.path.isdir(asked.path) else os.path.dirname(asked.path) or ".")
     probes = tuple(asked.probes) or config.probes
     if config.probes and not asked.probes:
@@ -82,14 +85,24 @@ def run(asked: Asked) -> int:
     return _finish(verdict, asked)
 
 
+def _refuse_uncommitted(asked: Asked) -> None:
+    """Say before the trial, and not after it, that its result could not be written. Raises `UsageError`."""
+    from hardener.discover import discover
+    from hardener.uncommitted import uncommitted
+
+    found = {os.path.realpath(file.location): file.name for file in discover((asked.path, *asked.files))[0]}
+    for location, why in uncommitted(found).items():
+        raise UsageError(f"{found[location]} {why}: commit or stash it first, or write all the same with --force")
+
+
 def _finish(verdict: Verdict, asked: Asked) -> int:
     from hardener.render.trial import Style, render
 
     report, written = verdict.report, asked.write and not verdict.stopped
     if written:
-        from hardener.cli.run import write
+        from hardener.writing import write
 
-        report = write(report)
+        report = write(report, force=asked.force)
         if not report.troubles:
             report = report._replace(troubles=tuple(_write_record(verdict)))
     if verdict.stopped or (written and report.troubles):
