@@ -14,6 +14,7 @@ from hardener.source import Source
 
 if TYPE_CHECKING:
     from hardener.group import Group
+    from hardener.trace import Trace
 
 #: Passes to a fixed point; what still changes after these is not written.
 MAX_PASSES = 10
@@ -22,11 +23,19 @@ MAX_PASSES = 10
 class Passes:
     """One group on its way to the fixed point."""
 
-    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability, withheld: Mapping[Identity, str]) -> None:
+    def __init__(
+        self,
+        group: Group,
+        rules: dict[str, Rule],
+        threshold: Applicability,
+        withheld: Mapping[Identity, str],
+        trace: Trace | None = None,
+    ) -> None:
         self.group = group
+        self._trace = trace
         self.troubles: list[Trouble] = []
         self._rules = rules
-        self._checks = [check for rule in rules.values() if (check := rule.check(group.sees)) is not None]
+        self._checks = [(rule.id, check) for rule in rules.values() if (check := rule.check(group.sees)) is not None]
         self._threshold = threshold
         self._withheld = withheld
         self._original = group
@@ -42,11 +51,13 @@ class Passes:
     def to_fixed_point(self) -> None:
         """Pass after pass, until there is nothing left to change."""
         self._findings = self._check(self.group)
-        for _ in range(MAX_PASSES):
+        for number in range(1, MAX_PASSES + 1):
             findings = self._findings
             for finding in findings:
                 self._first.setdefault(finding.identity, finding)
             self._plan = make_plan(findings, self._rules, self._threshold, self._blocked)
+            if self._trace is not None:
+                self._trace.planned(number, findings, self._plan)
             if not any(choice.changes for choice in self._plan.choices):
                 return
             self.group = self._next(findings)
@@ -60,9 +71,9 @@ class Passes:
     def _check(self, group: Group) -> list[Finding]:
         return [
             self._allowed(finding, needs.failed)
-            for subject, needs in group.judged()
-            for check in self._checks
-            for finding in check(subject, needs)
+            for subject, needs in (group.judged() if self._trace is None else self._trace.each("facts and needs", group.judged()))
+            for rule, check in self._checks
+            for finding in (check(subject, needs) if self._trace is None else self._trace.asked(rule, check, subject, needs))
         ]
 
     def _allowed(self, finding: Finding, failed: Mapping[str, str]) -> Finding:
@@ -129,7 +140,10 @@ class Passes:
         """The group with these fixes. Raises when one cannot be written or does not do exactly what it should."""
         changes = [change for choice in choices for change in choice.changes]
         files = {file.source.path: (file.source, file.tree) for file in group.files.values()}
-        after = group.changed(apply(files, syntax_of(group.sees), changes))
+        if self._trace is None:
+            after = group.changed(apply(files, syntax_of(group.sees), changes))
+        else:
+            after = self._trace.spent("splice", lambda: group.changed(apply(files, syntax_of(group.sees), changes)))
         problem = group.weaker(after)
         self._findings = self._check(after)
         left = {finding.identity: finding for finding in self._findings}

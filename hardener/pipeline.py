@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hardener.group import Group
     from hardener.needs.proven import Proven
     from hardener.needs.recorded import Recorded
+    from hardener.trace import Trace
 
 
 class Request(NamedTuple):
@@ -48,6 +49,9 @@ class Request(NamedTuple):
     policy: Policy = Policy()
     #: Whether each outcome is to tell what its fix alone would change: it takes a plan and a proof for each.
     singly: bool = False
+    #: What is to be told of the way there, and of its end: how many files are done, of how many.
+    trace: Trace | None = None
+    advance: Callable[[int, int], None] | None = None
 
 
 def run(request: Request) -> Report:
@@ -69,11 +73,13 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     troubles: list[Trouble] = []
     notes: list[Trouble] = []
     counts = {"containers": 0, "stages": 0}
+    done = 0
     groups: list[tuple[Group, Group]] = []
     files = {found.location or found.name: found for found in request.files}
-    for group in _groups(files, tree, request, troubles):
+    found_groups = _groups(files, tree, request, troubles)
+    for group in found_groups if request.trace is None else request.trace.each("read", found_groups):
         notes += group.notes
-        result = Passes(group, rules(group.sees), threshold, request.withheld)
+        result = Passes(group, rules(group.sees), threshold, request.withheld, request.trace)
         result.to_fixed_point()
         groups.append((group, result.group))
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
@@ -85,6 +91,9 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
             changes.append(FileChange(before, after, files[location].location))
         troubles += result.troubles
         counts[group.counts] += group.size
+        if request.advance is not None:
+            done += len(group.files)
+            request.advance(done, len(files))
     order = {found.name: at for at, found in enumerate(request.files)}
     sorted_outcomes = sorted(
         outcomes.values(),

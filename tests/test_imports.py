@@ -27,6 +27,7 @@ FLOORS = (
     ("rules",),
     ("ignored", "group", "manifests", "stages", "proof", "sharing"),
     ("plan",),
+    ("trace",),
     ("passes",),
     ("discover", "config"),
     ("pipeline",),

@@ -42,13 +42,13 @@ def _guarded(arguments: Sequence[str]) -> int:
         say(f"harden: {error}")
         return error.exit_code
     except Exception as error:
-        if os.environ.get("HARDEN_DEBUG"):
+        if os.environ.get("HARDEN_DEBUG") or "--debug" in arguments:
             import traceback
 
             say(traceback.format_exc().rstrip())
         text = " ".join(str(error).split())[:200]
         say(f"harden: a mistake of ours: {type(error).__name__}{f': {text}' if text else ''}")
-        say(f"harden: {ISSUES}; HARDEN_DEBUG=1 shows where it happened")
+        say(f"harden: {ISSUES}; --debug shows where it happened")
         return BUG
 
 

@@ -73,6 +73,7 @@ OPTIONS: tuple[Option, ...] = (
         choices=("auto", "always", "never"),
         default="auto",
     ),
+    Option("debug", "--debug", FLAG, "Tell the way of each finding, and the time of each rule, on standard error.", OUTPUT_PANEL),
     Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
 )
 
@@ -96,6 +97,7 @@ class Invocation(NamedTuple):
     format: str = "text"
     stdin_filename: str = ""
     color: str = "auto"
+    debug: bool = False
     version: bool = False
 
 

@@ -8,7 +8,7 @@ import sys
 from hardener import source
 from hardener.cli.exits import exit_code
 from hardener.cli.options import Invocation
-from hardener.cli.terminal import emit, has_colour, say, width
+from hardener.cli.terminal import emit, has_colour, is_terminal, say, width
 from hardener.discover import STDIN, Found, discover, from_stdin
 from hardener.errors import UsageError
 from hardener.pipeline import Request
@@ -27,13 +27,16 @@ def run(invocation: Invocation) -> int:
         target_level.check(invocation)
         return target_level.run(invocation, *_found(invocation))
     request, troubles = _request(invocation)
-    if invocation.overlay:
-        from hardener.overlay.run import run as judge_for_overlays
+    if invocation.debug:
+        from hardener.trace import Trace
 
-        report = judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
-    else:
-        report = judge(request)
+        request = request._replace(trace=Trace())
+    report = _judged(request, invocation)
     report = report._replace(troubles=(*troubles, *report.troubles))
+    if request.trace is not None:
+        from hardener.render.trace import render as render_trace
+
+        say(render_trace(request.trace))
     from_standard_input = STDIN in invocation.paths
     if mode == WRITE and not from_standard_input:
         from hardener.writing import write
@@ -61,6 +64,25 @@ def run(invocation: Invocation) -> int:
         style = Style(width(), has_colour(invocation.color), written=mode == WRITE, brief=mode == CHECK)
         say(render(report, load(), style), error=False)
     return exit_code(report, mode, invocation.fail_on)
+
+
+def _judged(request: Request, invocation: Invocation) -> Report:
+    """The report, with a bar on a terminal while it takes long."""
+    progress = None
+    if len(request.files) > 1 and is_terminal():
+        from hardener.cli.progress import Progress
+
+        progress = Progress()
+        request = request._replace(advance=progress.advance)
+    try:
+        if not invocation.overlay:
+            return judge(request)
+        from hardener.overlay.run import run as judge_for_overlays
+
+        return judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
+    finally:
+        if progress is not None:
+            progress.close()
 
 
 def _mode(invocation: Invocation) -> str:

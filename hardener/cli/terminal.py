@@ -59,6 +59,11 @@ def has_colour(choice: str) -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout is not None and sys.stdout.isatty()
 
 
+def is_terminal() -> bool:
+    """Whether somebody looks at standard error as it is written: a terminal that can move its cursor."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def width() -> int:
     """The width to wrap text at: the terminal's within reason, or COLUMNS, or 80."""
     try:
