@@ -33,6 +33,10 @@ def run(invocation: Invocation) -> int:
         from hardener.trace import Trace
 
         request = request._replace(trace=Trace())
+    if invocation.interactive:
+        from hardener.cli.interactive import Asking
+
+        request = request._replace(ask=Asking(colour=invocation.color))
     report = _judged(request, invocation)
     report = report._replace(troubles=(*troubles, *report.troubles))
     if request.trace is not None:
@@ -82,7 +86,7 @@ def _shown(invocation: Invocation, mode: str) -> Run:
 def _judged(request: Request, invocation: Invocation) -> Report:
     """The report, with a bar on a terminal while it takes long."""
     progress = None
-    if len(request.files) > 1 and is_terminal():
+    if len(request.files) > 1 and request.ask is None and is_terminal():
         from hardener.cli.progress import Progress
 
         progress = Progress()
@@ -110,6 +114,8 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("--stdin-filename needs the path `-`")
     if invocation.force and mode != WRITE:
         raise UsageError("--force says what --write may write into")
+    if invocation.interactive and (mode not in (DIFF, WRITE) or has_stdin):
+        raise UsageError("--interactive asks what of --diff or --write is wanted, and reads the answers from standard input")
     if invocation.overlay and has_stdin:
         raise UsageError("--overlay needs files on disk: what it writes lies beside them")
     if invocation.format == "json" and mode == DIFF:
