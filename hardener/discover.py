@@ -67,10 +67,11 @@ class Found(NamedTuple):
     within: str = ""
 
 
-def discover(paths: Sequence[str]) -> tuple[list[Found], list[Trouble]]:
+def discover(paths: Sequence[str], exclude: Sequence[str] = (), base: str = "") -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
-    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out.
+    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
+    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -82,7 +83,7 @@ def discover(paths: Sequence[str]) -> tuple[list[Found], list[Trouble]]:
         name = _shown(path)
         real = os.path.realpath(path)
         if os.path.isdir(real):
-            candidates = _walk(real, "" if name == "." else name, troubles)
+            candidates = _walk(real, "" if name == "." else name, troubles, _excluded(exclude, base, real))
         else:
             candidates = _named(real, name, troubles)
         for candidate in candidates:
@@ -141,7 +142,17 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
         )
 
 
-def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
+def _excluded(exclude: Sequence[str], base: str, top: str) -> Ignored | None:
+    """The rules of what is excluded, for what is below a folder."""
+    base = os.path.join(os.path.realpath(base or "."), "")
+    if not exclude or not os.path.join(top, "").startswith(base):
+        return None
+    from hardener.ignored import Ignored  # needs pathspec, which costs twice a Python start
+
+    return Ignored(list(exclude), base)
+
+
+def _walk(top: str, top_name: str, troubles: list[Trouble], excluded: Ignored | None = None) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
     waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
@@ -160,6 +171,8 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name in VENDORED or (ignored is not None and ignored.folder(entry.path)):
                         continue
+                    if excluded is not None and excluded.folder(entry.path):
+                        continue
                     if depth < MAX_DEPTH:
                         folders.append((entry.path, f"{prefix}{entry.name}/", depth + 1, ignored))
                     else:
@@ -168,6 +181,8 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
                     continue
                 kind, sure = _kind_by_name(entry.name)
                 if not kind or not entry.is_file(follow_symlinks=False) or (ignored is not None and ignored.file(entry.path)):
+                    continue
+                if excluded is not None and excluded.file(entry.path):
                     continue
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))

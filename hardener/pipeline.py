@@ -34,8 +34,6 @@ class Request(NamedTuple):
     #: Rules to apply; empty for all.
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
-    #: The folders of image profiles, the first that has one wins; empty for those of this package.
-    profiles: tuple[str, ...] = ()
     #: Whether the changes are laid over the files, and over what others lay there.
     overlaid: bool = False
     #: Whether what `harden.evidence.yaml` says of runs counts.
@@ -66,7 +64,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     from hardener.rules import load
 
     def rules(sees: str) -> dict[str, Rule]:
-        return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
+        return {rule.id: rule for rule in load(sees) if _is_asked(rule, request)}
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
     tree = Tree(tree_roots(request))
@@ -104,6 +102,11 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
     numbers = len(files), counts["containers"], counts["stages"]
     return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), *numbers), groups
+
+
+def _is_asked(rule: Rule, request: Request) -> bool:
+    chosen = (not request.select or rule.id in request.select) and rule.id not in request.ignore
+    return chosen and rule.severity >= request.policy.least_severity
 
 
 def _alone(result: Passes, outcome: Outcome, files: Mapping[str, Found]) -> tuple[FileChange, ...]:
@@ -173,7 +176,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
             from hardener.needs.recorded import of_trial
 
             trial = of_trial(request.proven, request.engine)
-        for group in compose_groups(compose, tree, request.profiles, troubles, evidence=request.evidence, trial=trial):
+        for group in compose_groups(compose, tree, request.policy, troubles, evidence=request.evidence, trial=trial):
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
@@ -185,7 +188,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if manifests:
         from hardener.manifests import manifest_groups
 
-        for manifest in manifest_groups(manifests, tree, request.profiles, troubles, patched=not request.overlaid):
+        for manifest in manifest_groups(manifests, tree, request.policy, troubles, patched=not request.overlaid):
             for container in manifest.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)

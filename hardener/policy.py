@@ -67,3 +67,7 @@ class Policy(NamedTuple):
     least_severity: Severity = Severity.LOW
     #: The folder that patterns of paths start from; empty for the one that harden runs in.
     folder: str = ""
+
+
+#: Where nobody decided anything.
+UNDECIDED = Policy()

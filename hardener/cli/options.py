@@ -12,10 +12,11 @@ from typing import Any
 from hardener.record import NamedTuple
 
 #: Words that are commands when they come first; `./rules` is a folder of that name.
-COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify")
+COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "config", "init")
 
 FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
 MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"
+CONFIG_PANEL = "Configuration (default: the nearest hardener.toml, or pyproject.toml with [tool.hardener])"
 
 
 class Option(NamedTuple):
@@ -48,6 +49,7 @@ OPTIONS: tuple[Option, ...] = (
         default="",
     ),
     Option("unsafe_fixes", "--unsafe-fixes", FLAG, "Also apply fixes whose evidence is incomplete: test after it.", RULE_PANEL),
+    Option("safe_only", "--no-unsafe-fixes", FLAG, "Only fixes with evidence, whatever the configuration says.", RULE_PANEL),
     Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("profiles", "--profiles", LIST, "Also know images by the profiles in this folder.", RULE_PANEL, "FOLDER", default=()),
@@ -56,11 +58,13 @@ OPTIONS: tuple[Option, ...] = (
         "fail_on",
         "--fail-on",
         CHOICE,
-        "End with 1 when a finding of this severity remains that no fix removes.",
+        "End with 1 when a finding of this severity remains that no fix removes (default: high).",
         RULE_PANEL,
         choices=("low", "medium", "high", "critical", "never"),
-        default="high",
+        default="",
     ),
+    Option("config", "--config", TEXT, "This configuration, not the nearest.", CONFIG_PANEL, "FILE", default=""),
+    Option("isolated", "--isolated", FLAG, "No configuration at all.", CONFIG_PANEL),
     Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=("text", "json"), default="text"),
     Option(
         "stdin_filename", "--stdin-filename", TEXT, "The name of standard input (path `-`).", OUTPUT_PANEL, "NAME", default=""
@@ -91,11 +95,15 @@ class Invocation(NamedTuple):
     overlay: bool = False
     target_level: str = ""
     unsafe_fixes: bool = False
+    safe_only: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     no_evidence: bool = False
-    fail_on: str = "high"
+    #: Empty where the command line does not say it.
+    fail_on: str = ""
+    config: str = ""
+    isolated: bool = False
     format: str = "text"
     stdin_filename: str = ""
     color: str = "auto"

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 
-from hardener import source
+from hardener.cli.configured import request_of, scopes_of, settled
 from hardener.cli.exits import exit_code, fails
 from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, is_terminal, say, width
-from hardener.discover import STDIN, Found, discover, from_stdin
+from hardener.discover import STDIN
 from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
 from hardener.render.formats import Run
-from hardener.report import FileChange, Report, Trouble
+from hardener.report import FileChange, Report, joined
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
 
@@ -27,29 +27,35 @@ def run(invocation: Invocation) -> int:
         from hardener.cli import target_level
 
         target_level.check(invocation)
-        return target_level.run(invocation, *_found(invocation))
-    request, troubles = _request(invocation)
+        return target_level.run(invocation)
+    scopes, troubles = scopes_of(invocation)
+    requests = [request_of(invocation, scope) for scope in scopes]
+    invocation = settled(invocation, [scope.config for scope in scopes])
+    trace = None
     if invocation.debug:
         from hardener.trace import Trace
 
-        request = request._replace(trace=Trace())
+        trace = Trace()
+    ask = None
     if invocation.interactive:
         from hardener.cli.interactive import Asking
 
-        request = request._replace(ask=Asking(colour=invocation.color))
-    report = _judged(request, invocation)
+        ask = Asking(colour=invocation.color)
+    watched = [request._replace(trace=trace, ask=ask) for request in requests]
+    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(watched, scopes, strict=True)]
+    report = joined(reports)
     report = report._replace(troubles=(*troubles, *report.troubles))
-    if request.trace is not None:
+    if trace is not None:
         from hardener.render.trace import render as render_trace
 
-        say(render_trace(request.trace))
+        say(render_trace(trace))
     from_standard_input = STDIN in invocation.paths
     if mode == WRITE and not from_standard_input:
         from hardener.writing import write
 
         report = write(report, force=invocation.force)
     if mode == WRITE and from_standard_input:
-        changed = report.changes[0].after if report.changes else request.files[0].text
+        changed = report.changes[0].after if report.changes else requests[0].files[0].text
         if changed is not None:
             emit(changed.to_bytes())
         _say_summary(report, written=True)
@@ -83,7 +89,7 @@ def _shown(invocation: Invocation, mode: str) -> Run:
     )
 
 
-def _judged(request: Request, invocation: Invocation) -> Report:
+def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
     """The report, with a bar on a terminal while it takes long."""
     progress = None
     if len(request.files) > 1 and request.ask is None and is_terminal():
@@ -96,7 +102,7 @@ def _judged(request: Request, invocation: Invocation) -> Report:
             return judge(request)
         from hardener.overlay.run import run as judge_for_overlays
 
-        return judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
+        return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
     finally:
         if progress is not None:
             progress.close()
@@ -107,6 +113,8 @@ def _mode(invocation: Invocation) -> str:
     if len(modes) > 1:
         raise UsageError(f"--{modes[0]} and --{modes[1]} do not go together")
     mode = modes[0] if modes else REPORT
+    if invocation.unsafe_fixes and invocation.safe_only:
+        raise UsageError("--unsafe-fixes and --no-unsafe-fixes do not go together")
     has_stdin = STDIN in invocation.paths
     if has_stdin and len(invocation.paths) > 1:
         raise UsageError("`-` (standard input) does not go together with other paths")
@@ -123,32 +131,6 @@ def _mode(invocation: Invocation) -> str:
     if invocation.format == "json" and mode == WRITE and has_stdin:
         raise UsageError("`--write -` prints the hardened text, so that --format json has no place to go")
     return mode
-
-
-def _found(invocation: Invocation) -> tuple[list[Found], list[Trouble]]:
-    """The files that are meant, or standard input, and what was in the way."""
-    if STDIN not in invocation.paths:
-        return discover(invocation.paths or (".",))
-    if sys.stdin is None:
-        raise UsageError("standard input is closed")
-    return [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], []
-
-
-def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
-    select = ignore = frozenset[str]()
-    if invocation.select or invocation.ignore:
-        from hardener.cli.known import rule_ids
-
-        select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
-        if invocation.select and not select - ignore:
-            raise UsageError("--select and --ignore leave no rule")
-    found, troubles = _found(invocation)
-    request = Request(tuple(found), invocation.unsafe_fixes, select, ignore, evidence=not invocation.no_evidence)
-    if invocation.profiles:
-        from hardener.cli.profiles import searched
-
-        request = request._replace(profiles=searched(invocation.profiles))
-    return request, troubles
 
 
 def _say_summary(report: Report, *, written: bool = False, outside: list[FileChange] | None = None) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.exits import FINDINGS, INTERRUPTED, OK, TROUBLE
 from hardener.cli.terminal import emit, has_colour, say, width
 from hardener.errors import UsageError
@@ -40,6 +41,7 @@ class Asked(NamedTuple):
     allow_socket: bool = False
     compose: str = ""
     profiles: Sequence[str] = ()
+    chosen: Chosen = Chosen()
 
 
 def run(asked: Asked) -> int:
@@ -48,7 +50,6 @@ def run(asked: Asked) -> int:
 
     if os.name != "posix":
         raise UsageError("verify needs Linux or macOS: on Windows, run it in WSL")
-    from hardener.config import find_config
     from hardener.render.summary import clean
     from hardener.trial.probe import read
     from hardener.trial.verify import verify
@@ -56,7 +57,7 @@ def run(asked: Asked) -> int:
 
     if asked.write and not asked.force:
         _refuse_uncommitted(asked)
-    config = find_config(asked.path if os.path.isdir(asked.path) else os.path.dirname(asked.path) or ".")
+    config = config_for(asked.path, asked.chosen)
     probes = tuple(asked.probes) or config.probes
     if config.probes and not asked.probes:
         say(f"harden: {clean(config.path)} says how to ask whether it works: {clean('; '.join(probes))}")
@@ -69,7 +70,9 @@ def run(asked: Asked) -> int:
         allow_socket=asked.allow_socket,
         compose=asked.compose,
         keep_logs=os.path.abspath(asked.keep_logs) if asked.keep_logs else "",
-        profiles=_searched(asked.profiles),
+        policy=policy_of(config, asked.profiles),
+        select=config.select,
+        ignore=config.ignore,
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _as_interrupted)
@@ -148,12 +151,6 @@ def seconds_of(text: str) -> float:
     if seconds < _LEAST_BUDGET:
         raise UsageError(f"--budget {text}: less than {_LEAST_BUDGET:.0f} s is not enough for any project")
     return seconds
-
-
-def _searched(folders: Sequence[str]) -> tuple[str, ...]:
-    from hardener.cli.profiles import searched
-
-    return searched(folders) if folders else ()
 
 
 def _as_interrupted(*_: object) -> None:

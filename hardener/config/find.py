@@ -29,13 +29,16 @@ def find_config(folder: str) -> Config:
 
 
 def given_config(path: str) -> Config:
-    """The configuration in a file that the user names, who may name files anywhere. Raises `UsageError` where it has none."""
+    """The configuration in a file that the user names, who may name files anywhere. Raises `UsageError` where it has none.
+
+    It is about what harden runs on, wherever it lies itself: patterns of paths start from the folder that harden runs in.
+    """
     if not os.path.isfile(path):
         raise UsageError(f"--config {path}: there is no such file")
-    found = _read(os.path.realpath(path), "")
+    found = _read(os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path)), "")
     if found is None:
         raise UsageError(f"--config {path}: it has no table [tool.hardener]")
-    return found
+    return found._replace(policy=found.policy._replace(folder=os.path.realpath(".")))
 
 
 def _read(path: str, top: str) -> Config | None:

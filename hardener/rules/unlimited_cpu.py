@@ -3,7 +3,7 @@
 A busy loop, an attack or a miner in one container then slows down everything else on the host.
 
 The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
-processors than the host has. A service that needs more is better given its amount by hand.
+processors than the host has. A service that needs more is given its amount by hand, or under `[limits]` in hardener.toml.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ ID = "unlimited-cpu"
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a CPU limit."""
-    limit = needs.cpu
+    limit, _ = needs.limit("cpu")
+    conflict = ""
     if limit is not None and container.reserved_cpus > limit.amount:
+        if limit is needs.decided.cpu:
+            conflict = f"{limit.evidence.source} gives it {limit.amount:g}, and {container.reserved_cpus:g} are reserved for it"
         limit = None  # more is kept for it than may be written without knowing the host
     amount = Amount(limit.amount, _text(limit.amount), limit.why) if limit is not None else None
-    yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount)
+    yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount, conflict=conflict)
 
 
 def _text(cores: float) -> str:

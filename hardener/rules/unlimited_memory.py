@@ -23,10 +23,14 @@ _MIB = 1024 * 1024
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a memory limit."""
-    limit = needs.memory
+    limit, _ = needs.limit("memory")
     amount = None
     if limit is not None:
-        mebibytes = max(int(limit.amount), -(-int(container.reserved_memory) // _MIB), _least_for_a_heap(container))
+        reserved, heap = -(-int(container.reserved_memory) // _MIB), _least_for_a_heap(container)
+        mebibytes = max(int(limit.amount), reserved, heap)
+        if limit is needs.decided.memory and mebibytes > limit.amount:
+            cause = "its reservation" if reserved >= heap else "the heap that it is told to have"
+            limit = limit._replace(why=f"{limit.why}, raised for {cause}")
         small, large = container.platform.units
         text = f"{mebibytes // 1024}{large}" if mebibytes % 1024 == 0 else f"{mebibytes}{small}"
         amount = Amount(mebibytes * _MIB, text, limit.why)

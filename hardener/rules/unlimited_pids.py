@@ -19,7 +19,7 @@ ID = "unlimited-pids"
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a limit of processes."""
-    limit = needs.pids
+    limit, _ = needs.limit("pids")
     amount = Amount(limit.amount, str(int(limit.amount)), limit.why) if limit is not None else None
     yield from unlimited(ID, "pids", container, container.pids, needs, limit, amount)
 
