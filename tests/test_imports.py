@@ -27,10 +27,12 @@ FLOORS = (
     ("plan",),
     ("discover", "config"),
     ("pipeline",),
+    ("pages",),
     ("overlay",),
     ("trial",),
     ("render",),
     ("cli",),
+    ("site",),
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -56,7 +56,12 @@ def has_colour(choice: str) -> bool:
     """Whether standard output is coloured, given `--color`'s value."""
     if choice != "auto":
         return choice == "always"
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout is not None and sys.stdout.isatty()
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and is_terminal()
+
+
+def is_terminal() -> bool:
+    """Whether standard output is one, and so has a width that counts."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def width() -> int:
