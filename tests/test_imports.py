@@ -31,10 +31,12 @@ FLOORS = (
     ("passes",),
     ("discover", "config"),
     ("pipeline",),
+    ("pages",),
     ("overlay",),
     ("trial",),
     ("render",),
     ("cli",),
+    ("site",),
     ("__main__",),
 )
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hardener.cli.configured import request_of, scopes_of, settled
 from hardener.cli.exits import exit_code, fails
 from hardener.cli.options import Invocation
-from hardener.cli.terminal import emit, has_colour, is_terminal, say, width
+from hardener.cli.terminal import emit, has_colour, is_watched, say, width
 from hardener.discover import STDIN
 from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
@@ -92,7 +92,7 @@ def _shown(invocation: Invocation, mode: str) -> Run:
 def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
     """The report, with a bar on a terminal while it takes long."""
     progress = None
-    if len(request.files) > 1 and request.ask is None and is_terminal():
+    if len(request.files) > 1 and request.ask is None and is_watched():
         from hardener.cli.progress import Progress
 
         progress = Progress()
