@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from hardener.cli.configured import Chosen
+from hardener.scopes import Chosen
 
 #: What the command line asks for: run it for the exit code.
 Action = Callable[[], int]
