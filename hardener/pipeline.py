@@ -11,7 +11,7 @@ from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
 from hardener.errors import Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Rule
-from hardener.passes import Passes, shown
+from hardener.passes import Ask, Passes, shown
 from hardener.plan import Identity
 from hardener.policy import Policy
 from hardener.record import NamedTuple
@@ -50,6 +50,8 @@ class Request(NamedTuple):
     #: What is to be told of the way there, and of its end: how many files are done, of how many.
     trace: Trace | None = None
     advance: Callable[[int, int], None] | None = None
+    #: Whether somebody is asked about each fix before it is made.
+    ask: Ask | None = None
 
 
 def run(request: Request) -> Report:
@@ -77,7 +79,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     found_groups = _groups(files, tree, request, troubles)
     for group in found_groups if request.trace is None else request.trace.each("read", found_groups):
         notes += group.notes
-        result = Passes(group, rules(group.sees), threshold, request.withheld, request.trace)
+        result = Passes(group, rules(group.sees), threshold, request.withheld, request.trace, request.ask)
         result.to_fixed_point()
         groups.append((group, result.group))
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it

@@ -18,7 +18,7 @@ FLOORS = (
     ("pod_security",),
     ("source",),
     ("finding",),
-    ("policy", "posture"),
+    ("policy", "posture", "fingerprint"),
     ("report",),
     ("syntax", "uncommitted"),
     ("facts",),

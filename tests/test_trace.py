@@ -16,6 +16,7 @@ from hardener import pipeline
 from hardener.cli import main, progress
 from hardener.discover import discover
 from hardener.pipeline import Request
+from hardener.render.formats import Run
 from hardener.render.json import render
 from hardener.trace import Trace
 
@@ -26,7 +27,7 @@ def test_a_trace_changes_nothing() -> None:
     files = tuple(discover([str(STACK)])[0])
     trace = Trace()
     with_it, without = pipeline.run(Request(files, trace=trace)), pipeline.run(Request(files))
-    assert render(with_it, ".") == render(without, ".")
+    assert render(with_it, Run()) == render(without, Run())
     found = {outcome.finding.identity for outcome in without.outcomes}
     assert set(trace.steps) == found, "each finding has its way"
     assert trace.times["rule root-user"] == trace.times["rule add-instead-of-copy"] + trace.times["rule host-network"]

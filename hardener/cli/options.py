@@ -37,6 +37,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
     Option("force", "--force", FLAG, "With --write: write into files with uncommitted changes, too.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
+    Option("interactive", "--interactive", FLAG, "With --diff or --write: ask about each fix, as `git add -p` does.", MODE_PANEL),
     Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
     Option(
         "target_level",
@@ -90,6 +91,7 @@ class Invocation(NamedTuple):
     write: bool = False
     force: bool = False
     check: bool = False
+    interactive: bool = False
     overlay: bool = False
     target_level: str = ""
     unsafe_fixes: bool = False

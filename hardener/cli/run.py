@@ -36,9 +36,13 @@ def run(invocation: Invocation) -> int:
         from hardener.trace import Trace
 
         trace = Trace()
-    reports = [
-        _judged(request._replace(trace=trace), scope.paths, invocation) for request, scope in zip(requests, scopes, strict=True)
-    ]
+    ask = None
+    if invocation.interactive:
+        from hardener.cli.interactive import Asking
+
+        ask = Asking(colour=invocation.color)
+    watched = [request._replace(trace=trace, ask=ask) for request in requests]
+    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(watched, scopes, strict=True)]
     report = joined(reports)
     report = report._replace(troubles=(*troubles, *report.troubles))
     if trace is not None:
@@ -88,7 +92,7 @@ def _shown(invocation: Invocation, mode: str) -> Run:
 def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
     """The report, with a bar on a terminal while it takes long."""
     progress = None
-    if len(request.files) > 1 and is_terminal():
+    if len(request.files) > 1 and request.ask is None and is_terminal():
         from hardener.cli.progress import Progress
 
         progress = Progress()
@@ -118,6 +122,8 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("--stdin-filename needs the path `-`")
     if invocation.force and mode != WRITE:
         raise UsageError("--force says what --write may write into")
+    if invocation.interactive and (mode not in (DIFF, WRITE) or has_stdin):
+        raise UsageError("--interactive asks what of --diff or --write is wanted, and reads the answers from standard input")
     if invocation.overlay and has_stdin:
         raise UsageError("--overlay needs files on disk: what it writes lies beside them")
     if invocation.format == "json" and mode == DIFF:
