@@ -197,5 +197,5 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
-        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven)
+        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven, request.policy)
     yield from projects
