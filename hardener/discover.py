@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hardener import source
 from hardener.errors import Unreadable, UsageError
+from hardener.facts.tree import repository_root
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import Source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 COMPOSE = "compose"
 DOCKERFILE = "dockerfile"
 KUBERNETES = "kubernetes"
+KINDS = (COMPOSE, DOCKERFILE, KUBERNETES)
 #: The path that means standard input.
 STDIN = "-"
 #: Folders deeper than this are not entered: no project that a person keeps is as deep.
@@ -67,10 +69,12 @@ class Found(NamedTuple):
     within: str = ""
 
 
-def discover(paths: Sequence[str]) -> tuple[list[Found], list[Trouble]]:
+def discover(paths: Sequence[str], *, excluding: bool = False, kinds: Sequence[str] = KINDS) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
-    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out.
+    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out. With
+    `excluding`, as for a hook that names every file that was touched, they are left out by name too, and so is what is of
+    no kind that is known. `kinds` are those that are looked for in folders.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -82,9 +86,11 @@ def discover(paths: Sequence[str]) -> tuple[list[Found], list[Trouble]]:
         name = _shown(path)
         real = os.path.realpath(path)
         if os.path.isdir(real):
-            candidates = _walk(real, "" if name == "." else name, troubles)
+            candidates = _walk(real, "" if name == "." else name, troubles, kinds)
+        elif excluding and (os.path.islink(path) or _is_left_out(real)):
+            continue
         else:
-            candidates = _named(real, name, troubles)
+            candidates = _named(real, name, troubles, needs_kind=not excluding)
         for candidate in candidates:
             if candidate.location not in seen:
                 seen.add(candidate.location)
@@ -114,8 +120,11 @@ def _shown(path: str) -> str:
     return ("/" if path.startswith("/") else "") + ("/".join(parts) or ("" if path.startswith("/") else "."))
 
 
-def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]:
-    """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known."""
+def _named(location: str, name: str, troubles: list[Trouble], needs_kind: bool) -> Iterator[Found]:
+    """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known.
+
+    Another is a trouble where it `needs_kind`; so is one that cannot be read, unless it lies there and its name says nothing.
+    """
     kind, sure = _kind_by_name(os.path.basename(name))
     if kind and sure and os.path.isfile(location):
         yield Found(location, name, kind, True)
@@ -123,12 +132,13 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
     try:
         text = source.read(location, name)
     except Unreadable as error:
-        troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+        if needs_kind or kind in (COMPOSE, DOCKERFILE) or not os.path.isfile(location):
+            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
         return
-    kind = _kind_by_text(text.text) or (kind if kind != KUBERNETES else "")
+    kind = _kind_by_text(text.text) or (kind if kind != KUBERNETES and needs_kind else "")
     if kind:
         yield Found(location, name, kind, True, text)
-    else:
+    elif needs_kind:
         troubles.append(
             Trouble(
                 name,
@@ -141,7 +151,7 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
         )
 
 
-def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
+def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
     waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
@@ -167,7 +177,7 @@ def _walk(top: str, top_name: str, troubles: list[Trouble]) -> Iterator[Found]:
                         troubles.append(Trouble(prefix + entry.name, 0, too_deep, "name a folder inside it"))
                     continue
                 kind, sure = _kind_by_name(entry.name)
-                if not kind or not entry.is_file(follow_symlinks=False) or (ignored is not None and ignored.file(entry.path)):
+                if kind not in kinds or not entry.is_file(follow_symlinks=False) or (ignored is not None and ignored.file(entry.path)):
                     continue
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))
@@ -195,6 +205,20 @@ def _weak(found: Found) -> Found | None:
         return None
     kind = _kind_by_text(text.text)  # a manifest may have `compose` in its name
     return found._replace(kind=kind, text=text) if kind in (found.kind, KUBERNETES) else None
+
+
+def _is_left_out(location: str) -> bool:
+    """Whether a walk from the root of its repository would leave out a file for where it lies, or because git ignores it."""
+    root = repository_root(os.path.dirname(location))
+    folder, ignored = root, None
+    *folders, name = os.path.relpath(location, root).split(os.sep)
+    for inner in (*folders, name):
+        holds_git = os.path.lexists(os.path.join(folder, ".git"))
+        ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
+        folder = os.path.join(folder, inner)
+        if inner is not name and (inner in VENDORED or (ignored is not None and ignored.folder(folder))):
+            return True
+    return ignored is not None and ignored.file(location)
 
 
 def _above(top: str) -> Ignored | None:

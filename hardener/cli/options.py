@@ -72,6 +72,13 @@ OPTIONS: tuple[Option, ...] = (
         choices=("auto", "always", "never"),
         default="auto",
     ),
+    Option(
+        "force_exclude",
+        "--force-exclude",
+        FLAG,
+        "Leave out of named files what a folder is searched without: other kinds, ignored, vendored, links. For hooks.",
+        OUTPUT_PANEL,
+    ),
     Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
 )
 
@@ -94,6 +101,7 @@ class Invocation(NamedTuple):
     format: str = "text"
     stdin_filename: str = ""
     color: str = "auto"
+    force_exclude: bool = False
     version: bool = False
 
 

@@ -125,7 +125,7 @@ def _mode(invocation: Invocation) -> str:
 def _found(invocation: Invocation) -> tuple[list[Found], list[Trouble]]:
     """The files that are meant, or standard input, and what was in the way."""
     if STDIN not in invocation.paths:
-        return discover(invocation.paths or (".",))
+        return discover(invocation.paths or (".",), excluding=invocation.force_exclude)
     if sys.stdin is None:
         raise UsageError("standard input is closed")
     return [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], []
