@@ -177,7 +177,11 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]
                         troubles.append(Trouble(prefix + entry.name, 0, too_deep, "name a folder inside it"))
                     continue
                 kind, sure = _kind_by_name(entry.name)
-                if kind not in kinds or not entry.is_file(follow_symlinks=False) or (ignored is not None and ignored.file(entry.path)):
+                if (
+                    kind not in kinds
+                    or not entry.is_file(follow_symlinks=False)
+                    or (ignored is not None and ignored.file(entry.path))
+                ):
                     continue
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))

@@ -11,6 +11,7 @@ from typing import Any
 
 from hardener.record import NamedTuple
 
+PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
 COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify")
 
