@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hardener.api import check, fix, render
+    from hardener.api import check, fix, format_report
     from hardener.config import Config, find_config, given_config
     from hardener.errors import HardenError, Unreadable, UsageError
     from hardener.finding import Applicability, Evidence, Finding, Fix, Place, Severity, Strength
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 
 #: What is offered, by the module that has it: imported when it is used, for a command line needs little of it.
 _MODULES = {
-    "api": ("check", "fix", "render"),
+    "api": ("check", "fix", "format_report"),
     "config": ("Config", "find_config", "given_config"),
     "errors": ("HardenError", "Unreadable", "UsageError"),
     "finding": ("Applicability", "Evidence", "Finding", "Fix", "Place", "Severity", "Strength"),
@@ -56,8 +56,8 @@ __all__ = [
     "check",
     "find_config",
     "fix",
+    "format_report",
     "given_config",
-    "render",
 ]
 
 

@@ -65,7 +65,7 @@ def fix(
     return write(check(paths, config, select=select, ignore=ignore, unsafe=unsafe), force=force)
 
 
-def render(report: Report, form: str = "text", *, folder: str | os.PathLike[str] = ".", written: bool = False) -> str:
+def format_report(report: Report, form: str = "text", *, folder: str | os.PathLike[str] = ".", written: bool = False) -> str:
     """A report in one of the forms of `harden --format`, with paths and diffs for `folder`. Raises `UsageError` for another."""
     from hardener.render.formats import NAMES, Run
     from hardener.render.formats import render as rendered

@@ -41,7 +41,7 @@ before = Path("shop/compose.yaml").read_bytes()
 written = hardener.fix(["shop"], Config())
 after = Path("shop/compose.yaml").read_bytes()
 print(before != after, after == written.changes[0].after.to_bytes(), hardener.fix(["shop"]).changes)
-print(hardener.render(hardener.check(["shop"]), "json").startswith("{"))
+print(hardener.format_report(hardener.check(["shop"]), "json").startswith("{"))
 print(hardener.check(["gone"]).troubles[0].reason)
 """
 
@@ -91,10 +91,16 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(hardener.UsageError, match="there is no rule"):
         hardener.check([tmp_path], select=["root-users"])
     with pytest.raises(hardener.UsageError, match="there is no form 'pdf'"):
-        hardener.render(hardener.check([tmp_path]), "pdf")
+        hardener.format_report(hardener.check([tmp_path]), "pdf")
     (tmp_path / "hardener.toml").write_text("slect = []\n")
     with pytest.raises(hardener.Unreadable, match="slect"):
         hardener.check([tmp_path])
+
+
+def test_no_name_is_that_of_a_module() -> None:
+    """A module that is imported becomes an attribute of its package, in the place of what was offered there."""
+    modules = {path.stem for path in Path(hardener.__file__).parent.iterdir()}
+    assert not modules & set(hardener.__all__)
 
 
 def test_to_import_it_is_to_import_nothing_else() -> None:

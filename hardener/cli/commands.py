@@ -196,7 +196,8 @@ def _add_configuration(application: typer.Typer, chosen: list[Action], config_op
 
 
 def rule_ids(incomplete: str) -> list[str]:
-    """The rules whose ids begin so, for completion."""
+    """The rules whose ids begin so, for completion; of several with commas between, for the last."""
     from hardener.rules import load
 
-    return [rule.id for rule in load() if rule.id.startswith(incomplete)]
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + rule.id for rule in load() if rule.id.startswith(begun)]

@@ -11,6 +11,7 @@ from typing import Any
 
 from hardener.record import NamedTuple
 
+PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
 COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "config", "init")
 
@@ -78,6 +79,13 @@ OPTIONS: tuple[Option, ...] = (
         choices=("auto", "always", "never"),
         default="auto",
     ),
+    Option(
+        "force_exclude",
+        "--force-exclude",
+        FLAG,
+        "Leave out of named files what a folder is searched without: other kinds, ignored, vendored, links. For hooks.",
+        OUTPUT_PANEL,
+    ),
     Option("debug", "--debug", FLAG, "Tell the way of each finding, and the time of each rule, on standard error.", OUTPUT_PANEL),
     Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
 )
@@ -107,6 +115,7 @@ class Invocation(NamedTuple):
     format: str = "text"
     stdin_filename: str = ""
     color: str = "auto"
+    force_exclude: bool = False
     debug: bool = False
     version: bool = False
 
