@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hardener.record import NamedTuple
+from hardener.render.formats import NAMES
 
 PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
@@ -66,7 +67,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("config", "--config", TEXT, "This configuration, not the nearest.", CONFIG_PANEL, "FILE", default=""),
     Option("isolated", "--isolated", FLAG, "No configuration at all.", CONFIG_PANEL),
-    Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=("text", "json"), default="text"),
+    Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=NAMES, default="text"),
+    Option(
+        "output",
+        "--output",
+        LIST,
+        "Write the report to a file, too, in the form that its ending says, or FORM:FILE (repeat for more).",
+        OUTPUT_PANEL,
+        "FILE",
+        default=(),
+    ),
     Option(
         "stdin_filename", "--stdin-filename", TEXT, "The name of standard input (path `-`).", OUTPUT_PANEL, "NAME", default=""
     ),
@@ -113,6 +123,7 @@ class Invocation(NamedTuple):
     config: str = ""
     isolated: bool = False
     format: str = "text"
+    output: tuple[str, ...] = ()
     stdin_filename: str = ""
     color: str = "auto"
     force_exclude: bool = False
