@@ -52,6 +52,11 @@ def understand(arguments: Sequence[str], run: Callable[[Invocation], int], progr
     return chosen[0]
 
 
+def applications() -> tuple[typer.Typer, typer.Typer]:
+    """The application of `harden [PATHS]`, and that of its commands, for what describes them; nothing is run."""
+    return _main([], lambda _: 0), _commands([])
+
+
 def _completing(arguments: Sequence[str]) -> tuple[bool, str]:
     """Whether a shell asks for completions, and the first word after the program's name."""
     if "_HARDEN_COMPLETE" not in os.environ:

@@ -27,7 +27,7 @@ another user, and worked, gets that user, wherever its image is from.
 
 Left alone: Images that give root away by themselves (gosu, su-exec, the workers of nginx or Apache).
 
-Example: node-has-its-own-user, pulled-image
+Example: program-that-was-read, pulled-image
 """
 
 from __future__ import annotations
