@@ -6,13 +6,15 @@ import os
 import sys
 
 from hardener import source
-from hardener.cli.exits import exit_code
+from hardener.cli.exits import exit_code, fails
 from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
 from hardener.discover import STDIN, Found, discover, from_stdin
 from hardener.errors import UsageError
+from hardener.facts.tree import repository_root
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
+from hardener.render.formats import Run
 from hardener.report import FileChange, Report, Status, Trouble
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
@@ -48,17 +50,28 @@ def run(invocation: Invocation) -> int:
         data = unified(report.changes, os.getcwd())
         emit(coloured(data) if has_colour(invocation.color) else data)
         _say_summary(report, outside=[change for change in report.changes if is_outside(change, os.getcwd())])
-    elif invocation.format == "json":
-        from hardener.render.json import render as render_json
-
-        emit(render_json(report, os.getcwd(), written=mode == WRITE).encode("utf-8"))
     else:
-        from hardener.render.text import Style, render
-        from hardener.rules import load
+        from hardener.render.formats import render
 
-        style = Style(width(), has_colour(invocation.color), written=mode == WRITE, brief=mode == CHECK)
-        say(render(report, load(), style), error=False)
+        shown = render(invocation.format, report, _shown(invocation, mode))
+        say(shown.removesuffix("\n"), error=False) if invocation.format == "text" else emit(shown.encode("utf-8"))
     return exit_code(report, mode, invocation.fail_on)
+
+
+def _shown(invocation: Invocation, mode: str) -> Run:
+    """What a form of the report is told beside it."""
+    folder = os.getcwd()
+    return Run(
+        folder,
+        repository_root(folder),
+        invocation.paths or (".",),
+        written=mode == WRITE,
+        unsafe=invocation.unsafe_fixes,
+        width=width(),
+        colour=has_colour(invocation.color),
+        brief=mode == CHECK,
+        fails=lambda outcome: fails(outcome, mode, invocation.fail_on),
+    )
 
 
 def write(report: Report) -> Report:
