@@ -54,7 +54,7 @@ def understand(arguments: Sequence[str], run: Callable[[Invocation], int], progr
 
 def applications() -> tuple[typer.Typer, typer.Typer]:
     """The application of `harden [PATHS]`, and that of its commands, for what describes them; nothing is run."""
-    return _main([], lambda _: 0), _commands([])
+    return _main([], lambda _: 0, PROGRAM), _commands([], completing=False)
 
 
 def _completing(arguments: Sequence[str]) -> tuple[bool, str]:
