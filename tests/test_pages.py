@@ -256,6 +256,7 @@ def test_a_terminal_gets_colour_and_whole_lines() -> None:
     )
     assert "\x1b[31mhigh" in done.stdout
     assert "\x1b[1mhost-uts\x1b[0m" in done.stdout
+    assert "\x1b[m" not in done.stdout
     table = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout.split("`harden explain RULE`")[0])
     assert max(len(line.rstrip()) for line in table.splitlines()) <= 80
 

@@ -13,7 +13,7 @@ ROOM = 26
 #: How many findings of it are shown.
 MOST = 4
 #: Lines around a finding that say where it is, and around a change.
-ABOVE, BELOW, AROUND = 4, 1, 3
+ABOVE, BELOW, AROUND = 4, 2, 3
 
 
 class Remark(NamedTuple):

@@ -51,7 +51,7 @@ class _Out:
         self.lines += lines
 
     def paint(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._run.colour and text else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self._run.colour and code and text else text
 
     def heading(self, text: str) -> None:
         self.add("", self.paint("1", text))

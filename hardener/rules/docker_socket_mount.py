@@ -6,8 +6,8 @@ disk mounted. They are then root on the host, without a password and without any
 Background: Mounting it `:ro` protects the socket's file, not the engine behind it.
 
 What may break: Without the mount, all that the container does with the engine: Traefik learns no routes from labels, a
-runner starts no jobs, a monitor sees no containers. Behind a proxy, the calls that it does not pass, and streams of logs
-that it cuts off when they are long silent. A program that cannot be told another address of the engine cannot be moved to a
+runner starts no jobs, a monitor sees no containers. Behind a proxy, the calls that it does not pass, and long streams of
+logs, which some cut after ten minutes. A program that cannot be told another address of the engine cannot be moved to a
 proxy.
 
 What we do: No edit is offered. Which way out fits depends on what the container does with it, and is said where the

@@ -1,8 +1,8 @@
 """A container keeps Linux capabilities that its workload does not use.
 
-Attack: Whoever breaks into a process that runs as root in the container holds all of them: NET_RAW to forge packets on the
-container's network, MKNOD to create device nodes, DAC_OVERRIDE to read every file whatever its mode. They can then pose as
-the container's neighbours, and have more of the kernel to try for a way out.
+Attack: Whoever breaks into a process that runs as root in the container holds what every container is granted: NET_RAW to
+forge packets on the container's network, MKNOD to create device nodes, DAC_OVERRIDE to read every file whatever its mode.
+They can then pose as the container's neighbours, and have more of the kernel to try for a way out.
 
 Background: An engine grants every container some 14 capabilities, whether it uses them or not.
 

@@ -1,7 +1,7 @@
 """Nothing asks whether the service still works.
 
-Attack: Whoever has found a request that hangs the process or uses up its connections sends it. The service is then down
-although it counts as running: nothing takes it out of service, and nobody is told.
+Attack: Whoever has found a request that hangs the process or uses up its connections sends it. The service is then down for
+everybody, although the engine shows it as running.
 
 Background: A process that hangs, has lost its database or answers every request with an error still counts as running:
 nothing takes it out of service, nothing that depends on it waits until it is ready, and nobody is told.

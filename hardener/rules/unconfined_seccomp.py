@@ -7,8 +7,8 @@ Background: The engine's default profile forbids about 44 of more than 300 syste
 modules, mount file systems, trace other processes or change the clock.
 
 What may break: Browsers that build their own sandbox, debuggers, and programs that mount or set the clock do not work under
-the default profile: write one for them that adds just the calls they need. On Docker before 20.10.10 it also refuses a call
-that programs with a newer C library begin with (`clone3`).
+the default profile: write one for them that adds just the calls they need. Docker before 20.10.10 refuses there also the
+call with which a newer C library starts threads (`clone3`).
 
 What we do: Docker applies the profile by itself: there the repair takes `seccomp:unconfined` away (`seccomp:default` would
 be an error, for the engine looks for a file of that name). Kubernetes applies none unless it is asked for: there it writes
