@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from format_oracles import check_gitlab, check_junit, check_sarif, command, lines_of_a_log, path_of, replaced
 from hypothesis import HealthCheck, given, settings
@@ -225,6 +226,15 @@ def test_junit_is_valid_and_counts(fixtures: Report) -> None:
     failed = Report((some(Status.FAILED, why="x"),), troubles=(Trouble("y", 3, "a tab"),), notes=(Trouble("z", 0, "a part"),))
     root = check_junit(render("junit", failed, about()))
     assert (len(list(root.iter("error"))), len(list(root.iter("skipped")))) == (2, 1)
+
+
+def test_json_is_what_its_schema_says(fixtures: Report) -> None:
+    schema = json.loads((FIXTURES.parent / "hardener/render/report.schema.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    closed = json.loads(json.dumps(schema), object_hook=lambda o: o | {"additionalProperties": False} if "required" in o else o)
+    odd = (some(Status.SILENCED, why="x: y"), some(Status.FAILED, why="z"))
+    for report in (fixtures, Report(odd, troubles=(Trouble("x", 0, "gone"),), notes=(Trouble("y", 2, "a part", "more"),))):
+        jsonschema.Draft202012Validator(closed).validate(json.loads(render("json", report, about())))
 
 
 # What a repository says stays where it belongs

@@ -1,6 +1,7 @@
 """A report as JSON, for programs.
 
-`version` is 1. Fields may be added to it; that a field goes away or changes its meaning makes a new version.
+`version` is 1. Fields may be added to it; that a field goes away or changes its meaning makes a new version. The same as a JSON
+schema is `report.schema.json` beside this module.
 
     version      1
     tool         {"name": "harden", "version": "..."}
