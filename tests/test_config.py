@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardener.config import Config, find_config, given_config
@@ -294,6 +294,7 @@ def numbers(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[st
     return [(path, value)] if isinstance(value, int) else []
 
 
+@settings(deadline=None)
 @given(documents())
 def test_the_line_of_each_value_is_known(text: str) -> None:
     try:
