@@ -6,7 +6,7 @@ beside them, and count for no score.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from hardener.finding import Place
@@ -71,3 +71,22 @@ class Score(NamedTuple):
 
     before: int
     after: int
+
+
+def score(postures: Iterable[Posture]) -> Score:
+    """The share of good answers to the six questions of the audit; what is exploitable counts three times what is operational.
+
+    What is justified counts as good, and what is not known as bad.
+    """
+    asked = before = after = 0
+    for posture in postures:
+        for question in QUESTIONS:
+            if question.number and posture.before[question.id] is not Answer.NONE:
+                weight = 3 if question.exploitable else 1
+                asked += weight
+                before += weight * (posture.before[question.id] in _FINE)
+                after += weight * (posture.after[question.id] in _FINE)
+    return Score(100 * before // asked, 100 * after // asked) if asked else Score(100, 100)
+
+
+_FINE = (Answer.GOOD, Answer.JUSTIFIED)

@@ -11,7 +11,7 @@ from hardener.errors import CannotWrite
 from hardener.facts.built import asked_for, in_context
 from hardener.facts.dockerfile import DockerStage, Script, chain_of
 from hardener.needs.handover import Workload
-from hardener.needs.stage import StageNeeds, needs_of
+from hardener.needs.stage import StageNeeds
 from hardener.policy import UNDECIDED, Policy
 from hardener.report import Trouble
 from hardener.source import Source
@@ -87,7 +87,8 @@ class DockerfileGroup:
         # Kubernetes tells a user from root by the number in the image, and would not start one that has only a name there.
         named = self._policy.named_users and all(container.refuses_root is None for container in self._containers)
         return tuple(
-            (stage, needs_of(stage, self._workloads_of(stage), self._failed(stage), named_users=named)) for stage in self._stages
+            (stage, StageNeeds(stage, self._workloads_of(stage), self._failed(stage), named_users=named))
+            for stage in self._stages
         )
 
     def _failed(self, stage: DockerStage) -> Mapping[str, str]:

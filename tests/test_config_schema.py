@@ -48,9 +48,9 @@ VALUES = st.sampled_from(
     [
         "", " ", "low", "never", "LOW", "root-user", "512M", "5M", "6M", "0.5G", "0.0G", "512", "name", "postgres:16", "a b",
         "2027-01-31", "2027-13-01", "x\ny", 0, 1, 200, 200.0, 0.5, -1, 1e9, True, False, [], ["root-user"], ["x"], [""], [1],
-        [[]], [True], {},
-        {"memory": "1G"}, {"reason": "x"}, [{}], [{"reason": "x", "paths": ["y"]}], [{"reason": "x", "paths": []}],
-        [{"reason": "x", "severity": "low"}], date(2027, 1, 31), {"a": {"services": ["x"]}}, {"a\nb": {"services": ["x"]}},
+        [[]], [True], {}, {"memory": "1G"}, {"reason": "x"}, [{}], [{"reason": "x", "paths": ["y"]}],
+        [{"reason": "x", "paths": []}], [{"reason": "x", "severity": "low"}],
+        date(2027, 1, 31), {"a": {"services": ["x"]}}, {"a\nb": {"services": ["x"]}},
     ]
 )  # fmt: skip
 NAMES = st.sampled_from(["select", "memory", "reason", "images", "naming", "class", "x", "fail_on", "", "é", "until", "pids"])

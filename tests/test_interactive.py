@@ -156,7 +156,7 @@ def test_questions_go_to_standard_error_and_the_diff_to_standard_output(
 def test_it_explains_and_helps(answer: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert answer("e", "?", "what", "q") == 0
     err = capsys.readouterr().err
-    assert "The container runs as root" in err
+    assert "The container runs as root, because" in err
     assert "because starts as root, then steps down to uid 999" in err
     assert err.count("y - make this fix") == 2
 

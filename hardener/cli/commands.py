@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from hardener.cli.configured import Chosen
+from hardener.scopes import Chosen
 
 #: What the command line asks for: run it for the exit code.
 Action = Callable[[], int]
@@ -16,22 +16,31 @@ Action = Callable[[], int]
 def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     """Add every command to an application; the one that is called leaves its action in `chosen`."""
 
-    @application.command(help="List the hazards that harden knows.")
-    def rules() -> None:
+    # What typer is to read must be objects by now: the names here are local.
+    form_option = typer.Option("--format", help="The form of the answer.")
+
+    def rules(form: str = "text") -> None:
         from hardener.cli import rules as command
 
-        chosen.append(command.run)
+        chosen.append(lambda: command.run(form))
 
-    # What typer is to read must be objects by now: the names here are local.
-    rule_argument = typer.Argument(help="The id of a rule; `harden rules` lists them.", autocompletion=rule_ids)
+    rules.__annotations__["form"] = Annotated[Literal["text", "json"], form_option]
+    application.command(help="List the hazards that harden knows, the worst first.")(rules)
 
-    def explain(rule: str) -> None:
+    rule_argument = typer.Argument(
+        help="The id of a rule; `harden rules` lists them.", autocompletion=rule_ids, metavar="RULE..."
+    )
+
+    def explain(rule: list[str], form: str = "text") -> None:
         from hardener.cli import explain as command
 
-        chosen.append(lambda: command.run(rule))
+        chosen.append(lambda: command.run(rule, form))
 
-    explain.__annotations__["rule"] = Annotated[str, rule_argument]
-    application.command(help="Explain one hazard: what it is, why it matters, and what the repair does.")(explain)
+    explain.__annotations__ |= {
+        "rule": Annotated[list[str], rule_argument],
+        "form": Annotated[Literal["text", "markdown"], form_option],
+    }
+    application.command(help="Explain a hazard: the attack, what may break, what we do, an example, the sources.")(explain)
 
     image_argument = typer.Argument(help="An image such as postgres:16; without one, all are listed.", metavar="[IMAGE]")
     folder_option = typer.Option("--profiles", metavar="FOLDER", help="Also the profiles in this folder.")
@@ -53,7 +62,6 @@ def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     application.command(help="Show what is known about an image, item by item with its source, or list all.")(profiles)
 
     paths_argument = typer.Argument(metavar="PATHS", help="Files and folders. Default: this folder.")
-    form_option = typer.Option("--format", help="The form of the answer.")
 
     def needs(
         paths: list[str] = [],  # noqa: B006
@@ -188,7 +196,8 @@ def _add_configuration(application: typer.Typer, chosen: list[Action], config_op
 
 
 def rule_ids(incomplete: str) -> list[str]:
-    """The rules whose ids begin so, for completion."""
+    """The rules whose ids begin so, for completion; of several with commas between, for the last."""
     from hardener.rules import load
 
-    return [rule.id for rule in load() if rule.id.startswith(incomplete)]
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + rule.id for rule in load() if rule.id.startswith(begun)]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from hardener.cli.configured import Chosen, config_for
 from hardener.cli.terminal import emit, say
 from hardener.config.told import Row, rows
 from hardener.errors import UsageError
 from hardener.render.summary import clean
+from hardener.scopes import Chosen, config_for
 
 
 def run(path: str, chosen: Chosen, *, schema: bool) -> int:

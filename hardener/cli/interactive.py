@@ -92,10 +92,12 @@ class Asking:
 
     def _explain(self, finding: Finding) -> None:
         from hardener.cli.known import rule
-        from hardener.rules import page
+        from hardener.pages.explanation import explain
+        from hardener.render.formats import Run
+        from hardener.render.rule_text import render
 
         say("")
-        say(page(rule(finding.rule)).strip())
+        say(render(explain(rule(finding.rule)), Run(width=width(), colour=self._is_coloured())))
         say("")
         for item in finding.fix.evidence if finding.fix is not None else ():
             self._fill(f"because {item.claim} [{item.source}]")

@@ -60,9 +60,14 @@ def has_colour(choice: str, stream: TextIO | None = None) -> bool:
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream is not None and stream.isatty()
 
 
-def is_terminal() -> bool:
+def is_watched() -> bool:
     """Whether somebody looks at standard error as it is written: a terminal that can move its cursor."""
     return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal() -> bool:
+    """Whether standard output is one, and so has a width that counts."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def width() -> int:

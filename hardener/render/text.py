@@ -15,7 +15,7 @@ from hardener.render.formats import Run
 from hardener.render.summary import clean, count, filled, problem, summary
 from hardener.report import Outcome, Report, Status
 
-_COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
+COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
 _ENDED = {
     Status.APPLIED: "fix",
     Status.HELD_BACK: "held back",
@@ -80,7 +80,7 @@ class _Page:
         finding = outcome.finding
         severity = outcome.severity.name.lower()
         lead = f"{severity:{_SEVERITY_WIDTH}}  {finding.rule:{rule_width}}  "
-        painted = self.paint(_COLOURS[outcome.severity], severity) + lead[len(severity) :]
+        painted = self.paint(COLOURS[outcome.severity], severity) + lead[len(severity) :]
         message = clean(finding.message + (f" (line {place})" if place else ""))
         room = self.run.width - indent - len(lead)
         if room >= 24:
@@ -236,7 +236,7 @@ def _minor(report: Report, rules: Iterable[Rule], page: _Page) -> None:
     titles = {rule.id: rule.title for rule in rules}
     for rule, outcomes in groupby(minor, key=lambda o: o.finding.rule):
         page.gap()
-        page.wrapped(titles.get(rule, ""), 2, f"{rule}  ", _COLOURS[Severity.LOW])
+        page.wrapped(titles.get(rule, ""), 2, f"{rule}  ", COLOURS[Severity.LOW])
         by_advice: dict[str, list[Outcome]] = {}
         for outcome in outcomes:
             by_advice.setdefault(outcome.finding.advice, []).append(outcome)
@@ -281,7 +281,7 @@ def _brief(report: Report, page: _Page) -> None:
         where = clean(f"{place.path}:{place.line}:{place.column}")
         ended = "written" if page.run.written and outcome.status is Status.APPLIED else _ENDED[outcome.status]
         message = clean(f"{finding.subject}: {finding.message}")
-        page.add(f"{where}  {page.paint(_COLOURS[outcome.severity], severity)}  {finding.rule}  {message} [{ended}]")
+        page.add(f"{where}  {page.paint(COLOURS[outcome.severity], severity)}  {finding.rule}  {message} [{ended}]")
     for trouble in report.troubles:
         page.add(problem(trouble))
     for note in report.notes:

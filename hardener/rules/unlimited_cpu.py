@@ -1,9 +1,18 @@
 """The container may take all of the host's processors.
 
-A busy loop, an attack or a miner in one container then slows down everything else on the host.
+Attack: Whoever can make the program compute without end, or starts a miner in it, takes all processors. Everything else on
+the host is then slow, for as long as they like.
 
-The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
-processors than the host has. A service that needs more is given its amount by hand, or under `[limits]` in hardener.toml.
+Background: A busy loop has the same effect, and needs no attacker.
+
+What may break: A program that used more than one processor takes longer: for its start, for what it does at its peak, and
+perhaps for the time that a health check allows.
+
+What we do: The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
+processors than the host has. A service that needs more is given its amount by hand, or under `[limits]` in hardener.toml. The
+fix is held back where it is not known that one is enough.
+
+Example: normal
 """
 
 from __future__ import annotations
