@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardener.config import Config, find_config, given_config
@@ -113,12 +113,18 @@ def test_all_that_may_be_said_is_read(repository: Path, shared: bool) -> None:
         assert path.endswith(name)
         assert lines[int(line) - 1].startswith("[[")
     assert policy.waivers[0].source.endswith(f":{12 + above}")
+    database = {"images": ("postgres", "mariadb:*"), "services": ("*-db",), "name": "database"}
     assert [amounts._replace(source="") for amounts in policy.limits] == [
         Amounts("", memory=4096, images=("postgres:16*",)),
         Amounts("", cpus=2.0, images=("postgres:*",)),
-        Amounts("", memory=2048, images=("postgres", "mariadb:*"), services=("*-db",), name="database"),
-        Amounts("", memory=512, cpus=1.5, pids=200),
+        Amounts("", memory=2048, **database),
+        Amounts("", memory=512),
+        Amounts("", cpus=1.5),
+        Amounts("", pids=200),
     ]
+    said = [lines[int(amounts.source.rpartition(":")[2]) - 1] for amounts in policy.limits]
+    first = ['"postgres:16*".memory = "4G"', '"postgres:*".cpus = 2', 'memory = "2G"']
+    assert said == [*first, 'memory = "512M"', "cpus = 1.5", "pids = 200"]
 
 
 def test_the_nearest_counts_and_none_beyond_the_repository(tmp_path: Path) -> None:
@@ -294,6 +300,7 @@ def numbers(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[st
     return [(path, value)] if isinstance(value, int) else []
 
 
+@settings(deadline=None)
 @given(documents())
 def test_the_line_of_each_value_is_known(text: str) -> None:
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hardener.config.find import is_below
@@ -31,6 +31,8 @@ from hardener.source import Source
 
 #: Where our tables are in a pyproject.toml.
 _SHARED: Path = ("tool", "hardener")
+#: The amounts of a table of limits, and what each comes to.
+_AMOUNTS: Mapping[str, Callable[[Any], Any]] = {"memory": mebibytes, "cpus": float, "pids": int}
 
 
 class Told:
@@ -195,13 +197,11 @@ def _limits(told: Told, table: Mapping[str, Any]) -> Iterator[Amounts]:
     """The most particular first: images, the longest first; classes in their order; what holds for all."""
     images = table.get("image", {})
     for image in sorted(images, key=_particular, reverse=True):
-        yield _amounts(images[image], told.source(("limits", "image", image)), images=(image,))
+        yield from _amounts(told, images[image], ("limits", "image", image), images=(image,))
     for name, item in table.get("class", {}).items():
         lists = {key: tuple(item.get(key, ())) for key in ("images", "services")}
-        yield _amounts(item, told.source(("limits", "class", name)), name=name, **lists)
-    general = [name for name in table if name not in ("class", "image")]
-    if general:
-        yield _amounts(table, told.source(("limits", general[0])))
+        yield from _amounts(told, item, ("limits", "class", name), name=name, **lists)
+    yield from _amounts(told, table, ("limits",))
 
 
 def _particular(image: str) -> int:
@@ -209,15 +209,11 @@ def _particular(image: str) -> int:
     return len(re.sub(r"\[[^]]*\]|[*?]", "", image))
 
 
-def _amounts(table: Mapping[str, Any], source: str, **about: Any) -> Amounts:
-    memory, cpus, pids = table.get("memory"), table.get("cpus"), table.get("pids")
-    return Amounts(
-        source,
-        None if memory is None else mebibytes(memory),
-        None if cpus is None else float(cpus),
-        None if pids is None else int(pids),
-        **about,
-    )
+def _amounts(told: Told, table: Mapping[str, Any], path: Path, **about: Any) -> Iterator[Amounts]:
+    """What one table decides, each amount with its own place."""
+    for name, value_of in _AMOUNTS.items():
+        if name in table:
+            yield Amounts(told.source((*path, name)), **{name: value_of(table[name])}, **about)
 
 
 def _folders(told: Told, names: Sequence[str], folder: str, top: str) -> Iterator[str]:

@@ -39,7 +39,7 @@ def _rows(told: Told | None, table: Mapping[str, Any], keys: Sequence[Key], path
         if key.kind is not None:
             if key.name in table:
                 yield Row(header, key.name, toml(table[key.name]), told.source(whole) if told else "")
-            elif key.default is not None:
+            elif key.default not in (None, ""):
                 yield Row(header, key.name, toml(key.default), "")
             continue
         inner = table.get(key.name, {})

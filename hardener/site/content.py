@@ -19,16 +19,22 @@ from hardener.render.rule_markdown import code, escaped, render
 from hardener.site.reference import Command, Parameter, commands
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HOME, RULES, COMMANDS, IMAGES, CHANGES, CONTRIBUTING = (
+HOME, RULES, COMMANDS, IMAGES, CONFIGURATION, CHANGES, CONTRIBUTING = (
     "index.md",
     "rules/index.md",
     "commands.md",
     "images.md",
+    "configuration.md",
     "changelog.md",
     "contributing.md",
 )
 #: Files of the repository that are pages, by the names that links give them.
-_FILES = {"README.md": HOME, "CHANGELOG.md": CHANGES, "CONTRIBUTING.md": CONTRIBUTING}
+_FILES = {
+    "README.md": HOME,
+    "docs/configuration.md": CONFIGURATION,
+    "CHANGELOG.md": CHANGES,
+    "CONTRIBUTING.md": CONTRIBUTING,
+}
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _ID = re.compile(r"(?<![\[`])`([a-z]+(?:-[a-z]+)+)`(?![\]`])")
@@ -51,7 +57,13 @@ def content() -> Content:
     for severity in sorted(Severity, reverse=True):
         worst = [{rule.id: f"rules/{rule.id}.md"} for rule in rules if rule.severity is severity]
         hazards.append({severity.name.capitalize(): worst})
-    nav: list[object] = [{"Start": HOME}, {"Hazards": hazards}, {"Command line": COMMANDS}, {"Images": IMAGES}]
+    nav: list[object] = [
+        {"Start": HOME},
+        {"Hazards": hazards},
+        {"Command line": COMMANDS},
+        {"Configuration": CONFIGURATION},
+        {"Images": IMAGES},
+    ]
     return Content(pages, [*nav, {"Changes": CHANGES}, {"Contributing": CONTRIBUTING}])
 
 
