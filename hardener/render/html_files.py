@@ -115,7 +115,7 @@ def _finding(outcome: Outcome, line: int, told: set[Evidence]) -> str:
         if fix.migration:
             details.append(("by hand", prose(fix.migration)))
     if outcome.why and outcome.status is not Status.HELD_BACK:
-        details.append((ENDED[outcome.status], prose(outcome.why)))
+        details.append(("because" if outcome.status is Status.REPORTED else ENDED[outcome.status], prose(outcome.why)))
     if finding.advice:
         details.append(("to do", prose(finding.advice)))
     severity = outcome.severity.name.lower()

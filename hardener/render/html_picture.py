@@ -8,7 +8,7 @@ from hardener.finding import Severity
 from hardener.posture import QUESTIONS, Answer, Score
 from hardener.render.grid import Cell, Grid, Row
 from hardener.render.html_text import code, folded, text
-from hardener.render.summary import count
+from hardener.render.summary import count, shortened
 from hardener.report import Outcome, Status
 
 #: How findings ended, in the order in which they are shown, and in a word for people.
@@ -117,11 +117,11 @@ def _table(drawn: Grid, rows: Iterable[Row], place: Callable[[Row], str], severa
     )
     lines = []
     for row in rows:
-        name = code(row.subject)
+        name = code(shortened(row.subject))
         anchor = place(row)
         if anchor:
             name = f'<a href="#{anchor}">{name}</a>'
-        path = f'<span class="path">{text(row.path)}</span>' if several else ""
+        path = f'<span class="path">{text(shortened(row.path))}</span>' if several else ""
         lines.append(f'<tr><th scope="row">{name}{path}</th>{"".join(_cell(row.cells[at]) for at in drawn.columns)}</tr>')
     kind = "cells few" if len(drawn.columns) < _FEW else "cells"
     corner = '<th scope="col"><span class="spoken">service</span></th>'
