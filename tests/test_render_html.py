@@ -15,7 +15,7 @@ from hypothesis import Phase, given, settings
 from test_render_markdown import shop
 
 from hardener.finding import Severity
-from hardener.posture import QUESTIONS, Answer, Posture
+from hardener.posture import QUESTIONS, Answer, Posture, score
 from hardener.render.formats import Run
 from hardener.render.html import render
 from hardener.report import Report, Status, Trouble
@@ -246,3 +246,20 @@ def browse(page: Path, home: Path, *options: str) -> subprocess.CompletedProcess
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr", "--v=0"]
     command += [f"--user-data-dir={home / 'profile'}", *options, page.as_uri()]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+
+
+def test_the_score_is_that_of_the_six_questions() -> None:
+    first = shop().outcomes[0].finding
+    good = dict.fromkeys((question.id for question in QUESTIONS), Answer.GOOD)
+
+    def points(**answers: Answer) -> int:
+        before = good | {name.replace("_", "-"): answer for name, answer in answers.items()}
+        return score([Posture(first.subject, first.key, first.place, "", before, good)]).before
+
+    assert points() == 100
+    assert points(socket=Answer.BAD) == 78  # 11 of 14 points
+    assert points(limits=Answer.BAD) == 92
+    assert points(socket=Answer.UNKNOWN) == 89
+    assert points(read_only=Answer.BAD) == 100
+    assert points(socket=Answer.NONE) == 100
+    assert score([]) == (100, 100)

@@ -20,7 +20,13 @@ ENDED = {
     Status.REPORTED: "open",
     Status.SILENCED: "silenced",
 }
-_ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "silenced", Answer.UNKNOWN: "not known", Answer.NONE: "none"}
+_ANSWERS = {
+    Answer.GOOD: "ok",
+    Answer.BAD: "open",
+    Answer.JUSTIFIED: "justified",
+    Answer.UNKNOWN: "not known",
+    Answer.NONE: "none",
+}
 #: Rows of the grid that are shown at once, and at most.
 _FIRST, _MOST = 40, 2_000
 #: Columns below which the grid is not as wide as the page.

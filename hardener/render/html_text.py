@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from html import escape
 
 from hardener.render.commonmark import shown
@@ -22,6 +23,7 @@ def code(words: str) -> str:
     return f"<code>{text(words)}</code>"
 
 
+@lru_cache(maxsize=4096)  # services say the same of each other
 def prose(words: str) -> str:
     """A sentence; what stands in backticks is code."""
     return _CODE.sub(r"<code>\1</code>", text(words))

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 LIMIT = 65_536
 #: Rows of the table, and names in one line, before the rest is only counted.
 _ROWS, _NAMES = 25, 6
-_ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "let be", Answer.UNKNOWN: "?", Answer.NONE: "-"}
+_ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "justified", Answer.UNKNOWN: "?", Answer.NONE: "-"}
 #: Commands in steps for a person: what rules and trials write there begins so, and ends so.
 _ORDERS = re.compile(r"(?:chown|docker compose) .+?(?= on the host| in existing volumes|;| \(|$)")
 _LEGEND = {
     "fixed": "**fixed**: open before, not after",
     "ok": "ok: before and after",
     "open": "open: stays so",
-    "let be": "let be: silenced, with a reason",
+    "justified": "justified: open, and there is a reason why",
     "?": "?: cannot be told",
 }
 
