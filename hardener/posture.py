@@ -74,19 +74,20 @@ class Score(NamedTuple):
 
 
 def score(postures: Iterable[Posture]) -> Score:
-    """The share of good answers to the six questions of the audit; what is exploitable counts three times what is operational.
+    """The points for the six questions of the audit, rounded down: three where it is exploitable, one where it is operational.
 
-    What is justified counts as good, and what is not known as bad.
+    A good answer brings all of them, one that is justified three quarters, one that is not known half, and a bad one none.
     """
-    asked = before = after = 0
+    possible = before = after = 0
     for posture in postures:
         for question in QUESTIONS:
-            if question.number and posture.before[question.id] is not Answer.NONE:
-                weight = 3 if question.exploitable else 1
-                asked += weight
-                before += weight * (posture.before[question.id] in _FINE)
-                after += weight * (posture.after[question.id] in _FINE)
-    return Score(100 * before // asked, 100 * after // asked) if asked else Score(100, 100)
+            first, then = (answers.get(question.id, Answer.NONE) for answers in (posture.before, posture.after))
+            if question.number and first is not Answer.NONE:
+                points = 3 if question.exploitable else 1
+                possible += 4 * points
+                before += points * _QUARTERS[first]
+                after += points * _QUARTERS[then]
+    return Score(100 * before // possible, 100 * after // possible) if possible else Score(100, 100)
 
 
-_FINE = (Answer.GOOD, Answer.JUSTIFIED)
+_QUARTERS = {Answer.GOOD: 4, Answer.JUSTIFIED: 3, Answer.UNKNOWN: 2, Answer.BAD: 0, Answer.NONE: 0}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
@@ -59,6 +60,7 @@ class _Word(NamedTuple):
     joins: bool = False
 
 
+@lru_cache(maxsize=4096)  # services say the same of each other
 def prose(text: str) -> str:
     """A sentence: plain words stay, existing code stays code, what else is not plain becomes code, together with its likes."""
     words: list[_Word] = []

@@ -65,7 +65,10 @@ def grid(report: Report) -> Grid:
                 posture.subject,
                 posture.place.path,
                 posture.place.line,
-                tuple(Cell(posture.before[question.id], posture.after[question.id]) for question in QUESTIONS),
+                tuple(
+                    Cell(*(answers.get(question.id, Answer.NONE) for answers in (posture.before, posture.after)))
+                    for question in QUESTIONS
+                ),
             )
             for posture in report.postures
         ]

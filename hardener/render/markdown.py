@@ -18,7 +18,7 @@ from hardener.render.diff import unified
 from hardener.render.fit import DIFF, EVIDENCE, FILE, ITEM, PICTURE, Piece, fit
 from hardener.render.grid import Cell, Grid, grid
 from hardener.render.grounds import ASSUMED, Ground, address, grounds
-from hardener.render.summary import clean, count, summary
+from hardener.render.summary import clean, count, shortened, summary
 from hardener.report import FileChange, Outcome, Report, Status, Trouble
 
 if TYPE_CHECKING:
@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 LIMIT = 65_536
 #: Rows of the table, and names in one line, before the rest is only counted.
 _ROWS, _NAMES = 25, 6
-#: A name longer than this is cut.
-_LONG = 80
-_ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "let be", Answer.UNKNOWN: "?", Answer.NONE: "-"}
+_ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "justified", Answer.UNKNOWN: "?", Answer.NONE: "-"}
 #: Commands in steps for a person: what rules and trials write there begins so, and ends so.
 _ORDERS = re.compile(r"(?:chown|docker compose) .+?(?= on the host| in existing volumes|;| \(|$)")
 _LEGEND = {
     "fixed": "**fixed**: open before, not after",
     "ok": "ok: before and after",
     "open": "open: stays so",
-    "let be": "let be: silenced, with a reason",
+    "justified": "justified: open, and there is a reason why",
     "?": "?: cannot be told",
 }
 
@@ -77,9 +75,9 @@ def _table(drawn: Grid) -> str:
     several = len({row.path for row in drawn.rows}) > 1
     rows = drawn.rows[:_ROWS]
     head = ["service", *(QUESTIONS[at].short for at in columns)]
-    names = [code(_cut(row.subject), cell=True) for row in rows]
+    names = [code(shortened(row.subject), cell=True) for row in rows]
     if several:
-        names = [f"{name} in {code(_cut(row.path), cell=True)}" for name, row in zip(names, rows, strict=True)]
+        names = [f"{name} in {code(shortened(row.path), cell=True)}" for name, row in zip(names, rows, strict=True)]
     text = table(head, ([name, *(_stands(row.cells[at]) for at in columns)] for name, row in zip(names, rows, strict=True)))
     if len(drawn.rows) > _ROWS:
         text += f"\n\n{count(len(drawn.rows) - _ROWS, 'row')} more, not worse than these."
@@ -114,14 +112,14 @@ def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: R
     names = [*dict.fromkeys(one.finding.subject for one in found)]
     fixes = f"{new}{count(len(found), 'fix', 'fixes')}" if found else f"{new}changed"
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
-    who = f" ({', '.join(html_code(_cut(name)) for name in names[:_NAMES])}{more})" if names else ""
-    head = f"<details><summary>{html_code(_cut(path))}: {fixes}{who}</summary>\n\n"
+    who = f" ({', '.join(html_code(shortened(name)) for name in names[:_NAMES])}{more})" if names else ""
+    head = f"<details><summary>{html_code(shortened(path))}: {fixes}{who}</summary>\n\n"
     evidence = "".join(_fixes(found))
     diff = ""
     if change:
         diff = fence(unified((change,), run.folder).decode("utf-8", "surrogateescape"), "diff") + "\n\n"
     end = "</details>\n\n"
-    line = f"- {code(_cut(path))}: {fixes}\n\n"
+    line = f"- {code(shortened(path))}: {fixes}\n\n"
     shorter = [(DIFF, head + evidence + end)] if diff and evidence else []
     return Piece(head + diff + evidence + end, (*shorter, (EVIDENCE, line), (FILE, "")))
 
@@ -275,11 +273,7 @@ def _who(found: Sequence[Outcome]) -> str:
 
 
 def _name(text: str) -> str:
-    return code(_cut(text))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONG else f"{text[: _LONG // 2]}…{text[-_LONG // 2 :]}"
+    return code(shortened(text))
 
 
 def command(run: Run, options: str) -> str:

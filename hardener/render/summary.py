@@ -33,6 +33,11 @@ def count(number: int, singular: str, plural: str = "") -> str:
     return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
+def shortened(name: str, room: int = 80) -> str:
+    """A name without its middle, where it is longer than a page has room for."""
+    return name if len(name) <= room else f"{name[: room // 2]}…{name[-room // 2 :]}"
+
+
 def summary(report: Report, *, written: bool = False) -> str:
     """How many fixes, in how many files, and what became of the rest: one line."""
     problems = f"; {count(len(report.troubles), 'problem')} in the way" if report.troubles else ""
