@@ -42,7 +42,7 @@ _GENERAL = (
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
-    if _is_proxy(container):
+    if is_proxy(container):
         return
     for mount in container.mounts:
         folder = mount.kind == "bind" and mount.source.rstrip("/") in _FOLDERS
@@ -56,7 +56,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         )
 
 
-def _is_proxy(container: Container) -> bool:
+def is_proxy(container: Container) -> bool:
     """Whether it is what we advise: a proxy that passes reads only, to containers only."""
     closed = container.environment.get("POST", "0") in ("", "0", "false") and not container.published_ports
     return container.image is not None and "socket-proxy" in container.image.familiar and closed
