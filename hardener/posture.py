@@ -18,12 +18,22 @@ class Answer(Enum):
 
     GOOD = "good"
     BAD = "bad"
-    #: It is bad, and somebody said why that is right: a silence with its reason.
+    #: It is bad, and there is a reason why that is right: a silence gives it, or the image is known to make the best of it, as
+    #: one that starts as root only to step down.
     JUSTIFIED = "justified"
     #: It cannot be told from what is there, such as whom an unknown image runs as.
     UNKNOWN = "unknown"
     #: The question makes no sense for it, such as the engine's socket in a Dockerfile.
     NONE = "none"
+
+    @property
+    def rank(self) -> int:
+        """How good it is: 1 is bad and 4 is good; 0 where there is nothing to ask."""
+        return _RANKS.index(self)
+
+
+#: From none and the worst to the best.
+_RANKS = (Answer.NONE, Answer.BAD, Answer.UNKNOWN, Answer.JUSTIFIED, Answer.GOOD)
 
 
 class Question(NamedTuple):
@@ -35,7 +45,7 @@ class Question(NamedTuple):
     #: As it is asked, and in a word or two, for the head of a column.
     text: str
     short: str
-    #: The rules whose findings answer it.
+    #: The rules whose findings speak against it: where one has a finding, the answer is not good.
     rules: tuple[str, ...]
     #: Whether whoever broke in can use it; otherwise it is about the neighbours' peace.
     exploitable: bool = True
@@ -43,7 +53,7 @@ class Question(NamedTuple):
 
 QUESTIONS = (
     Question(1, "socket", "Is the engine's socket mounted?", "socket", ("docker-socket-mount",)),
-    Question(2, "non-root", "Does it run as a user other than root?", "non-root", ("root-user", "root-not-refused")),
+    Question(2, "non-root", "Does it run as a user other than root?", "non-root", ("root-user",)),
     Question(3, "privileged", "Is it privileged?", "privileged", ("privileged-container",)),
     Question(4, "capabilities", "Are capabilities dropped?", "capabilities", ("excess-capabilities", "added-capability")),
     Question(5, "limits", "Are memory and CPU limited?", "limits", ("unlimited-memory", "unlimited-cpu"), exploitable=False),
@@ -51,6 +61,10 @@ QUESTIONS = (
     Question(0, "escalation", "Can a process gain privileges?", "escalation", ("privilege-escalation",)),
     Question(0, "read-only", "Is its root file system read-only?", "read-only", ("writable-root-filesystem",)),
 )
+
+
+#: Those that the score is made of.
+AUDITED = tuple(question for question in QUESTIONS if question.number)
 
 
 class Posture(NamedTuple):
@@ -64,6 +78,9 @@ class Posture(NamedTuple):
     before: Mapping[str, Answer]
     #: With the fixes of the report made.
     after: Mapping[str, Answer]
+    #: Why each answer is as it is, in words for people that hold names from files; empty where there is nothing to say.
+    why: Mapping[str, str] = {}
+    why_after: Mapping[str, str] = {}
 
 
 class Score(NamedTuple):

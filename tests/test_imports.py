@@ -34,6 +34,7 @@ FLOORS = (
     ("pages",),
     ("overlay",),
     ("trial",),
+    ("audit",),
     ("render",),
     ("cli",),
     ("site",),

@@ -12,7 +12,7 @@ from typing import Any
 from hardener.record import NamedTuple
 
 #: Words that are commands when they come first; `./rules` is a folder of that name.
-COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "config", "init")
+COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "audit", "config", "init")
 
 FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
 MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"
