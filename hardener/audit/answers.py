@@ -37,9 +37,9 @@ Replies = Mapping[str, Reply]
 _NONE = Reply(Answer.NONE)
 
 
-def of_container(container: Container, needs: Needs, tree: Tree) -> Replies:
-    """What a container answers; `tree` gives the files that its image is built from."""
-    user = _user(container, needs, tree)
+def of_container(container: Container, needs: Needs, tree: Tree, user: Reply | None = None) -> Replies:
+    """What a container answers; `tree` gives the files that its image is built from, `user` who was seen to run in it."""
+    user = user or _user(container, needs, tree)
     replies = {
         "socket": _socket(container, user),
         "non-root": user,

@@ -43,6 +43,8 @@ class Asked(NamedTuple):
 def run(asked: Asked) -> int:
     """Audit, print, and return the exit code. Raises `UsageError` for what does not go together."""
     _check(asked)
+    if asked.running:
+        return _running(asked)
     if asked.since:
         return _since(asked)
     return _files(asked)
@@ -173,3 +175,17 @@ def _working_in(folder: str) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
+
+
+def _running(asked: Asked) -> int:
+    from hardener.audit.running import audit_engine
+    from hardener.posture import AUDITED, Answer
+    from hardener.render.running import json, text
+
+    engine, found = audit_engine(asked.words, stopped=asked.all)
+    if asked.format == "json":
+        emit(json(engine, found).encode("utf-8"))
+    else:
+        say(text(engine, found, width(), has_colour(asked.color)), error=False)
+    asks = [question.id for question in AUDITED if question.exploitable]
+    return FINDINGS if any(one.replies[id].answer is Answer.BAD for one in found for id in asks) else OK

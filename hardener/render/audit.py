@@ -28,12 +28,12 @@ from hardener.posture import AUDITED, QUESTIONS, Answer, Question
 from hardener.render.summary import clean, count, filled, problem
 
 VERSION = 1
-_WORDS = {Answer.GOOD: "ok", Answer.BAD: "BAD", Answer.JUSTIFIED: "(ok)", Answer.UNKNOWN: "?", Answer.NONE: "-"}
-_COLOURS = {Answer.GOOD: "32", Answer.BAD: "31", Answer.JUSTIFIED: "33", Answer.UNKNOWN: "33", Answer.NONE: "2"}
-_LEGEND = "ok good, BAD bad, (ok) bad for a reason, ? not known, - not asked, > with the fixes"
+WORDS = {Answer.GOOD: "ok", Answer.BAD: "BAD", Answer.JUSTIFIED: "(ok)", Answer.UNKNOWN: "?", Answer.NONE: "-"}
+COLOURS = {Answer.GOOD: "32", Answer.BAD: "31", Answer.JUSTIFIED: "33", Answer.UNKNOWN: "33", Answer.NONE: "2"}
+LEGEND = "ok good, BAD bad, (ok) bad for a reason, ? not known, - not asked, > with the fixes"
 #: The heads of the columns: `Question.short` where that has room.
-_HEADS = {"non-root": "root", "privileged": "priv", "capabilities": "caps", "host-network": "hostnet"}
-_COLUMN = 8
+HEADS = {"non-root": "root", "privileged": "priv", "capabilities": "caps", "host-network": "hostnet"}
+COLUMN = 8
 _LONGEST_NAME = 40
 _BY_HAND = "nothing is known that would mend it: see `harden explain` of {rules}"
 
@@ -66,11 +66,11 @@ def _table(audit: Audit, width: int, paint: Any) -> Iterator[str]:
     for verdict in audit.verdicts:
         files.setdefault(verdict.posture.place.path, []).append(verdict)
     names = [clean(verdict.posture.subject) for verdict in audit.verdicts]
-    room = max(8, min(_LONGEST_NAME, width - _COLUMN * len(AUDITED) - 2, max(map(len, names)) + 2))
+    room = max(8, min(_LONGEST_NAME, width - COLUMN * len(AUDITED) - 2, max(map(len, names)) + 2))
     exploitable = sum(question.exploitable for question in AUDITED)
     indent = " " * (2 + room)
-    yield paint("2", f"{indent}{'exploitable':{exploitable * _COLUMN}}operational")
-    yield paint("2", indent + "".join(f"{_HEADS.get(q.id, q.short):{_COLUMN}}" for q in AUDITED).rstrip())
+    yield paint("2", f"{indent}{'exploitable':{exploitable * COLUMN}}operational")
+    yield paint("2", indent + "".join(f"{HEADS.get(q.id, q.short):{COLUMN}}" for q in AUDITED).rstrip())
     for path, verdicts in files.items():
         yield paint("1", clean(path))
         for verdict in verdicts:
@@ -80,14 +80,14 @@ def _table(audit: Audit, width: int, paint: Any) -> Iterator[str]:
                 name = ""
             cells = "".join(_cell(verdict, question, paint) for question in AUDITED)
             yield f"  {name:{room}}{cells}".rstrip()
-    yield from (paint("2", line) for line in filled(_LEGEND, width))
+    yield from (paint("2", line) for line in filled(LEGEND, width))
 
 
 def _cell(verdict: Verdict, question: Question, paint: Any) -> str:
     before, after = verdict.posture.before[question.id], verdict.posture.after[question.id]
-    words = [(before, _WORDS[before])] + ([(after, ">" + _WORDS[after])] if after is not before else [])
-    padding = " " * (_COLUMN - sum(len(word) for _, word in words))
-    return "".join(paint(_COLOURS[answer], word) for answer, word in words) + padding
+    words = [(before, WORDS[before])] + ([(after, ">" + WORDS[after])] if after is not before else [])
+    padding = " " * (COLUMN - sum(len(word) for _, word in words))
+    return "".join(paint(COLOURS[answer], word) for answer, word in words) + padding
 
 
 def _question(question: Question, verdicts: Sequence[Verdict], paths: Sequence[str], width: int, paint: Any) -> Iterator[str]:
