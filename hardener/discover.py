@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hardener import source
 from hardener.errors import Unreadable, UsageError
+from hardener.facts.tree import repository_root
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.source import Source
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 COMPOSE = "compose"
 DOCKERFILE = "dockerfile"
 KUBERNETES = "kubernetes"
+KINDS = (COMPOSE, DOCKERFILE, KUBERNETES)
 #: The path that means standard input.
 STDIN = "-"
 #: Folders deeper than this are not entered: no project that a person keeps is as deep.
@@ -67,11 +69,20 @@ class Found(NamedTuple):
     within: str = ""
 
 
-def discover(paths: Sequence[str], exclude: Sequence[str] = (), base: str = "") -> tuple[list[Found], list[Trouble]]:
+def discover(
+    paths: Sequence[str],
+    exclude: Sequence[str] = (),
+    base: str = "",
+    *,
+    excluding: bool = False,
+    kinds: Sequence[str] = KINDS,
+) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
     A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
-    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one.
+    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `excluding`, as for a
+    hook that names every file that was touched, they are left out by name too, and so is what is of no kind that is known.
+    `kinds` are those that are looked for in folders.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -83,9 +94,11 @@ def discover(paths: Sequence[str], exclude: Sequence[str] = (), base: str = "") 
         name = _shown(path)
         real = os.path.realpath(path)
         if os.path.isdir(real):
-            candidates = _walk(real, "" if name == "." else name, troubles, _excluded(exclude, base, real))
+            candidates = _walk(real, "" if name == "." else name, troubles, kinds, _excluded(exclude, base, real))
+        elif excluding and (os.path.islink(path) or _is_left_out(real, exclude, base)):
+            continue
         else:
-            candidates = _named(real, name, troubles)
+            candidates = _named(real, name, troubles, needs_kind=not excluding)
         for candidate in candidates:
             if candidate.location not in seen:
                 seen.add(candidate.location)
@@ -115,8 +128,11 @@ def _shown(path: str) -> str:
     return ("/" if path.startswith("/") else "") + ("/".join(parts) or ("" if path.startswith("/") else "."))
 
 
-def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]:
-    """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known."""
+def _named(location: str, name: str, troubles: list[Trouble], needs_kind: bool) -> Iterator[Found]:
+    """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known.
+
+    Another is a trouble where it `needs_kind`; so is one that cannot be read, unless it lies there and its name says nothing.
+    """
     kind, sure = _kind_by_name(os.path.basename(name))
     if kind and sure and os.path.isfile(location):
         yield Found(location, name, kind, True)
@@ -124,12 +140,13 @@ def _named(location: str, name: str, troubles: list[Trouble]) -> Iterator[Found]
     try:
         text = source.read(location, name)
     except Unreadable as error:
-        troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+        if needs_kind or kind in (COMPOSE, DOCKERFILE) or not os.path.isfile(location):
+            troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
         return
-    kind = _kind_by_text(text.text) or (kind if kind != KUBERNETES else "")
+    kind = _kind_by_text(text.text) or (kind if kind != KUBERNETES and needs_kind else "")
     if kind:
         yield Found(location, name, kind, True, text)
-    else:
+    elif needs_kind:
         troubles.append(
             Trouble(
                 name,
@@ -152,7 +169,9 @@ def _excluded(exclude: Sequence[str], base: str, top: str) -> Ignored | None:
     return Ignored(list(exclude), base)
 
 
-def _walk(top: str, top_name: str, troubles: list[Trouble], excluded: Ignored | None = None) -> Iterator[Found]:
+def _walk(
+    top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None = None
+) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
     waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
@@ -169,9 +188,7 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], excluded: Ignored | 
         for entry in entries:
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name in VENDORED or (ignored is not None and ignored.folder(entry.path)):
-                        continue
-                    if excluded is not None and excluded.folder(entry.path):
+                    if entry.name in VENDORED or any(rules.folder(entry.path) for rules in (ignored, excluded) if rules):
                         continue
                     if depth < MAX_DEPTH:
                         folders.append((entry.path, f"{prefix}{entry.name}/", depth + 1, ignored))
@@ -180,9 +197,9 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], excluded: Ignored | 
                         troubles.append(Trouble(prefix + entry.name, 0, too_deep, "name a folder inside it"))
                     continue
                 kind, sure = _kind_by_name(entry.name)
-                if not kind or not entry.is_file(follow_symlinks=False) or (ignored is not None and ignored.file(entry.path)):
+                if kind not in kinds or not entry.is_file(follow_symlinks=False):
                     continue
-                if excluded is not None and excluded.file(entry.path):
+                if any(rules.file(entry.path) for rules in (ignored, excluded) if rules):
                     continue
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))
@@ -210,6 +227,21 @@ def _weak(found: Found) -> Found | None:
         return None
     kind = _kind_by_text(text.text)  # a manifest may have `compose` in its name
     return found._replace(kind=kind, text=text) if kind in (found.kind, KUBERNETES) else None
+
+
+def _is_left_out(location: str, exclude: Sequence[str], base: str) -> bool:
+    """Whether a walk from the root of its repository would leave out a file: for where it lies, or because that is said."""
+    root = repository_root(os.path.dirname(location))
+    folder, ignored = root, None
+    excluded = _excluded(exclude, base, os.path.dirname(location))
+    *folders, name = os.path.relpath(location, root).split(os.sep)
+    for inner in (*folders, name):
+        holds_git = os.path.lexists(os.path.join(folder, ".git"))
+        ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
+        folder = os.path.join(folder, inner)
+        if inner is not name and (inner in VENDORED or any(rules.folder(folder) for rules in (ignored, excluded) if rules)):
+            return True
+    return any(rules.file(location) for rules in (ignored, excluded) if rules)
 
 
 def _above(top: str) -> Ignored | None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
-from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
+from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found, discover
 from hardener.errors import Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Rule
@@ -197,5 +197,30 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
-        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven)
+        for container, record in _built_around(files, tree, request):
+            if container.build and container.build.dockerfile in dockerfiles:
+                builders.setdefault(container.build.dockerfile, []).append(container)
+                if record is not None:
+                    proven[container.key] = record.proven
+        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven, request.policy)
     yield from projects
+
+
+def _built_around(files: Mapping[str, Found], tree: Tree, request: Request) -> Iterator[tuple[Container, Recorded | None]]:
+    """The containers of the Compose files around Dockerfiles that were named, with what runs showed of them.
+
+    Who is given one file, as a hook is, is to be told no more than who is given its folder: how it is run counts.
+    """
+    named = [found for found in files.values() if found.kind == DOCKERFILE and found.location and not found.within]
+    around: dict[str, Source] = {}
+    for root in {repository_root(os.path.dirname(found.location)) for found in named}:
+        for found in discover((root,), kinds=(COMPOSE,))[0]:
+            if found.location not in files and (text := found.text or tree(found.location)) is not None:
+                around[found.location] = text
+    if not around:
+        return
+    from hardener.group import compose_groups
+
+    for group in compose_groups(around, tree, request.policy, [], evidence=request.evidence):
+        for container in group.project.containers:
+            yield container, group.record_of(container)

@@ -11,7 +11,8 @@ from hardener.errors import CannotWrite
 from hardener.facts.built import asked_for, in_context
 from hardener.facts.dockerfile import DockerStage, Script, chain_of
 from hardener.needs.handover import Workload
-from hardener.needs.stage import StageNeeds, needs_of
+from hardener.needs.stage import StageNeeds
+from hardener.policy import UNDECIDED, Policy
 from hardener.report import Trouble
 from hardener.source import Source
 from hardener.syntax.dockerfile import Dockerfile, DockerfileError, Instruction, Stage, parse, second_opinion
@@ -48,6 +49,7 @@ class DockerfileGroup:
         containers: Sequence[Container],
         tree: Tree,
         proven: Mapping[str, Proven] = {},
+        policy: Policy = UNDECIDED,
     ) -> None:
         self.files: Mapping[str, Any] = {location: file}
         self._location = location
@@ -55,6 +57,7 @@ class DockerfileGroup:
         self._containers = containers
         self._tree = tree
         self._proven = proven
+        self._policy = policy
 
     @property
     def name(self) -> str:
@@ -81,7 +84,12 @@ class DockerfileGroup:
 
     @cached_property
     def _judged(self) -> tuple[tuple[DockerStage, StageNeeds], ...]:
-        return tuple((stage, needs_of(stage, self._workloads_of(stage), self._failed(stage))) for stage in self._stages)
+        # Kubernetes tells a user from root by the number in the image, and would not start one that has only a name there.
+        named = self._policy.named_users and all(container.refuses_root is None for container in self._containers)
+        return tuple(
+            (stage, StageNeeds(stage, self._workloads_of(stage), self._failed(stage), named_users=named))
+            for stage in self._stages
+        )
 
     def _failed(self, stage: DockerStage) -> Mapping[str, str]:
         """What any container failed with that is made of a stage: the text serves all of them."""
@@ -117,7 +125,7 @@ class DockerfileGroup:
             if disagreement:
                 raise CannotWrite(f"two readings of this file disagree: {disagreement}")
         file = DockerfileFile(*texts[self._file.source.path]) if self._file.source.path in texts else self._file
-        return type(self)(self._location, file, self._containers, self._tree, self._proven)
+        return type(self)(self._location, file, self._containers, self._tree, self._proven, self._policy)
 
     def weaker(self, after: Self) -> str:
         were_root = {stage.key: _starts_as_root(stage) for stage in self._stages if stage.runs}
@@ -179,6 +187,7 @@ def dockerfile_groups(
     tree: Tree,
     troubles: list[Trouble],
     proven: Mapping[str, Proven] = {},
+    policy: Policy = UNDECIDED,
 ) -> Iterator[DockerfileGroup]:
     """Each Dockerfile as a group; one that a builder would refuse is reported and left out.
 
@@ -190,7 +199,7 @@ def dockerfile_groups(
         except DockerfileError as error:
             troubles.append(Trouble(source.path, error.line, error.reason, "mend it: a builder refuses it too"))
             continue
-        yield DockerfileGroup(location, file, built.get(location, ()), tree, proven)
+        yield DockerfileGroup(location, file, built.get(location, ()), tree, proven, policy)
 
 
 def _is_root(user: str) -> bool:

@@ -1,11 +1,14 @@
-"""How tests run the tool, on a project given as bytes, with the result as bytes; the engine that some share. Knows no rule."""
+"""How tests run the tool, on a project given as bytes, with the result as bytes; what they share, and which processes run them.
+
+Knows no rule.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from compose_oracle import Files, write
@@ -15,6 +18,45 @@ from hardener.discover import discover
 from hardener.finding import Place
 from hardener.pipeline import Request, run
 from hardener.report import Report, Status
+
+#: More would not be faster: each process reads all tests first, and those on the engine follow one another.
+MOST_WORKERS = 5
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """The processes for `-n logical`, which `pyproject.toml` asks for: none where less than all tests are asked for.
+
+    For all of them there is one for each core, and one more where an engine answers, since the tests there mostly wait.
+    """
+    if config.option.numprocesses != "logical":
+        return None
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.option.markexpr:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    workers = min(cores + (not missing()), MOST_WORKERS)
+    return workers if workers > 1 else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on an engine begin first: they wait most, while others compute."""
+    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Shares out whole functions, with all their cases, and to one process the files of tests on an engine, one after another."""
+    if config.option.dist != "loadscope":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFunction(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            function = nodeid.partition("[")[0]
+            return "engine" if "_on_an_engine.py" in function else function
+
+    config.option.loadscopereorder = False  # as they are sorted
+    return ByFunction(config, log)
 
 
 class Result(NamedTuple):

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from difflib import SequenceMatcher
 from typing import Any, NamedTuple
 
-from compose_oracle import leaves, limits, power
+from compose_oracle import GARBAGE, leaves, limits, power
 
 from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES
 from hardener.report import Outcome
@@ -374,7 +374,7 @@ class Compose:
 
     def _ask(self, arguments: tuple[str, ...], files: tuple[str, ...], tree: str) -> tuple[Any, str]:
         named = [word for file in files for word in ("-f", os.path.join(tree, file))]
-        environment = {"PATH": os.environ.get("PATH", ""), "HOME": tree, "GOMEMLIMIT": "1GiB"}
+        environment = {"PATH": os.environ.get("PATH", ""), "HOME": tree, **GARBAGE}
         command = [self._binary, "--profile", "*", *named, *arguments]
         try:
             done = subprocess.run(command, capture_output=True, cwd=tree, env=environment, check=False, timeout=_PATIENCE)

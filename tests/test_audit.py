@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 
 from hardener import cli
 from hardener.audit.postures import standings
-from hardener.audit.score import score
 from hardener.audit.verdict import audit
 from hardener.discover import discover
 from hardener.finding import Place
 from hardener.pipeline import Request
-from hardener.posture import AUDITED, QUESTIONS, Answer, Posture
+from hardener.posture import AUDITED, QUESTIONS, Answer, Posture, score
 from hardener.report import Status
 
 GOOD, BAD, JUSTIFIED, UNKNOWN, NONE = Answer.GOOD, Answer.BAD, Answer.JUSTIFIED, Answer.UNKNOWN, Answer.NONE

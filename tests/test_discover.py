@@ -282,3 +282,39 @@ def test_git_agrees_on_what_is_ignored(tree: Tree, seed: int) -> None:
     command = ["git", "ls-files", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout.split("\0")
     assert sorted(names()) == sorted(path for path in listed if path.endswith(("Dockerfile", "compose.yaml")))
+
+
+def test_for_hooks_named_files_are_passed_over_as_a_folder_would_pass_over_them(tree: Tree, tmp_path: Path) -> None:
+    tree(
+        {
+            "compose.yaml": COMPOSE_TEXT,
+            "settings.yaml": "a: 1\n",
+            "notes-of-compose.yaml": "notes: of compose\n",
+            "package.json": "{}\n",
+            "app.build": DOCKER_TEXT,
+            "vendor/compose.yaml": COMPOSE_TEXT,
+            "made/deep/compose.yaml": COMPOSE_TEXT,
+            "kept/compose.yaml": COMPOSE_TEXT,
+            ".gitignore": "/made\n",
+            ".git/HEAD": "ref: refs/heads/main\n",
+        }
+    )
+    (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
+    (tmp_path / "compose.prod.yaml").symlink_to("compose.yaml")
+    every = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()]
+    found, troubles = discover(every, excluding=True)
+    assert troubles == []
+    assert [file.name for file in found] == ["app.build", "compose.yaml", "kept/compose.yaml"]
+    assert len(discover(every)[1]) >= 4  # without it, each that is of no kind is a trouble
+
+
+def test_for_hooks_a_file_that_is_gone_or_that_must_be_readable_is_still_a_trouble(tree: Tree, tmp_path: Path) -> None:
+    (tmp_path / "my-compose.yaml").write_bytes(b"services: caf\xe9\n")
+    found, troubles = discover(["gone.yaml", "my-compose.yaml"], excluding=True)
+    assert found == []
+    assert [trouble.path for trouble in troubles] == ["gone.yaml", "my-compose.yaml"]
+
+
+def test_a_folder_is_searched_for_the_kinds_that_are_asked_for(tree: Tree) -> None:
+    tree({"compose.yaml": COMPOSE_TEXT, "Dockerfile": DOCKER_TEXT})
+    assert [file.name for file in discover(["."], kinds=(COMPOSE,))[0]] == ["compose.yaml"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardener.facts.dockerfile import DockerStage, Script
-from hardener.needs.stage import needs_of
+from hardener.needs.stage import StageNeeds
 from hardener.rules import load
 from hardener.rules._key_files import credentials
 from hardener.rules.add_instead_of_copy import kind_of
@@ -250,4 +250,4 @@ def test_no_script_makes_a_rule_fail(text: str) -> None:
     stage = DockerStage(Source("Dockerfile", dockerfile), tree)
     for rule in load("stage"):
         if rule.stage is not None and rule.id not in ("root-user", "missing-healthcheck"):
-            list(rule.stage(stage, needs_of(stage)))
+            list(rule.stage(stage, StageNeeds(stage)))

@@ -19,7 +19,7 @@ from conftest import harden
 
 from hardener.rules._heap_options import fits, jvm_default, least_limit, node_default, node_follows_limits, share
 
-IMAGE = "harden-test-borrowed:1"
+IMAGE = f"harden-test-borrowed:{os.getpid()}"
 LIMITS = [128, 512, 2048]
 #: What a process that was killed by the kernel leaves.
 KILLED = 137

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -31,11 +32,13 @@ FLOORS = (
     ("passes",),
     ("discover", "config"),
     ("pipeline",),
+    ("scopes",),
     ("pages",),
     ("overlay",),
     ("trial",),
     ("audit",),
     ("render",),
+    ("api",),
     ("cli",),
     ("site",),
     ("__main__",),
@@ -69,6 +72,11 @@ def room(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
 def imports(tree: ast.AST) -> Iterator[str]:
     """What a module imports, wherever it does so."""
     for node in ast.walk(tree):
@@ -91,7 +99,7 @@ def at_the_top(tree: ast.Module) -> Iterator[str]:
 @every_module
 def test_imports_point_one_way(path: Path) -> None:
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     if parts == ("__init__",):
         return
     here = parts[0]
@@ -104,7 +112,7 @@ def test_imports_point_one_way(path: Path) -> None:
 
 @every_module
 def test_it_says_in_one_line_what_it_knows(path: Path) -> None:
-    docstring = ast.get_docstring(ast.parse(path.read_text()))
+    docstring = ast.get_docstring(parsed(path))
     assert docstring, "the first line says what the module knows, and what not"
     first = docstring.splitlines()[0]
     assert first.endswith((".", ":", "?")) or path.name == "__init__.py", first
@@ -113,7 +121,7 @@ def test_it_says_in_one_line_what_it_knows(path: Path) -> None:
 @every_module
 def test_public_names_are_explained(path: Path) -> None:
     kinds = (ast.FunctionDef, ast.ClassDef)
-    for node in ast.parse(path.read_text()).body:
+    for node in parsed(path).body:
         if isinstance(node, kinds) and not node.name.startswith("_"):
             assert ast.get_docstring(node) or is_protocol_method(node), node.name
 
@@ -133,7 +141,7 @@ def test_it_can_be_read_in_one_sitting(path: Path) -> None:
 @every_module
 def test_what_is_heavy_is_imported_where_it_is_used(path: Path) -> None:
     if path.relative_to(PACKAGE).as_posix() not in LAZY_MODULES:
-        heavy = {name.split(".")[0] for name in at_the_top(ast.parse(path.read_text()))} & HEAVY
+        heavy = {name.split(".")[0] for name in at_the_top(parsed(path))} & HEAVY
         assert heavy == set()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ from small_image import small_image
 
 from hardener.facts.container import ALL, DEFAULT_CAPABILITIES, bounding_set, capability
 
-IMAGE = "harden-test-busybox:1"
+IMAGE = f"harden-test-busybox:{os.getpid()}"
 #: The kernel's numbers of Docker's default capabilities (linux/capability.h) and of one that is not among them.
 NUMBERS = {
     "CHOWN": 0, "DAC_OVERRIDE": 1, "FOWNER": 3, "FSETID": 4, "KILL": 5, "SETGID": 6, "SETUID": 7, "SETPCAP": 8,

@@ -8,7 +8,6 @@ is new, after a restart, and when it is made anew over its data. So that this ca
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -167,20 +166,14 @@ def lead(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytes
         project = tmp_path_factory.mktemp("project")
         Life(engine, case.emulated, case.way, asked, project, patience).lead(foreign=case.way == ON_FOREIGN_DATA)
 
-    def result(case: Case) -> None:
-        if case not in lives:  # also when several processes share the tests: each begins only its own
-            lives[case] = pool.submit(life, case)
-        lives[case].result()
-
     lives: dict[Case, Future[None]] = {}
     pool = ThreadPoolExecutor(AT_A_TIME)
-    if "PYTEST_XDIST_WORKER" not in os.environ:
-        for item in request.session.items:
-            if isinstance(item, pytest.Function) and item.module is request.module:
-                case = item.callspec.params["case"]
-                assert isinstance(case, Case)
-                lives[case] = pool.submit(life, case)
-    yield result
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.module is request.module:
+            case = item.callspec.params["case"]
+            assert isinstance(case, Case)
+            lives[case] = pool.submit(life, case)
+    yield lambda case: lives[case].result()
     pool.shutdown(cancel_futures=True)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardener.finding import Evidence, Finding, Fix, Place, Rule, Severity, Strength
+from hardener.fingerprint import fingerprints
 from hardener.render.formats import Run
 from hardener.render.json import render as render_json
 from hardener.render.summary import clean, summary
@@ -215,7 +216,7 @@ def test_json_has_every_finding_and_says_its_version() -> None:
     )
     data = json.loads(render_json(one, Run(".")))
     assert (data["version"], data["tool"]["name"], data["written"]) == (1, "harden", False)
-    ended = {"applied": 1, "held-back": 1, "refused": 0, "reported": 1, "failed": 0}
+    ended = {"applied": 1, "held-back": 1, "refused": 0, "reported": 1, "failed": 0, "silenced": 0}
     assert data["summary"] == {"files": 1, "containers": 1, "stages": 0, "problems": 1} | ended
     first, second, third = data["findings"]
     assert first == {
@@ -227,6 +228,7 @@ def test_json_has_every_finding_and_says_its_version() -> None:
         "column": 3,
         "subject": "web",
         "key": "web",
+        "fingerprint": fingerprints([one.outcomes[0].finding], ".", "/")[0],
         "message": "message of excess-capabilities",
         "why": "",
         "advice": "",

@@ -15,7 +15,7 @@ from hardener.facts.dockerfile import DockerStage
 from hardener.facts.image import parse_image
 from hardener.finding import Applicability, Finding
 from hardener.needs.bases import DATA, Base, find_base
-from hardener.needs.stage import needs_of
+from hardener.needs.stage import StageNeeds
 from hardener.rules import _root_stage
 from hardener.rules._root_stage import left_alone
 from hardener.source import Source, splice
@@ -37,7 +37,7 @@ def stage_of(text: str, context: dict[str, str] | None = None) -> DockerStage:
 
 def check(text: str, context: dict[str, str] | None = None) -> list[Finding]:
     stage = stage_of(text, context)
-    return list(_root_stage.check(stage, needs_of(stage)))
+    return list(_root_stage.check(stage, StageNeeds(stage)))
 
 
 def hardened(text: str, context: dict[str, str] | None = None) -> str:
@@ -105,9 +105,9 @@ def test_only_the_stage_that_runs_is_judged() -> None:
     text = "FROM golang AS build\nRUN x\nFROM scratch\nUSER 1\nCMD /x\n"
     found = parse(text)
     first = DockerStage(Source("Dockerfile", text), found, found.stages[0])
-    assert not list(_root_stage.check(first, needs_of(first)))
+    assert not list(_root_stage.check(first, StageNeeds(first)))
     asked = DockerStage(Source("Dockerfile", text), found, found.stages[0], runs=True, started_by="service build")
-    assert [finding.subject for finding in _root_stage.check(asked, needs_of(asked))] == ["build"]
+    assert [finding.subject for finding in _root_stage.check(asked, StageNeeds(asked))] == ["build"]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_only_the_stage_that_runs_is_judged() -> None:
 def test_what_steps_down_is_left_alone(text: str, reason: str) -> None:
     assert not check(text)
     stage = stage_of(text)
-    assert reason in left_alone(stage, needs_of(stage))
+    assert reason in left_alone(stage, StageNeeds(stage))
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_a_stage_that_others_build_on_stays_roots() -> None:
     text = "FROM debian AS run\nCMD /x\nFROM run\nRUN x\nCMD /y\n"
     found = parse(text)
     first = DockerStage(Source("Dockerfile", text), found, found.stages[0], runs=True, started_by="service a")
-    (finding,) = _root_stage.check(first, needs_of(first))
+    (finding,) = _root_stage.check(first, StageNeeds(first))
     assert "line 3 builds on it" in finding.refusal
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from programs import uses
 from small_image import ACCOUNTS, GROUPS, Entry, small_image
 
-IMAGE = "harden-test-scripts:1"
+IMAGE = f"harden-test-scripts:{os.getpid()}"
 DOCKERFILE = 'FROM debian:12\nCOPY start.sh /start.sh\nENTRYPOINT ["/start.sh"]\n'
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 import timeit
@@ -244,7 +245,7 @@ def test_hostile_lines_take_no_time(piece: str) -> None:
 
 # On an engine.
 
-IMAGE = "harden-test-symptoms:1"
+IMAGE = f"harden-test-symptoms:{os.getpid()}"
 DEBIAN = "debian:bookworm"
 
 

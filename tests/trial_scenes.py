@@ -24,7 +24,7 @@ from hardener.trial.probe import read
 from hardener.trial.verdict import Tried, Verdict
 from hardener.trial.verify import Settings, Watcher, verify
 
-IMAGE = "harden-test-scenes:1"
+IMAGE = f"harden-test-scenes:{os.getpid()}"
 #: On what the tests make for a user, which trials must leave alone.
 USERS = f"harden-test-{os.getpid()}"
 #: What a program does that stays until it is told to stop.

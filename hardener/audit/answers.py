@@ -41,7 +41,7 @@ def of_container(container: Container, needs: Needs, tree: Tree, user: Reply | N
     """What a container answers; `tree` gives the files that its image is built from, `user` who was seen to run in it."""
     user = user or _user(container, needs, tree)
     replies = {
-        "socket": _socket(container, user),
+        "socket": _socket(container, user, needs.decided.socket_proxy),
         "non-root": user,
         "privileged": _flag(container.privileged.effective, "is privileged", "is not privileged"),
         "capabilities": _capabilities(container, needs),
@@ -68,7 +68,7 @@ def _flag(bad: bool, if_bad: str, if_good: str) -> Reply:
     return Reply(Answer.BAD, if_bad) if bad else Reply(Answer.GOOD, if_good)
 
 
-def _socket(container: Container, user: Reply) -> Reply:
+def _socket(container: Container, user: Reply, own_proxy: str) -> Reply:
     from hardener.rules.docker_socket_mount import is_proxy
 
     found = [
@@ -80,7 +80,7 @@ def _socket(container: Container, user: Reply) -> Reply:
         if container.volumes_from:
             return Reply(Answer.UNKNOWN, "mounts what other containers mount, which was not looked at")
         return Reply(Answer.GOOD, "has no way to the engine")
-    if is_proxy(container):
+    if is_proxy(container, own_proxy):
         return Reply(Answer.JUSTIFIED, "is a proxy before the engine that passes nothing but reads, and to containers only")
     sockets = [mount for mount in found if mount.source != "/"]
     if sockets:

@@ -80,7 +80,7 @@ def audit_engine(names: Sequence[str], *, stopped: bool = False) -> tuple[Engine
 
 
 def _goodness(one: Audited) -> tuple[int, str]:
-    from hardener.audit.score import points_lost
+    from hardener.posture import points_lost
 
     return -points_lost({id: reply.answer for id, reply in one.replies.items()}), one.name
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from hardener.audit.postures import Standing, against, standings
-from hardener.audit.score import points_lost, score
 from hardener.pipeline import Request
-from hardener.posture import AUDITED, QUESTIONS, Answer, Posture, Question, Score
+from hardener.posture import AUDITED, QUESTIONS, Answer, Posture, Question, Score, points_lost, score
 from hardener.record import NamedTuple
 from hardener.report import Outcome, Report, Status, joined
 

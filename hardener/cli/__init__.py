@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from hardener.cli.exits import BUG, INTERRUPTED
-from hardener.cli.options import Invocation, parse
+from hardener.cli.options import PROGRAM, Invocation, parse
 from hardener.cli.terminal import close_output, say
 from hardener.errors import HardenError
 
@@ -17,29 +17,32 @@ ISSUES = "please report it, with the command and, if you can, the file"
 _OBJECTS_BEFORE_COLLECTION = 100_000
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `harden` with these arguments and return its exit code; without them, with those of this process, which then ends."""
+def main(arguments: Sequence[str] | None = None, program: str = PROGRAM) -> int:
+    """Run `harden` with these arguments and return its exit code; without them, with those of this process, which then ends.
+
+    `program` is what people call it by, for help and messages.
+    """
     if arguments is not None:
-        return _guarded(arguments)
+        return _guarded(arguments, program)
     # What a run builds is in use until its end. To look for cycles in it, then and meanwhile, is a sixth of a short run.
     gc.set_threshold(_OBJECTS_BEFORE_COLLECTION)
     try:
-        return _guarded(sys.argv[1:])
+        return _guarded(sys.argv[1:], program)
     finally:
         gc.freeze()
 
 
-def _guarded(arguments: Sequence[str]) -> int:
+def _guarded(arguments: Sequence[str], program: str) -> int:
     """Run, and answer every error with a message and an exit code."""
     try:
         try:
-            return _dispatch(arguments)
+            return _dispatch(arguments, program)
         finally:
             close_output()
     except KeyboardInterrupt:
         return INTERRUPTED
     except HardenError as error:
-        say(f"harden: {error}")
+        say(f"{program}: {error}")
         return error.exit_code
     except Exception as error:
         if os.environ.get("HARDEN_DEBUG") or "--debug" in arguments:
@@ -47,18 +50,18 @@ def _guarded(arguments: Sequence[str]) -> int:
 
             say(traceback.format_exc().rstrip())
         text = " ".join(str(error).split())[:200]
-        say(f"harden: a mistake of ours: {type(error).__name__}{f': {text}' if text else ''}")
-        say(f"harden: {ISSUES}; --debug shows where it happened")
+        say(f"{program}: a mistake of ours: {type(error).__name__}{f': {text}' if text else ''}")
+        say(f"{program}: {ISSUES}; --debug shows where it happened")
         return BUG
 
 
-def _dispatch(arguments: Sequence[str]) -> int:
+def _dispatch(arguments: Sequence[str], program: str) -> int:
     invocation = None if "_HARDEN_COMPLETE" in os.environ else parse(arguments)
     if invocation is not None:
         return _run(invocation)
     from hardener.cli.app import understand
 
-    action = understand(arguments, _run)
+    action = understand(arguments, _run, program)
     return action if isinstance(action, int) else action()
 
 

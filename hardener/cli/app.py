@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from hardener.cli.commands import Action, add_commands, rule_ids
-from hardener.cli.options import CHOICE, COMMANDS, FLAG, LIST, OPTIONS, Invocation, Option
+from hardener.cli.options import CHOICE, COMMANDS, FLAG, LIST, OPTIONS, PROGRAM, Invocation, Option
 
-PROGRAM = "harden"
 _HELP = """Rewrite Compose files, Kubernetes manifests and Dockerfiles so that they run with the least privilege that still works.
 
 Without an option: report what is found, what would be changed, and why that is safe. Nothing is written."""
@@ -31,6 +30,8 @@ harden needs [PATHS]              what each container needs, how that is known, 
 harden why FILE:LINE              the evidence for a setting that stands there
 harden verify [DIR]               run the project on your Docker engine, and back off what breaks
 harden audit [PATHS]              how each container stands, before and after; also of an engine or a change
+harden config [PATH]              the configuration that holds there, and where it says so
+harden init [DIR]                 write a commented hardener.toml that fits the repository
 
 [bold]Exit codes[/bold]
 0   nothing to do, or all written
@@ -39,34 +40,42 @@ harden audit [PATHS]              how each container stands, before and after; a
 3   a mistake of ours"""
 
 
-def understand(arguments: Sequence[str], run: Callable[[Invocation], int]) -> Action | int:
+def understand(arguments: Sequence[str], run: Callable[[Invocation], int], program: str = PROGRAM) -> Action | int:
     """The action that the arguments ask for, or the exit code where help, completion or an error answered them."""
     chosen: list[Action] = []
     completing, first = _completing(arguments)
-    application = _commands(chosen) if first in COMMANDS else _main(chosen, run)
+    application = _commands(chosen, completing) if first in COMMANDS else _main(chosen, run, program)
     try:
-        application([] if completing else list(arguments), prog_name=PROGRAM)
+        application([] if completing else list(arguments), prog_name=program)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 2
         return chosen[0] if chosen and not code else code
     return chosen[0]
 
 
+def applications() -> tuple[typer.Typer, typer.Typer]:
+    """The application of `harden [PATHS]`, and that of its commands, for what describes them; nothing is run."""
+    return _main([], lambda _: 0, PROGRAM), _commands([], completing=False)
+
+
 def _completing(arguments: Sequence[str]) -> tuple[bool, str]:
     """Whether a shell asks for completions, and the first word after the program's name."""
     if "_HARDEN_COMPLETE" not in os.environ:
         return False, arguments[0] if arguments else ""
-    words = (os.environ.get("_TYPER_COMPLETE_ARGS") or os.environ.get("COMP_WORDS") or "").split()
+    typed = os.environ.get("_TYPER_COMPLETE_ARGS")  # of zsh and fish: the line up to the cursor
+    words = (typed or os.environ.get("COMP_WORDS") or "").split()
+    begun = typed[-1:].isspace() if typed else os.environ.get("COMP_CWORD") == "2"
     # While it is still being typed, it is for the main command to complete.
-    return True, words[1] if len(words) > 2 or (len(words) == 2 and os.environ.get("COMP_CWORD") == "2") else ""
+    return True, words[1] if len(words) > 2 or (len(words) == 2 and begun) else ""
 
 
 def _typer(**settings: Any) -> typer.Typer:
     return typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, **settings)
 
 
-def _main(chosen: list[Action], run: Callable[[Invocation], int]) -> typer.Typer:
-    application = _typer(context_settings={"help_option_names": ["-h", "--help"]})
+def _main(chosen: list[Action], run: Callable[[Invocation], int], program: str) -> typer.Typer:
+    # A shell completes what it starts itself; what Docker starts, Docker's own completion would have to ask for.
+    application = _typer(add_completion=program == PROGRAM, context_settings={"help_option_names": ["-h", "--help"]})
 
     def harden(paths: list[str], **values: Any) -> None:
         lists = {option.field for option in OPTIONS if option.kind == LIST}
@@ -79,7 +88,9 @@ def _main(chosen: list[Action], run: Callable[[Invocation], int]) -> typer.Typer
 
     harden.__signature__ = Signature([_paths(), *map(_parameter, OPTIONS)])  # type: ignore[attr-defined]
     harden.__annotations__ = {}
-    application.command(help=_HELP, epilog=_EPILOG)(harden)
+    lines = _EPILOG.split("\n")
+    epilog = "\n".join(program + line[len(PROGRAM) :] if line.startswith(PROGRAM) else line for line in lines)
+    application.command(help=_HELP, epilog=epilog)(harden)
     return application
 
 
@@ -112,8 +123,9 @@ def _annotation(option: Option) -> Any:
     ]
 
 
-def _commands(chosen: list[Action]) -> typer.Typer:
-    application = _typer(add_completion=False, context_settings={"help_option_names": ["-h", "--help"]})
+def _commands(chosen: list[Action], completing: bool) -> typer.Typer:
+    # Completion is installed by the main command; but without this, typer knows no shell that asks.
+    application = _typer(add_completion=completing, context_settings={"help_option_names": ["-h", "--help"]})
     add_commands(application, chosen)
     return application
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from hardener.cli.configured import Chosen
+from hardener.scopes import Chosen
 
 #: What the command line asks for: run it for the exit code.
 Action = Callable[[], int]
@@ -92,6 +92,7 @@ def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     application.command(help="Show the evidence for a setting that stands in a file.")(why)
     _add_verify(application, chosen, whose)
     _add_audit(application, chosen, whose)
+    _add_configuration(application, chosen, config_option, isolated_option)
 
 
 _VERIFY = """Prove on a real Docker engine that the hardened project still works, and back off exactly what breaks.
@@ -220,8 +221,44 @@ def _add_audit(application: typer.Typer, chosen: list[Action], whose: dict[str, 
     application.command(help=_AUDIT)(audit)
 
 
+def _add_configuration(application: typer.Typer, chosen: list[Action], config_option: Any, isolated_option: Any) -> None:
+    """The commands about the configuration itself."""
+
+    def config(path: str = ".", config: str = "", isolated: bool = False, schema: bool = False) -> None:
+        from hardener.cli import config as command
+
+        chosen.append(lambda: command.run(path, Chosen(config, isolated), schema=schema))
+
+    config.__annotations__ |= {
+        "path": Annotated[str, typer.Argument(metavar="[PATH]", help="A file or folder. Default: this folder.")],
+        "config": Annotated[str, config_option],
+        "isolated": Annotated[bool, isolated_option],
+        "schema": Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file, for editors.")],
+    }
+    application.command(help="Show which configuration holds for a path, and what it says where.")(config)
+
+    def init(folder: str = ".", baseline: str = "", force: bool = False, stdout: bool = False) -> None:
+        from hardener.cli import init as command
+
+        chosen.append(lambda: command.run(folder, baseline, force=force, stdout=stdout))
+
+    init.__annotations__ |= {
+        "folder": Annotated[str, typer.Argument(metavar="[DIR]", help="Where the file is to be. Default: this folder.")],
+        "baseline": Annotated[
+            str,
+            typer.Option(
+                "--baseline", metavar="FILE", help="Write today's findings there too: from now on, only new ones count."
+            ),
+        ],
+        "force": Annotated[bool, typer.Option("--force", help="Write in place of what is there.")],
+        "stdout": Annotated[bool, typer.Option("--stdout", help="Print the file, and write nothing.")],
+    }
+    application.command(help="Write a commented hardener.toml that fits this repository.")(init)
+
+
 def rule_ids(incomplete: str) -> list[str]:
-    """The rules whose ids begin so, for completion."""
+    """The rules whose ids begin so, for completion; of several with commas between, for the last."""
     from hardener.rules import load
 
-    return [rule.id for rule in load() if rule.id.startswith(incomplete)]
+    before, comma, begun = incomplete.rpartition(",")
+    return [before + comma + rule.id for rule in load() if rule.id.startswith(begun)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hardener.cli.configured import Chosen, policy_of, scopes
 from hardener.cli.exits import OK, TROUBLE
 from hardener.cli.terminal import emit, say, width
 from hardener.needs.known import Told, told, told_of_program
 from hardener.pipeline import Judged, Request, needs
 from hardener.render.needs import Row, json, text
+from hardener.scopes import Chosen, policy_of, scopes
 
 
 def run(paths: Sequence[str], format: str, folders: Sequence[str], chosen: Chosen) -> int:

@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from hardener.record import NamedTuple
+from hardener.render.formats import NAMES
 
+PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
 COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "audit", "config", "init")
 
@@ -65,7 +67,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option("config", "--config", TEXT, "This configuration, not the nearest.", CONFIG_PANEL, "FILE", default=""),
     Option("isolated", "--isolated", FLAG, "No configuration at all.", CONFIG_PANEL),
-    Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=("text", "json"), default="text"),
+    Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=NAMES, default="text"),
+    Option(
+        "output",
+        "--output",
+        LIST,
+        "Write the report to a file, too, in the form that its ending says, or FORM:FILE (repeat for more).",
+        OUTPUT_PANEL,
+        "FILE",
+        default=(),
+    ),
     Option(
         "stdin_filename", "--stdin-filename", TEXT, "The name of standard input (path `-`).", OUTPUT_PANEL, "NAME", default=""
     ),
@@ -77,6 +88,13 @@ OPTIONS: tuple[Option, ...] = (
         OUTPUT_PANEL,
         choices=("auto", "always", "never"),
         default="auto",
+    ),
+    Option(
+        "force_exclude",
+        "--force-exclude",
+        FLAG,
+        "Leave out of named files what a folder is searched without: other kinds, ignored, vendored, links. For hooks.",
+        OUTPUT_PANEL,
     ),
     Option("debug", "--debug", FLAG, "Tell the way of each finding, and the time of each rule, on standard error.", OUTPUT_PANEL),
     Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
@@ -105,8 +123,10 @@ class Invocation(NamedTuple):
     config: str = ""
     isolated: bool = False
     format: str = "text"
+    output: tuple[str, ...] = ()
     stdin_filename: str = ""
     color: str = "auto"
+    force_exclude: bool = False
     debug: bool = False
     version: bool = False
 

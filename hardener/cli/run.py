@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hardener.cli.configured import request_of, scopes_of, settled
-from hardener.cli.exits import exit_code, fails
+from hardener.cli.exits import TROUBLE, exit_code, fails
 from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, is_watched, say, width
 from hardener.discover import STDIN
@@ -14,8 +15,11 @@ from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
-from hardener.render.formats import Run
+from hardener.render.formats import Run, render
 from hardener.report import FileChange, Report, joined
+
+if TYPE_CHECKING:
+    from hardener.cli.outputs import Output
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
 
@@ -28,8 +32,10 @@ def run(invocation: Invocation) -> int:
 
         target_level.check(invocation)
         return target_level.run(invocation)
+    form, files = _forms(invocation, mode)
     scopes, troubles = scopes_of(invocation)
     requests = [request_of(invocation, scope) for scope in scopes]
+    requests = _with_forms(requests, form, files)
     invocation = settled(invocation, [scope.config for scope in scopes])
     trace = None
     if invocation.debug:
@@ -54,6 +60,12 @@ def run(invocation: Invocation) -> int:
         from hardener.writing import write
 
         report = write(report, force=invocation.force)
+    about = _about(invocation, mode, requests)
+    all_written = True
+    if files:
+        from hardener.cli import outputs
+
+        all_written = outputs.write(files, report, about)
     if mode == WRITE and from_standard_input:
         changed = report.changes[0].after if report.changes else requests[0].files[0].text
         if changed is not None:
@@ -66,20 +78,51 @@ def run(invocation: Invocation) -> int:
         emit(coloured(data) if has_colour(invocation.color) else data)
         _say_summary(report, outside=[change for change in report.changes if is_outside(change, os.getcwd())])
     else:
-        from hardener.render.formats import render
+        shown = render(form, report, about)
+        if form == "text":
+            say(shown.removesuffix("\n"), error=False)
+        else:
+            emit(shown.encode("utf-8", "backslashreplace"))
+        if form == "github":
+            from hardener.cli.outputs import add_step_summary
 
-        shown = render(invocation.format, report, _shown(invocation, mode))
-        say(shown.removesuffix("\n"), error=False) if invocation.format == "text" else emit(shown.encode("utf-8"))
-    return exit_code(report, mode, invocation.fail_on)
+            add_step_summary(report, about)
+    return exit_code(report, mode, invocation.fail_on) if all_written else TROUBLE
 
 
-def _shown(invocation: Invocation, mode: str) -> Run:
+def _forms(invocation: Invocation, mode: str) -> tuple[str, tuple[Output, ...]]:
+    """The form of standard output, and the files that reports are written to. Raises `UsageError`."""
+    form = invocation.format
+    files: tuple[Output, ...] = ()
+    if invocation.output:
+        from hardener.cli.outputs import outputs
+
+        form, files = outputs(invocation.output, form)
+    if form != "text" and mode == DIFF:
+        raise UsageError("--diff prints a diff; --output FILE writes a report beside it")
+    if form != "text" and mode == WRITE and STDIN in invocation.paths:
+        raise UsageError(f"`--write -` prints the hardened text, so that --format {form} has no place to go")
+    return form, files
+
+
+def _with_forms(requests: list[Request], form: str, files: Sequence[Output]) -> list[Request]:
+    """The requests, with what the forms of the reports need."""
+    if form == "text" and not files:
+        return requests
+    from hardener.cli.outputs import check, singly
+
+    check(files, (found for request in requests for found in request.files))
+    return [request._replace(singly=singly([form, *(output.form for output in files)])) for request in requests]
+
+
+def _about(invocation: Invocation, mode: str, requests: Sequence[Request]) -> Run:
     """What a form of the report is told beside it."""
-    folder = os.getcwd()
+    folder, paths = os.getcwd(), invocation.paths or (".",)
     return Run(
         folder,
-        repository_root(folder),
-        invocation.paths or (".",),
+        _root(folder, paths),
+        paths,
+        tuple(found.name for request in requests for found in request.files),
         written=mode == WRITE,
         unsafe=invocation.unsafe_fixes,
         width=width(),
@@ -87,6 +130,16 @@ def _shown(invocation: Invocation, mode: str) -> Run:
         brief=mode == CHECK,
         fails=lambda outcome: fails(outcome, mode, invocation.fail_on),
     )
+
+
+def _root(folder: str, paths: Sequence[str]) -> str:
+    """The repository that all paths lie in, or else the working folder."""
+    tops = [os.path.abspath(path if os.path.isdir(path) else os.path.dirname(path)) for path in paths]
+    try:
+        root = repository_root(os.path.commonpath(tops))
+    except ValueError:  # on several drives
+        return folder
+    return root if os.path.lexists(os.path.join(root, ".git")) else folder
 
 
 def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
@@ -126,10 +179,6 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("--interactive asks what of --diff or --write is wanted, and reads the answers from standard input")
     if invocation.overlay and has_stdin:
         raise UsageError("--overlay needs files on disk: what it writes lies beside them")
-    if invocation.format == "json" and mode == DIFF:
-        raise UsageError("--diff prints a diff; `harden --format json` has it in its report, as `changes`")
-    if invocation.format == "json" and mode == WRITE and has_stdin:
-        raise UsageError("`--write -` prints the hardened text, so that --format json has no place to go")
     return mode
 
 

@@ -25,6 +25,8 @@ def check(invocation: Invocation) -> None:
     for option in others:
         if getattr(invocation, option.field) != option.default:
             raise UsageError(f"{option.flag} and --target-level do not go together: that is a report on what stands there")
+    if invocation.output or invocation.format not in ("text", "json"):
+        raise UsageError("--target-level has a report of its own: as text, or with --format json, on standard output")
 
 
 def run(invocation: Invocation) -> int:

@@ -8,10 +8,10 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.exits import FINDINGS, INTERRUPTED, OK, TROUBLE
 from hardener.cli.terminal import emit, has_colour, say, width
 from hardener.errors import UsageError
+from hardener.scopes import Chosen, config_for, policy_of
 
 if TYPE_CHECKING:
     from hardener.record import NamedTuple

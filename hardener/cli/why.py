@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.exits import OK
 from hardener.cli.terminal import say
 from hardener.discover import COMPOSE, KUBERNETES, discover
@@ -17,6 +16,7 @@ from hardener.needs.why import why
 from hardener.pipeline import Judged, Request, needs
 from hardener.render.needs import evidence
 from hardener.render.summary import clean
+from hardener.scopes import Chosen, config_for, policy_of
 from hardener.source import read
 
 

@@ -62,7 +62,7 @@ class Told:
 
     def fail(self, path: Path, reason: str, remedy: str = "mend it") -> None:
         """Raise `Unreadable` about a part."""
-        raise Unreadable(self.path, f"`{_shown((*self.root, *path))}` {reason}", remedy, self.line(path))
+        raise Unreadable(self.path, f"`{shown((*self.root, *path))}` {reason}", remedy, self.line(path))
 
     def _check(self, table: Mapping[str, Any], keys: Sequence[Key], path: Path) -> None:
         known = {key.name: key for key in keys}
@@ -77,15 +77,15 @@ class Told:
             self._check_value(key.kind, value, path)
         elif key.form == TABLES:
             if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-                self.fail(path, f"must be a list of tables: [[{_shown((*self.root, *path))}]]")
+                self.fail(path, f"must be a list of tables: [[{shown((*self.root, *path))}]]")
             for number, item in enumerate(value):
                 self._check_table(key, item, (*path, number))
         elif not isinstance(value, dict):
-            self.fail(path, f"must be a table: [{_shown((*self.root, *path))}]")
+            self.fail(path, f"must be a table: [{shown((*self.root, *path))}]")
         elif key.form == NAMED:
             for name, item in value.items():
                 if not isinstance(item, dict):
-                    self.fail((*path, name), f"must be a table: [{_shown((*self.root, *path, name))}]")
+                    self.fail((*path, name), f"must be a table: [{shown((*self.root, *path, name))}]")
                 # A class is named in comments, and an image is a pattern.
                 pattern = CLASS_NAME if key.one_of else r"\S"
                 if not _matches(pattern, name):
@@ -273,7 +273,7 @@ def _quoted(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _shown(path: Path) -> str:
+def shown(path: Path) -> str:
     """A path as TOML writes it; a number counts from 1."""
     shown = ""
     for part in path:

@@ -38,9 +38,11 @@ _EVERYDAY = frozenset(
 def told(needs: Needs) -> Told:
     """What is known of a container's needs."""
     if not needs.holds:
-        return Told((), (("everything", needs.why_not),))
-    items = [item for item in _items(needs) if item.question.replace(" ", "_") not in needs.unknown]
-    return Told(_brief(items, needs.read), tuple((question.replace("_", " "), why) for question, why in needs.unknown.items()))
+        return Told(tuple(_limits(needs)), (("everything", needs.why_not),))
+    decided = {question for question in ("memory", "cpu", "pids") if not needs.limit(question)[1]}
+    unknown = {question: why for question, why in needs.unknown.items() if question not in decided}
+    items = [item for item in _items(needs) if item.question.replace(" ", "_") not in unknown]
+    return Told(_brief(items, needs.read), tuple((question.replace("_", " "), why) for question, why in unknown.items()))
 
 
 def told_of_program(work: Workload) -> Told:
@@ -91,12 +93,21 @@ def _items(needs: Needs) -> Iterator[Known]:
         yield Known("no new privileges", "can be set" if verdict.works else f"not possible: {verdict.why}", verdict.evidence)
     yield from (_listens(port.number, port.protocol, port.evidence) for port in needs.ports)
     yield from _runs(needs.runs)
-    cores = " core" if needs.cpu is not None and needs.cpu.amount == 1 else " cores"
-    for question, limit, unit in (("memory", needs.memory, " MiB"), ("cpu", needs.cpu, cores), ("pids", needs.pids, "")):
-        if limit is not None:
-            enough = "are enough" if question == "pids" or unit.endswith("s") else "is enough"
-            why = f": {limit.why}" if limit.why else ""
-            yield Known(question, f"{limit.amount:g}{unit} {enough}{why}", limit.evidence)
+    yield from _limits(needs)
+
+
+def _limits(needs: Needs) -> Iterator[Known]:
+    """The limits that are enough, or that people decided; only the latter where nothing is known."""
+    for question, unit in (("memory", " MiB"), ("cpu", " cores"), ("pids", "")):
+        limit, _ = needs.limit(question)
+        if limit is None or (not needs.holds and limit is not getattr(needs.decided, question)):
+            continue
+        unit = " core" if question == "cpu" and limit.amount == 1 else unit
+        enough = "are enough" if question == "pids" or unit.endswith("s") else "is enough"
+        if limit is getattr(needs.decided, question):
+            enough = "decided"
+        why = f": {limit.why}" if limit.why else ""
+        yield Known(question, f"{limit.amount:g}{unit} {enough}{why}", limit.evidence)
 
 
 def _uses(uses: Uses) -> Iterator[Known]:

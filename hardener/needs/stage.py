@@ -149,12 +149,23 @@ class Written(NamedTuple):
 
 
 class StageNeeds:
-    """What is known about how a stage runs; each part is found out when it is asked for."""
+    """What is known about how a stage runs; each part is found out when it is asked for.
+
+    It goes by the base, the instructions, the scripts that it starts with, and what its program does. `failed` is what its
+    containers did not work with in runs: the ids of rules, and what was seen.
+    """
 
     def __init__(
-        self, stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple, failed: Mapping[str, str] = {}
+        self,
+        stage: DockerStage,
+        workloads: Callable[[], Iterable[Workload]] = tuple,
+        failed: Mapping[str, str] = {},
+        *,
+        named_users: bool = False,
     ) -> None:
         self._stage = stage
+        #: Whether people want a new user by its name in USER, and nothing has to tell it from root by its number.
+        self.named_users = named_users
         #: Rules whose fixes it did not work with in a run, and what was seen then.
         self.failed = failed
         self._find_workloads = workloads
@@ -219,16 +230,6 @@ class StageNeeds:
             return said
         exists = {written.path for written in said if written.exists}
         return tuple(Written(place.path, place.evidence, place.path in exists) for place in self.handover.places)
-
-
-def needs_of(
-    stage: DockerStage, workloads: Callable[[], Iterable[Workload]] = tuple, failed: Mapping[str, str] = {}
-) -> StageNeeds:
-    """What a stage needs, by its base, its instructions, the scripts that it starts with, and what its program does.
-
-    `failed` is what its containers did not work with in runs: the ids of rules, and what was seen.
-    """
-    return StageNeeds(stage, workloads, failed)
 
 
 def _keeps_the_bases_start(stage: DockerStage) -> bool:

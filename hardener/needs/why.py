@@ -18,6 +18,10 @@ def why(needs: Needs, keys: Sequence[str], text: str) -> Answer:
     answer = _ANSWERS.get(keys[-1]) or _ANSWERS.get(keys[0])
     if answer is None:
         return "harden does not judge this setting", ()
+    question = _LIMITS.get(keys[-1])
+    decided: Limit | None = getattr(needs.decided, question) if question else None
+    if decided is not None:
+        return f"{decided.amount:g} was decided: {decided.why}", (decided.evidence,)
     if not needs.holds:
         return f"not known: {needs.why_not}", ()
     return answer(needs, text)
@@ -98,6 +102,9 @@ def _limit(question: str) -> Callable[[Needs, str], Answer]:
     return answer
 
 
+#: The limits, and which question each answers.
+_LIMITS = {"memory": "memory", "mem_limit": "memory", "cpus": "cpu", "cpu": "cpu", "pids": "pids", "pids_limit": "pids"}
+
 _ANSWERS: dict[str, Callable[[Needs, str], Answer]] = {
     "cap_add": _capability,
     "cap_drop": _dropped,
@@ -105,11 +112,7 @@ _ANSWERS: dict[str, Callable[[Needs, str], Answer]] = {
     "read_only": _verdict("read_only", "a read-only root"),
     "tmpfs": _tmpfs,
     "user": _user,
-    "memory": _limit("memory"),
-    "mem_limit": _limit("memory"),
-    "cpus": _limit("cpu"),
-    "pids": _limit("pids"),
-    "pids_limit": _limit("pids"),
+    **{key: _limit(question) for key, question in _LIMITS.items()},
     "add": _capability,
     "drop": _dropped,
     "allowPrivilegeEscalation": _verdict("no_new_privileges", "no-new-privileges"),
@@ -118,5 +121,4 @@ _ANSWERS: dict[str, Callable[[Needs, str], Answer]] = {
     "runAsUser": _user,
     "runAsGroup": _user,
     "runAsNonRoot": _user,
-    "cpu": _limit("cpu"),
 }

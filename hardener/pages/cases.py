@@ -7,7 +7,7 @@ all of them. It is made while the wheel is built (`hardener.site.wheel`), by wha
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from functools import cache
 from typing import Any
@@ -30,18 +30,25 @@ class Ending(Enum):
 
 
 class Case(NamedTuple):
-    """A small real file, and what it becomes; the same text where no fix is made."""
+    """A small real project, and what its file becomes in which the first finding is."""
 
     rule: str
     name: str
-    #: The file's name.
+    #: That file's path.
     path: str
-    before: str
+    #: Its text afterwards; the same where no fix is made.
     after: str
+    #: All files, by path.
+    files: Mapping[str, str]
+
+    @property
+    def before(self) -> str:
+        """The text of the file that is shown."""
+        return self.files[self.path]
 
 
 def case(rule: str, name: str) -> Case:
-    """The case of this name in the folder of a rule. Raises `LookupError` where there is none, or one of several files."""
+    """The case of this name in the folder of a rule. Raises `LookupError` where there is none."""
     stored = _stored()
     return _read(FIXTURES, rule, name) if stored is None else Case(rule, name, *stored["cases"][f"{rule}/{name}"])
 
@@ -71,12 +78,16 @@ def _stored() -> Any:
 
 def _read(fixtures: str, rule: str, name: str) -> Case:
     folder = os.path.join(fixtures, rule, name)
-    files = os.listdir(os.path.join(folder, "before")) if os.path.isdir(folder) else []
-    if len(files) != 1 or os.path.isdir(os.path.join(folder, "before", files[0])):
-        raise LookupError(f"{rule}: {name!r} is no case of one file")
-    before = _text(os.path.join(folder, "before", files[0]))
-    after = os.path.join(folder, "after", files[0])
-    return Case(rule, name, files[0], before, _text(after) if os.path.exists(after) else before)
+    findings = os.path.join(folder, "findings.txt")
+    lines = _text(findings).splitlines() if os.path.exists(findings) else []
+    if not lines:
+        raise LookupError(f"{rule}: there is no case {name!r} with a finding")
+    before = os.path.join(folder, "before")
+    paths = (os.path.join(top, file) for top, _, files in sorted(os.walk(before)) for file in sorted(files))
+    texts = {os.path.relpath(path, before).replace(os.sep, "/"): _text(path) for path in paths}
+    shown = lines[0].partition(":")[0]
+    after = os.path.join(folder, "after", shown)
+    return Case(rule, name, shown, _text(after) if os.path.exists(after) else texts[shown], texts)
 
 
 def _text(path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from hardener.pages.cases import Case
 from hardener.record import NamedTuple
 from hardener.report import Outcome, Status
@@ -53,17 +55,32 @@ class Example(NamedTuple):
 
 def judged(case: Case) -> Example:
     """The case as an example: its first changes, or its first findings, with what a run without options says of them."""
-    from hardener.discover import from_stdin
-    from hardener.pipeline import Request, run
-
-    found = from_stdin(case.before.encode(), case.path)
-    report = run(Request((found,), select=frozenset({case.rule}), evidence=False))
-    remarks = [_remark(outcome) for outcome in report.outcomes]
+    remarks = [_remark(outcome) for outcome in _outcomes(case) if outcome.finding.place.path == case.path]
     is_diff = case.after != case.before
     lines = _diff(case) if is_diff else _excerpt(case, [remark.line for remark in remarks[:MOST]])
     last = max(line.number for line in lines)
     shown = tuple(remark for remark in remarks[:MOST] if remark.line <= last)
     return Example(case, is_diff, lines, shown, len(remarks) - len(shown))
+
+
+def _outcomes(case: Case) -> Iterator[Outcome]:
+    """What a run says of the case: in a folder of its own, for what lies around a file counts."""
+    import os
+    from tempfile import TemporaryDirectory
+
+    from hardener.discover import discover
+    from hardener.pipeline import Request, run
+
+    with TemporaryDirectory() as folder:
+        for path, text in case.files.items():
+            location = os.path.join(folder, path)
+            os.makedirs(os.path.dirname(location), exist_ok=True)
+            with open(location, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+        os.mkdir(os.path.join(folder, ".git"))  # where the project ends, wherever folders like this one are made
+        found, _ = discover([folder])
+        named = tuple(one._replace(name=one.name.removeprefix(f"{folder}/"), text=None) for one in found)
+        yield from run(Request(named, select=frozenset({case.rule}), evidence=False)).outcomes
 
 
 def _remark(outcome: Outcome) -> Remark:

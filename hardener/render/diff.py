@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterable, Iterator
 
 from hardener.report import FileChange
+from hardener.source import Edit
 
 CONTEXT = 3
 #: Where more lines than this differ in both texts, they are shown as one change: matching them could take minutes.
@@ -29,6 +30,16 @@ def unified(changes: Iterable[FileChange], folder: str) -> bytes:
     """The diff of all changes, to be applied in `folder`."""
     base = _base(os.path.realpath(folder))
     return b"".join(part for change in changes for part in _file(change, os.path.relpath(_true_path(change, folder), base)))
+
+
+def edits(before: str, after: str) -> Iterator[Edit]:
+    """The edits, of whole lines, that make the second text of the first."""
+    old, new = _lines(before.encode("utf-8")), _lines(after.encode("utf-8"))
+    starts = [0]
+    for line in old:
+        starts.append(starts[-1] + len(line.decode("utf-8")))
+    for start, end, new_start, new_end in _blocks(old, new):
+        yield Edit(starts[start], starts[end], b"".join(new[new_start:new_end]).decode("utf-8"))
 
 
 def is_outside(change: FileChange, folder: str) -> bool:

@@ -35,6 +35,8 @@ class Run(NamedTuple):
     root: str = "/"
     #: What was asked for: files and folders as they were typed, for commands that a person may copy.
     paths: tuple[str, ...] = ()
+    #: The files that were looked at, those without findings too, as the report names them.
+    files: tuple[str, ...] = ()
     #: Whether the fixes are in the files, which is so after `--write`.
     written: bool = False
     #: Whether fixes whose evidence is incomplete were to be made.
@@ -52,7 +54,7 @@ class Run(NamedTuple):
 
 
 class Form(NamedTuple):
-    """One form: its name on the command line, the module that makes it, and the endings of files that are of it."""
+    """One form: its name on the command line, the module that makes it, and the endings that its files may have."""
 
     name: str
     module: str
@@ -64,7 +66,7 @@ class Form(NamedTuple):
 FORMS = (
     Form("text", "text", (".txt",)),
     Form("json", "json", (".json",)),
-    Form("sarif", "sarif", (".sarif", ".sarif.json"), singly=True),
+    Form("sarif", "sarif", (".sarif", ".sarif.json", ".json"), singly=True),
     Form("github", "github"),
     Form("gitlab", "gitlab", (".json",)),
     Form("junit", "junit", (".xml",)),
@@ -73,6 +75,15 @@ FORMS = (
 )
 NAMES = tuple(form.name for form in FORMS)
 _BY_NAME = {form.name: form for form in FORMS}
+
+
+def form_of(file: str, wanted: str) -> str:
+    """The form of a file by its ending: the wanted one where that may end so, or where the ending says nothing."""
+    lower = file.lower()
+    ending = max((ending for form in FORMS for ending in form.endings if lower.endswith(ending)), key=len, default="")
+    if not ending or ending in form(wanted).endings:
+        return wanted
+    return next(form.name for form in FORMS if ending in form.endings)
 
 
 def form(name: str) -> Form:

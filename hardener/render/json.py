@@ -4,8 +4,8 @@
 
     version      1
     tool         {"name": "harden", "version": "..."}
-    summary      files, containers, stages: how many were read; applied, held-back, refused, reported, failed: how many
-                 findings ended so; problems: how many entries `troubles` has
+    summary      files, containers, stages: how many were read; applied, held-back, refused, reported, failed, silenced: how
+                 many findings ended so; problems: how many entries `troubles` has
     findings     one object each, in the order of files and lines:
       rule         the id of the rule, such as "unlimited-memory"
       severity     "low", "medium", "high" or "critical"
@@ -14,9 +14,11 @@
                    "refused": a fix cannot be written here, and `why` says why not
                    "reported": there is no mechanical fix; `advice` says what to do
                    "failed": a fix was tried and taken back, and `why` says why
+                   "silenced": somebody said that it is to be let be, and `why` says where and why
       path, line, column   where; the path as it was given, line and column from 1, the column in characters
       subject      the service or stage, for people
       key          the same within its project, stable from run to run
+      fingerprint  32 hexadecimal digits that stay while lines move and wherever harden runs; no two findings have the same
       message      what was found
       why          why it was not applied; empty if it was
       advice       what a person can do; may be empty
@@ -36,6 +38,7 @@ from typing import Any
 
 from hardener import __version__
 from hardener.finding import Fix
+from hardener.fingerprint import fingerprints
 from hardener.render.diff import unified
 from hardener.render.formats import Run
 from hardener.report import Outcome, Report, Status, Trouble
@@ -47,10 +50,11 @@ def render(report: Report, run: Run) -> str:
     """The report as one JSON object. Diffs in it are for the working folder."""
     from json import dumps
 
-    return dumps(_report(report, run.folder, run.written), indent=2) + "\n"
+    return dumps(_report(report, run), indent=2) + "\n"
 
 
-def _report(report: Report, folder: str, written: bool) -> dict[str, Any]:
+def _report(report: Report, run: Run) -> dict[str, Any]:
+    known = fingerprints((outcome.finding for outcome in report.outcomes), run.folder, run.root)
     ended = {status.value: sum(outcome.status is status for outcome in report.outcomes) for status in Status}
     return {
         "version": VERSION,
@@ -62,10 +66,10 @@ def _report(report: Report, folder: str, written: bool) -> dict[str, Any]:
             **ended,
             "problems": len(report.troubles),
         },
-        "findings": [_finding(outcome) for outcome in report.outcomes],
-        "written": written,
+        "findings": [_finding(outcome, name) for outcome, name in zip(report.outcomes, known, strict=True)],
+        "written": run.written,
         "changes": [
-            {"path": change.before.path, "diff": unified((change,), folder).decode("utf-8", "surrogateescape")}
+            {"path": change.before.path, "diff": unified((change,), run.folder).decode("utf-8", "surrogateescape")}
             for change in report.changes
         ],
         "troubles": [_trouble(trouble) for trouble in report.troubles],
@@ -73,7 +77,7 @@ def _report(report: Report, folder: str, written: bool) -> dict[str, Any]:
     }
 
 
-def _finding(outcome: Outcome) -> dict[str, Any]:
+def _finding(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
     finding = outcome.finding
     return {
         "rule": finding.rule,
@@ -84,6 +88,7 @@ def _finding(outcome: Outcome) -> dict[str, Any]:
         "column": finding.place.column,
         "subject": finding.subject,
         "key": finding.key or finding.subject,
+        "fingerprint": fingerprint,
         "message": finding.message,
         "why": outcome.why,
         "advice": finding.advice,

@@ -162,7 +162,8 @@ def _new(stage: DockerStage, needs: StageNeeds) -> Runner:
         evidence = Evidence("scratch has no users, and needs none for a number", stage.at(stage.from_item), Strength.READ)
         return Runner(ids, ids, "Run as an unprivileged user", evidence)
     evidence = needs.base.evidence if needs.base else Evidence("", "")
-    return Runner(ids, f"{name}:{name}", "Run as an unprivileged user", evidence, _creation(needs.family, name, number))
+    creation = _creation(needs.family, name, number)
+    return Runner(name if needs.named_users else ids, f"{name}:{name}", "Run as an unprivileged user", evidence, creation)
 
 
 def _creation(family: str, name: str, number: int) -> tuple[str, ...]:

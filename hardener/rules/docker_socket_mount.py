@@ -27,6 +27,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 from hardener.facts.container import Container
+from hardener.facts.image import parse_image
 from hardener.finding import Finding, Rule, Severity
 from hardener.needs.needs import Needs
 
@@ -34,15 +35,17 @@ ID = "docker-socket-mount"
 #: Folders of the host that hold the sockets.
 _FOLDERS = ("/var/run", "/run")
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock", "crio.sock", "cri-dockerd.sock")
+#: The proxy whose variables the advice names.
+_USUAL = "tecnativa/docker-socket-proxy"
 _GENERAL = (
-    "if it only reads, put a socket proxy between them (tecnativa/docker-socket-proxy) with only the calls it makes; "
+    f"if it only reads, put a socket proxy between them ({_USUAL}) with only the calls it makes; "
     "if it builds images, use Buildah, Kaniko or BuildKit rootless, or build at the CI provider; else use a rootless engine"
 )
 
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """Each mount of an engine's socket."""
-    if is_proxy(container):
+    if is_proxy(container, needs.decided.socket_proxy):
         return
     for mount in container.mounts:
         folder = mount.kind == "bind" and mount.source.rstrip("/") in _FOLDERS
@@ -52,21 +55,26 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         what = f"the host's {mount.source} with the engine's socket in it" if folder else "the engine's socket"
         message = f"holds {what}, which is root on the host{read_only}"
         yield Finding(
-            ID, container.subject, mount.place, message, advice=_advice(container), key=f"{container.key} {mount.target}"
+            ID, container.subject, mount.place, message, advice=_advice(container, needs), key=f"{container.key} {mount.target}"
         )
 
 
-def is_proxy(container: Container) -> bool:
-    """Whether it is what we advise: a proxy that passes reads only, to containers only."""
+def is_proxy(container: Container, own: str = "") -> bool:
+    """Whether it is what we advise: a proxy that passes reads only, to containers only. `own` is the image that people chose."""
     closed = container.environment.get("POST", "0") in ("", "0", "false") and not container.published_ports
-    return container.image is not None and "socket-proxy" in container.image.familiar and closed
+    if container.image is None or not closed:
+        return False
+    chosen = parse_image(own) if own else None
+    return "socket-proxy" in container.image.familiar or (chosen is not None and container.image.familiar == chosen.familiar)
 
 
-def _advice(container: Container) -> str:
-    if container.image is None:
-        return _GENERAL
-    name = f"/{container.image.familiar}"
-    return next((text for word, text in _consumers() if f"/{word}" in name), _GENERAL)
+def _advice(container: Container, needs: Needs) -> str:
+    name = f"/{container.image.familiar}" if container.image is not None else ""
+    advice = next((text for word, text in _consumers() if f"/{word}" in name), _GENERAL) if name else _GENERAL
+    own = needs.decided.socket_proxy
+    if not own:
+        return advice
+    return advice.replace(_USUAL, own) if _USUAL in advice else advice.replace("a socket proxy", f"a socket proxy ({own})")
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,7 @@ another user, and worked, gets that user, wherever its image is from.
 
 Left alone: Images that give root away by themselves (gosu, su-exec, the workers of nginx or Apache).
 
-Example: node-has-its-own-user, pulled-image
+Example: program-that-was-read, pulled-image
 """
 
 from __future__ import annotations
@@ -112,14 +112,20 @@ def _fix(container: Container, needs: Needs, account: Account, evidence: tuple[E
         missing = _about_own_places(container, needs, account) or (needs.user.doubt if needs.user else "")
     if container.user.effective:
         missing = "why somebody set root by name"
+    user = account.name if _has_name(container, needs, account) else numbers
     return Fix(
         f"start as {account.name} ({numbers})",
-        (Want(container.user, numbers), *_group_wants(container, account, group), *_port_wants(container, needs)),
+        (Want(container.user, user), *_group_wants(container, account, group), *_port_wants(container, needs)),
         evidence=evidence,
         missing=missing,
         migration=_steps(_handed_over(account, group), _migration(numbers, [mount.source for mount in kept])),
         unsettles=True,
     )
+
+
+def _has_name(container: Container, needs: Needs, account: Account) -> bool:
+    """Whether it is written by its name: where people want that, the image has it, and no number has to tell it from root."""
+    return needs.decided.named_users and container.refuses_root is None and not account.name.isdecimal() and bool(account.name)
 
 
 def _foreign(container: Container) -> list[Mount]:

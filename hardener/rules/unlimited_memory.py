@@ -36,7 +36,8 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
         mebibytes = max(int(limit.amount), reserved, heap)
         if limit is needs.decided.memory and mebibytes > limit.amount:
             cause = "its reservation" if reserved >= heap else "the heap that it is told to have"
-            limit = limit._replace(why=f"{limit.why}, raised for {cause}")
+            said = limit.evidence._replace(claim=f"{limit.evidence.claim}, which is less than {cause} takes")
+            limit = limit._replace(why=f"{limit.why}, raised for {cause}", evidence=said)
         small, large = container.platform.units
         text = f"{mebibytes // 1024}{large}" if mebibytes % 1024 == 0 else f"{mebibytes}{small}"
         amount = Amount(mebibytes * _MIB, text, limit.why)

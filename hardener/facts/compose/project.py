@@ -327,8 +327,11 @@ def _is_windows(service: Service) -> bool:
 
 
 def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
-    """Base files of folders further up that define all services of a file: it is probably passed after one of them."""
-    if os.path.basename(location) in BASE_NAMES:
+    """Base files of folders further up that define all services of a file: it is probably passed after one of them.
+
+    Only files that may be edited are looked at: one that is only read, as the override of a file that was named, has none.
+    """
+    if os.path.basename(location) in BASE_NAMES or location not in files:
         return []
     names = {service.name for service in files[location].services}
     found: list[str] = []
