@@ -36,6 +36,7 @@ FLOORS = (
     ("pages",),
     ("overlay",),
     ("trial",),
+    ("audit",),
     ("render",),
     ("api",),
     ("cli",),

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from compose_oracle import binary
 
-from hardener.trial.host import Names, StandIn, is_engine_socket, is_harmless_device, is_shown
+from hardener.facts.engine_socket import is_engine_socket
+from hardener.trial.host import Names, StandIn, is_harmless_device, is_shown
 from hardener.trial.model import Model, Note, Published, Socket, trial_model
 
 LABELS = {"io.example.trial": "1"}

@@ -91,6 +91,7 @@ def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     why.__annotations__ |= {"place": Annotated[str, place_argument], **whose}
     application.command(help="Show the evidence for a setting that stands in a file.")(why)
     _add_verify(application, chosen, whose)
+    _add_audit(application, chosen, whose)
     _add_configuration(application, chosen, config_option, isolated_option)
 
 
@@ -158,6 +159,66 @@ def _add_verify(application: typer.Typer, chosen: list[Action], whose: dict[str,
 
     verify.__annotations__ |= annotations
     application.command(help=_VERIFY)(verify)
+
+
+_AUDIT = """Ask the questions of an audit: sockets, root, privilege and capabilities first, then limits and the host's network.
+
+Of the files below PATHS, before and after the fixes; with --since, only what a change makes worse; with --running, of the
+containers of your Docker engine.
+
+Ends with 1 when what whoever breaks in can use (questions 1 to 4) has a bad answer, or with --since when something is worse."""
+
+
+def _add_audit(application: typer.Typer, chosen: list[Action], whose: dict[str, Any]) -> None:
+    """The audit: of files, of a change, of an engine."""
+    words = "Files and folders, by default this folder; with --running, names of containers."
+    color = "When to use colour; `auto` means on a terminal, unless NO_COLOR is set."
+    annotations: dict[str, Any] = {
+        "words": Annotated[list[str], typer.Argument(metavar="[PATHS]", help=words)],
+        "since": Annotated[
+            str, typer.Option("--since", metavar="REV", help="Only what is worse than where this branch left that of REV.")
+        ],
+        "running": Annotated[bool, typer.Option("--running", help="Ask the running containers of your Docker engine.")],
+        "all": Annotated[bool, typer.Option("--all", help="With --running: those that are stopped too.")],
+        "unsafe_fixes": Annotated[bool, typer.Option("--unsafe-fixes", help="Count fixes whose evidence is incomplete as made.")],
+        "fail_under": Annotated[
+            int | None,
+            typer.Option(
+                "--fail-under", min=0, max=100, metavar="N", help="End with 1 where the score is below N, and only there."
+            ),
+        ],
+        "no_evidence": Annotated[bool, typer.Option("--no-evidence", help="Leave out what harden.evidence.yaml says of runs.")],
+        "format": Annotated[
+            Literal["text", "json", "markdown", "html"], typer.Option("--format", help="The form of the answer.")
+        ],
+        "color": Annotated[Literal["auto", "always", "never"], typer.Option("--color", help=color)],
+        **whose,
+    }
+
+    def audit(
+        words: list[str] = [],  # noqa: B006
+        since: str = "",
+        running: bool = False,
+        all: bool = False,
+        unsafe_fixes: bool = False,
+        fail_under: int | None = None,
+        no_evidence: bool = False,
+        format: str = "text",
+        color: str = "auto",
+        folders: list[str] = [],  # noqa: B006
+        config: str = "",
+        isolated: bool = False,
+    ) -> None:
+        from hardener.cli import audit as command
+
+        how = Chosen(config, isolated)
+        asked = command.Asked(
+            words or [], unsafe_fixes, format, fail_under, since, running, all, folders or [], no_evidence, color, how
+        )
+        chosen.append(lambda: command.run(asked))
+
+    audit.__annotations__ |= annotations
+    application.command(help=_AUDIT)(audit)
 
 
 def _add_configuration(application: typer.Typer, chosen: list[Action], config_option: Any, isolated_option: Any) -> None:

@@ -33,7 +33,7 @@ from hardener.needs.needs import Needs
 
 ID = "added-capability"
 #: What each lets a process do to others (capabilities(7)), and who usually needs it.
-_REACH = {
+REACH = {
     "ALL": ("everything that root of the host may do", ""),
     "BPF": ("load programs into the kernel", "only tracers and network data planes need it"),
     "DAC_READ_SEARCH": ("read any file of the host by its handle", "backup agents; mount what they save read-only instead"),
@@ -59,26 +59,29 @@ _REACH = {
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container with added capabilities that reach the host, and that its image is not known to need."""
-    if container.privileged.effective:
+    added = reaching(container, needs)
+    if container.privileged.effective or not added:
         return
-    known: tuple[str, ...] = tuple(needed.name for needed in needs.capabilities or ()) if needs.holds else ()
-    if needs.unprivileged is not None and needs.unprivileged.works:
-        known += needs.unprivileged.capabilities
-    added = [name for item in container.cap_add.effective if (name := capability(item.text)) in _REACH and name not in known]
-    added = list(dict.fromkeys(added))
-    if not added:
-        return
-    may = "; ".join(f"{name} may {_REACH[name][0]}" for name in added if name != ALL)
+    may = "; ".join(f"{name} may {REACH[name][0]}" for name in added if name != ALL)
     message = f"is given {', '.join(added)}: {may}" if may else "is given every capability there is"
     fix = _without(container, needs, added) if needs.holds and needs.capabilities is not None else None
     advice = "" if fix else _way_out(added)
     yield Finding(ID, container.subject, container.cap_add.place, message, fix, advice=advice, key=container.key)
 
 
+def reaching(container: Container, needs: Needs) -> list[str]:
+    """The capabilities that a container adds, that reach the host, and that its image is not known to need."""
+    known: tuple[str, ...] = tuple(needed.name for needed in needs.capabilities or ()) if needs.holds else ()
+    if needs.unprivileged is not None and needs.unprivileged.works:
+        known += needs.unprivileged.capabilities
+    added = (capability(item.text) for item in container.cap_add.effective)
+    return list(dict.fromkeys(name for name in added if name in REACH and name not in known))
+
+
 def _way_out(added: list[str]) -> str:
     if ALL in added:
         return "find out which it uses: add them by name, drop ALL"
-    hints = [f"{name}: {_REACH[name][1]}" for name in added if _REACH[name][1]]
+    hints = [f"{name}: {REACH[name][1]}" for name in added if REACH[name][1]]
     return f"remove what it does not use ({'; '.join(hints)})"
 
 

@@ -210,6 +210,9 @@ def lost() -> Iterator[None]:
         reason = " ".join(str(error).split())
         # What an engine answers with is an OSError too, by way of requests.
         if not isinstance(error, docker.errors.DockerException) or "while fetching server" in reason.lower():
+            if "permission denied" in reason.lower():
+                way = "ask for the group of its socket, or run this as who may"
+                raise TrialError(f"the Docker engine is not for this user: {way} ({_short(reason)})") from None
             raise TrialError(f"the Docker engine does not answer: start it, or set DOCKER_HOST ({_short(reason)})") from None
         raise TrialError(f"the Docker engine refuses: {_short(reason)}") from None
 

@@ -35,11 +35,6 @@ _SHOWN_BELOW = (
 )
 _DEVICES = frozenset("net/tun fuse kvm null zero full random urandom tty kmsg kfd vhost-net ppp".split())
 _DEVICES_BELOW = ("dri", "nvidia")
-_SOCKETS = frozenset(
-    "docker.sock podman.sock containerd.sock crio.sock cri-dockerd.sock dockershim.sock buildkitd.sock docker_engine".split()
-)
-#: Folders that engines keep their sockets in.
-_SOCKET_FOLDERS = frozenset("/run /var/run /run/docker /run/podman /run/containerd /run/crio /run/user".split())
 
 
 class Names(NamedTuple):
@@ -96,14 +91,6 @@ def is_harmless_device(path: str) -> bool:
     """Whether a trial may use this device of the machine."""
     name = os.path.normpath(path).removeprefix("/dev/")
     return name != path and (name in _DEVICES or name.startswith(_DEVICES_BELOW))
-
-
-def is_engine_socket(path: str) -> bool:
-    """Whether this is the socket of a container engine, or a folder that such sockets are kept in."""
-    path = os.path.normpath(path.replace("\\", "/"))
-    folder = path.replace("/var/run", "/run", 1) if path.startswith("/var/run/") else path
-    parent, _, name = folder.rpartition("/")
-    return name in _SOCKETS or folder in _SOCKET_FOLDERS or parent == "/run/user" or folder.startswith("/run/docker/")
 
 
 def stand_in(path: str, names: Names, look: Look) -> StandIn:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hardener.trial.host import in_copy, is_engine_socket, is_harmless_device, is_shown
+from hardener.facts.engine_socket import is_engine_socket
+from hardener.trial.host import in_copy, is_harmless_device, is_shown
 from hardener.trial.notes import Notes
 
 #: Mounts that are made inside reach the machine, or the other way round.
