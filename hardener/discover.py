@@ -69,12 +69,20 @@ class Found(NamedTuple):
     within: str = ""
 
 
-def discover(paths: Sequence[str], *, excluding: bool = False, kinds: Sequence[str] = KINDS) -> tuple[list[Found], list[Trouble]]:
+def discover(
+    paths: Sequence[str],
+    exclude: Sequence[str] = (),
+    base: str = "",
+    *,
+    force_exclude: bool = False,
+    kinds: Sequence[str] = KINDS,
+) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
-    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out. With
-    `excluding`, as for a hook that names every file that was touched, they are left out by name too, and so is what is of
-    no kind that is known. `kinds` are those that are looked for in folders.
+    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
+    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `force_exclude`, as
+    for a hook that names every file that was touched, all of this is left out by name too, and so is what is of no kind that
+    is known. `kinds` are those that are looked for in folders.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -86,11 +94,11 @@ def discover(paths: Sequence[str], *, excluding: bool = False, kinds: Sequence[s
         name = _shown(path)
         real = os.path.realpath(path)
         if os.path.isdir(real):
-            candidates = _walk(real, "" if name == "." else name, troubles, kinds)
-        elif excluding and (os.path.islink(path) or _is_left_out(real)):
+            candidates = _walk(real, "" if name == "." else name, troubles, kinds, _excluded(exclude, base, real))
+        elif force_exclude and (os.path.islink(path) or _is_left_out(real, exclude, base)):
             continue
         else:
-            candidates = _named(real, name, troubles, needs_kind=not excluding)
+            candidates = _named(real, name, troubles, needs_kind=not force_exclude)
         for candidate in candidates:
             if candidate.location not in seen:
                 seen.add(candidate.location)
@@ -151,7 +159,17 @@ def _named(location: str, name: str, troubles: list[Trouble], needs_kind: bool) 
         )
 
 
-def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]) -> Iterator[Found]:
+def _excluded(exclude: Sequence[str], base: str, top: str) -> Ignored | None:
+    """The rules of what is excluded, for what is below a folder."""
+    base = os.path.join(os.path.realpath(base or "."), "")
+    if not exclude or not os.path.join(top, "").startswith(base):
+        return None
+    from hardener.ignored import Ignored  # needs pathspec, which costs twice a Python start
+
+    return Ignored(list(exclude), base)
+
+
+def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
     waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
@@ -170,6 +188,8 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]
                 if entry.is_dir(follow_symlinks=False):
                     if entry.name in VENDORED or (ignored is not None and ignored.folder(entry.path)):
                         continue
+                    if excluded is not None and excluded.folder(entry.path):
+                        continue
                     if depth < MAX_DEPTH:
                         folders.append((entry.path, f"{prefix}{entry.name}/", depth + 1, ignored))
                     else:
@@ -182,6 +202,8 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]
                     or not entry.is_file(follow_symlinks=False)
                     or (ignored is not None and ignored.file(entry.path))
                 ):
+                    continue
+                if excluded is not None and excluded.file(entry.path):
                     continue
             except OSError as error:
                 troubles.append(Trouble(prefix + entry.name, 0, _reason(error), "check its permissions"))
@@ -211,18 +233,21 @@ def _weak(found: Found) -> Found | None:
     return found._replace(kind=kind, text=text) if kind in (found.kind, KUBERNETES) else None
 
 
-def _is_left_out(location: str) -> bool:
-    """Whether a walk from the root of its repository would leave out a file for where it lies, or because git ignores it."""
+def _is_left_out(location: str, exclude: Sequence[str], base: str) -> bool:
+    """Whether a walk from the root of its repository would leave out a file: for where it lies, or as git or a person says."""
     root = repository_root(os.path.dirname(location))
     folder, ignored = root, None
-    *folders, name = os.path.relpath(location, root).split(os.sep)
-    for inner in (*folders, name):
+    for inner in os.path.relpath(location, root).split(os.sep):
         holds_git = os.path.lexists(os.path.join(folder, ".git"))
         ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
         folder = os.path.join(folder, inner)
-        if inner is not name and (inner in VENDORED or (ignored is not None and ignored.folder(folder))):
+        excluded = _excluded(exclude, base, os.path.dirname(folder))
+        rules = [one for one in (ignored, excluded) if one is not None]
+        if folder == location:
+            return any(one.file(folder) for one in rules)
+        if inner in VENDORED or any(one.folder(folder) for one in rules):
             return True
-    return ignored is not None and ignored.file(location)
+    return False
 
 
 def _above(top: str) -> Ignored | None:

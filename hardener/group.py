@@ -12,7 +12,7 @@ from hardener.facts.compose.project import ComposeProject, laid_over, links
 from hardener.facts.container import Container, gained
 from hardener.facts.tree import Tree
 from hardener.needs.container import needs_of
-from hardener.needs.profile import BUILT_IN
+from hardener.policy import UNDECIDED, Policy
 from hardener.report import Trouble
 from hardener.source import Source
 
@@ -67,14 +67,14 @@ class ComposeGroup:
         self,
         files: Mapping[str, ComposeFile],
         tree: Tree,
-        profiles: tuple[str, ...] = (),
+        policy: Policy = UNDECIDED,
         *,
         evidence: bool = True,
         trial: Mapping[str, Recorded] = {},
     ) -> None:
         self.files = files
         self._tree = tree
-        self._profiles = profiles or (BUILT_IN,)
+        self._policy = policy
         self._evidence = evidence
         self._trial = trial
         self.project = ComposeProject(files, tree)
@@ -93,7 +93,7 @@ class ComposeGroup:
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.project.containers:
-            yield container, needs_of(container, self._tree, self._profiles, self.record_of(container))
+            yield container, needs_of(container, self._tree, self._policy, self.record_of(container))
 
     def record_of(self, container: Container) -> Recorded | None:
         """What runs showed of a container as it is now: in a trial that is going on, or else in those that were recorded."""
@@ -135,7 +135,7 @@ class ComposeGroup:
             location: ComposeFile(*texts[file.source.path]) if file.source.path in texts else file
             for location, file in self.files.items()
         }
-        return type(self)(files, self._tree, self._profiles, evidence=self._evidence, trial=self._trial)
+        return type(self)(files, self._tree, self._policy, evidence=self._evidence, trial=self._trial)
 
     def weaker(self, after: Self) -> str:
         return gained(self.project.containers, after.project.containers)
@@ -144,7 +144,7 @@ class ComposeGroup:
 def compose_groups(
     sources: Mapping[str, Source],
     tree: Tree,
-    profiles: tuple[str, ...],
+    policy: Policy,
     troubles: list[Trouble],
     *,
     evidence: bool = True,
@@ -180,7 +180,7 @@ def compose_groups(
     for location, file in files.items():
         members.setdefault(find(location), {})[location] = file
     for group in members.values():
-        yield ComposeGroup(group, tree, profiles, evidence=evidence and _can_be_read(group, tree, troubles), trial=trial)
+        yield ComposeGroup(group, tree, policy, evidence=evidence and _can_be_read(group, tree, troubles), trial=trial)
 
 
 def _can_be_read(files: Mapping[str, ComposeFile], tree: Tree, troubles: list[Trouble]) -> bool:

@@ -18,6 +18,7 @@ from hardener.facts.kubernetes.workloads import may_have_pods, pods
 from hardener.facts.own_overlay import is_own_overlay
 from hardener.needs.container import needs_of
 from hardener.needs.profile import BUILT_IN, find_profile
+from hardener.policy import UNDECIDED, Policy
 from hardener.report import Trouble
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ class ManifestGroup:
     sees = "container"
     counts = "containers"
 
-    def __init__(self, location: str, file: ManifestFile, tree: Tree, cluster: Cluster, profiles: tuple[str, ...] = ()) -> None:
+    def __init__(self, location: str, file: ManifestFile, tree: Tree, cluster: Cluster, policy: Policy = UNDECIDED) -> None:
         self.files: Mapping[str, Any] = {location: file}
         self._location = location
         self._file = file
         self._tree = tree
         self._cluster = cluster
-        self._profiles = profiles or (BUILT_IN,)
+        self._policy = policy
+        self._profiles = (*policy.profiles, BUILT_IN)
 
     @property
     def name(self) -> str:
@@ -84,12 +86,12 @@ class ManifestGroup:
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.containers:
-            yield container, needs_of(container, self._tree, self._profiles)
+            yield container, needs_of(container, self._tree, self._policy)
 
     def changed(self, texts: Mapping[str, tuple[Source, Any]]) -> Self:
         path = self._file.source.path
         file = ManifestFile(*texts[path]) if path in texts else self._file
-        return type(self)(self._location, file, self._tree, self._cluster, self._profiles)
+        return type(self)(self._location, file, self._tree, self._cluster, self._policy)
 
     def weaker(self, after: Self) -> str:
         return gained(self.containers, after.containers)
@@ -130,7 +132,7 @@ def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
 def manifest_groups(
     sources: Mapping[str, Source],
     tree: Tree,
-    profiles: tuple[str, ...],
+    policy: Policy,
     troubles: list[Trouble],
     *,
     patched: bool = True,
@@ -163,4 +165,4 @@ def manifest_groups(
             if notes := tuple(template_notes(chart, templates, tree)):
                 yield TemplateGroup(notes)
     for location, file in read.items():
-        yield ManifestGroup(location, file, tree, cluster, profiles)
+        yield ManifestGroup(location, file, tree, cluster, policy)

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hardener.errors import CannotWrite, HardenError
 from hardener.finding import Applicability, Finding, Rule, Severity
 from hardener.plan import Choice, Identity, Plan, make_plan
 from hardener.proof import apply, syntax_of
+from hardener.record import NamedTuple
 from hardener.report import Outcome, Status, Trouble
 from hardener.source import Source
 
 if TYPE_CHECKING:
     from hardener.group import Group
+    from hardener.trace import Trace
 
 #: Passes to a fixed point; what still changes after these is not written.
 MAX_PASSES = 10
 
 
+class Reply(NamedTuple):
+    """What somebody says to a fix: that it is to be made, or why not."""
+
+    made: bool
+    why_not: str = ""
+
+
+#: Asks somebody whether a fix is to be made: the finding, and each file that it changes, as it is by now and as it would be.
+Ask = Callable[[Finding, tuple[tuple[Source, Source], ...]], Reply]
+
+
 class Passes:
     """One group on its way to the fixed point."""
 
-    def __init__(self, group: Group, rules: dict[str, Rule], threshold: Applicability, withheld: Mapping[Identity, str]) -> None:
+    def __init__(
+        self,
+        group: Group,
+        rules: dict[str, Rule],
+        threshold: Applicability,
+        withheld: Mapping[Identity, str],
+        trace: Trace | None = None,
+        ask: Ask | None = None,
+    ) -> None:
         self.group = group
+        self._trace = trace
+        self._ask = ask
         self.troubles: list[Trouble] = []
         self._rules = rules
-        self._checks = [check for rule in rules.values() if (check := rule.check(group.sees)) is not None]
+        self._checks = [(rule.id, check) for rule in rules.values() if (check := rule.check(group.sees)) is not None]
         self._threshold = threshold
         self._withheld = withheld
         self._original = group
@@ -42,11 +65,13 @@ class Passes:
     def to_fixed_point(self) -> None:
         """Pass after pass, until there is nothing left to change."""
         self._findings = self._check(self.group)
-        for _ in range(MAX_PASSES):
+        for number in range(1, MAX_PASSES + 1):
             findings = self._findings
             for finding in findings:
                 self._first.setdefault(finding.identity, finding)
             self._plan = make_plan(findings, self._rules, self._threshold, self._blocked)
+            if self._trace is not None:
+                self._trace.planned(number, findings, self._plan)
             if not any(choice.changes for choice in self._plan.choices):
                 return
             self.group = self._next(findings)
@@ -60,9 +85,9 @@ class Passes:
     def _check(self, group: Group) -> list[Finding]:
         return [
             self._allowed(finding, needs.failed)
-            for subject, needs in group.judged()
-            for check in self._checks
-            for finding in check(subject, needs)
+            for subject, needs in (group.judged() if self._trace is None else self._trace.each("facts and needs", group.judged()))
+            for rule, check in self._checks
+            for finding in (check(subject, needs) if self._trace is None else self._trace.asked(rule, check, subject, needs))
         ]
 
     def _allowed(self, finding: Finding, failed: Mapping[str, str]) -> Finding:
@@ -79,6 +104,10 @@ class Passes:
     def _next(self, findings: list[Finding]) -> Group:
         """The group after this pass: with all chosen fixes, or, where their proof fails, with each that passes alone."""
         known = {finding.identity for finding in findings}
+        if self._ask is not None:
+            changed = self._one_by_one(known)
+            self._findings = self._check(changed)
+            return changed
         try:
             changed = self._attempt(self.group, self._plan.choices, known)
         except HardenError:
@@ -93,10 +122,13 @@ class Passes:
         self._inherits |= {choice.finding.identity for choice in choices if not choice.changes}
 
     def _one_by_one(self, known: set[Identity]) -> Group:
-        """Make the fixes of each hazard together, or else singly, and block those that fail even after all others."""
+        """Make the fixes of each hazard together, or else singly, and block those that fail even after all others.
+
+        Where somebody is asked, each is made singly, and asked about as it would be after those that were made.
+        """
         group = self.group
-        waiting: list[Choice] = []
-        for rule in dict.fromkeys(choice.finding.rule for choice in self._plan.choices):
+        waiting: list[Choice] = [] if self._ask is None else list(self._plan.choices)
+        for rule in dict.fromkeys(choice.finding.rule for choice in self._plan.choices if self._ask is None):
             together = tuple(choice for choice in self._plan.choices if choice.finding.rule == rule)
             try:
                 group = self._attempt(group, together, known)
@@ -110,12 +142,15 @@ class Passes:
             progress = False
             for choice in tuple(waiting):  # one fix may only work after another, whose text it inherits
                 try:
-                    group = self._attempt(group, (choice,), known)
+                    after = self._attempt(group, (choice,), known)
                 except HardenError as error:
                     failed[choice.finding.identity] = error
                 else:
                     progress = True
                     waiting.remove(choice)
+                    if not self._is_wanted(choice, group, after):
+                        continue
+                    group = after
                     self._record((choice,))
                     known = known | {finding.identity for finding in self._findings}
         for choice in waiting:
@@ -125,11 +160,26 @@ class Passes:
                 self._refused[choice.finding.identity] = cause.reason
         return group
 
+    def _is_wanted(self, choice: Choice, group: Group, after: Group) -> bool:
+        """Whether a fix is to be made, where somebody is asked; what is declined stays so in later passes."""
+        changed = tuple((before, now) for _, before, now in self._between(group, after))
+        if self._ask is None:
+            return True
+        if not changed:  # another would write it too: whether that was made, the next pass sees
+            return not any(finding.identity == choice.finding.identity for finding in self._check(group))
+        reply = self._ask(choice.finding, changed)
+        if not reply.made:
+            self._blocked[choice.finding.identity] = self._refused[choice.finding.identity] = reply.why_not
+        return reply.made
+
     def _attempt(self, group: Group, choices: tuple[Choice, ...], known: set[Identity]) -> Group:
         """The group with these fixes. Raises when one cannot be written or does not do exactly what it should."""
         changes = [change for choice in choices for change in choice.changes]
         files = {file.source.path: (file.source, file.tree) for file in group.files.values()}
-        after = group.changed(apply(files, syntax_of(group.sees), changes))
+        if self._trace is None:
+            after = group.changed(apply(files, syntax_of(group.sees), changes))
+        else:
+            after = self._trace.spent("splice", lambda: group.changed(apply(files, syntax_of(group.sees), changes)))
         problem = group.weaker(after)
         self._findings = self._check(after)
         left = {finding.identity: finding for finding in self._findings}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
@@ -11,7 +11,7 @@ from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found, discover
 from hardener.errors import Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Rule
-from hardener.passes import Passes, shown
+from hardener.passes import Ask, Passes, shown
 from hardener.plan import Identity
 from hardener.policy import Policy
 from hardener.record import NamedTuple
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hardener.group import Group
     from hardener.needs.proven import Proven
     from hardener.needs.recorded import Recorded
+    from hardener.trace import Trace
 
 
 class Request(NamedTuple):
@@ -33,8 +34,6 @@ class Request(NamedTuple):
     #: Rules to apply; empty for all.
     select: frozenset[str] = frozenset()
     ignore: frozenset[str] = frozenset()
-    #: The folders of image profiles, the first that has one wins; empty for those of this package.
-    profiles: tuple[str, ...] = ()
     #: Whether the changes are laid over the files, and over what others lay there.
     overlaid: bool = False
     #: Whether what `harden.evidence.yaml` says of runs counts.
@@ -48,6 +47,11 @@ class Request(NamedTuple):
     policy: Policy = Policy()
     #: Whether each outcome is to tell what its fix alone would change: it takes a plan and a proof for each.
     singly: bool = False
+    #: What is to be told of the way there, and of its end: how many files are done, of how many.
+    trace: Trace | None = None
+    advance: Callable[[int, int], None] | None = None
+    #: Whether somebody is asked about each fix before it is made.
+    ask: Ask | None = None
 
 
 def run(request: Request) -> Report:
@@ -60,7 +64,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     from hardener.rules import load
 
     def rules(sees: str) -> dict[str, Rule]:
-        return {r.id: r for r in load(sees) if (not request.select or r.id in request.select) and r.id not in request.ignore}
+        return {rule.id: rule for rule in load(sees) if _is_asked(rule, request)}
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
     tree = Tree(tree_roots(request))
@@ -69,11 +73,13 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     troubles: list[Trouble] = []
     notes: list[Trouble] = []
     counts = {"containers": 0, "stages": 0}
+    done = 0
     groups: list[tuple[Group, Group]] = []
     files = {found.location or found.name: found for found in request.files}
-    for group in _groups(files, tree, request, troubles):
+    found_groups = _groups(files, tree, request, troubles)
+    for group in found_groups if request.trace is None else request.trace.each("read", found_groups):
         notes += group.notes
-        result = Passes(group, rules(group.sees), threshold, request.withheld)
+        result = Passes(group, rules(group.sees), threshold, request.withheld, request.trace, request.ask)
         result.to_fixed_point()
         groups.append((group, result.group))
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
@@ -85,6 +91,9 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
             changes.append(FileChange(before, after, files[location].location))
         troubles += result.troubles
         counts[group.counts] += group.size
+        if request.advance is not None:
+            done += len(group.files)
+            request.advance(done, len(files))
     order = {found.name: at for at, found in enumerate(request.files)}
     sorted_outcomes = sorted(
         outcomes.values(),
@@ -93,6 +102,11 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
     numbers = len(files), counts["containers"], counts["stages"]
     return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), *numbers), groups
+
+
+def _is_asked(rule: Rule, request: Request) -> bool:
+    chosen = (not request.select or rule.id in request.select) and rule.id not in request.ignore
+    return chosen and rule.severity >= request.policy.least_severity
 
 
 def _alone(result: Passes, outcome: Outcome, files: Mapping[str, Found]) -> tuple[FileChange, ...]:
@@ -162,7 +176,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
             from hardener.needs.recorded import of_trial
 
             trial = of_trial(request.proven, request.engine)
-        for group in compose_groups(compose, tree, request.profiles, troubles, evidence=request.evidence, trial=trial):
+        for group in compose_groups(compose, tree, request.policy, troubles, evidence=request.evidence, trial=trial):
             for container in group.project.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
@@ -174,7 +188,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if manifests:
         from hardener.manifests import manifest_groups
 
-        for manifest in manifest_groups(manifests, tree, request.profiles, troubles, patched=not request.overlaid):
+        for manifest in manifest_groups(manifests, tree, request.policy, troubles, patched=not request.overlaid):
             for container in manifest.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
@@ -201,12 +215,12 @@ def _built_around(files: Mapping[str, Found], tree: Tree, request: Request) -> I
     around: dict[str, Source] = {}
     for root in {repository_root(os.path.dirname(found.location)) for found in named}:
         for found in discover((root,), kinds=(COMPOSE,))[0]:
-            if found.location not in files and (text := found.text or tree(found.location)) is not None:
+            if found.location not in files and (text := tree(found.location)) is not None:
                 around[found.location] = text
     if not around:
         return
     from hardener.group import compose_groups
 
-    for group in compose_groups(around, tree, request.profiles, [], evidence=request.evidence):
+    for group in compose_groups(around, tree, request.policy, [], evidence=request.evidence):
         for container in group.project.containers:
             yield container, group.record_of(container)

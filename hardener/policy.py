@@ -37,7 +37,8 @@ class Waiver(NamedTuple):
 class Amounts(NamedTuple):
     """Limits that people decided for some containers: MiB of memory, cores, processes. None leaves an amount to what is known.
 
-    The first that matches says each amount. `images` and `services` as in `Waiver`; without either, it is about all.
+    The first that is about a container says each amount. It is about those of the `images` and those of the `services`, in
+    patterns as in `Waiver`; without either, about all.
     """
 
     source: str
@@ -62,3 +63,11 @@ class Policy(NamedTuple):
     socket_proxy: str = ""
     #: Folders with profiles of one's own images, before those of harden.
     profiles: tuple[str, ...] = ()
+    #: Hazards below this severity are not looked for.
+    least_severity: Severity = Severity.LOW
+    #: The folder that patterns of paths start from; empty for the one that harden runs in.
+    folder: str = ""
+
+
+#: Where nobody decided anything.
+UNDECIDED = Policy()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -76,3 +77,19 @@ class Report(NamedTuple):
     stages: int = 0
     #: How each container stands towards the questions of the audit, where that was asked for.
     postures: tuple[Posture, ...] = ()
+
+
+def joined(reports: Sequence[Report]) -> Report:
+    """Several reports as one, each about other files."""
+    if len(reports) == 1:
+        return reports[0]
+    return Report(
+        tuple(outcome for report in reports for outcome in report.outcomes),
+        tuple(change for report in reports for change in report.changes),
+        tuple(trouble for report in reports for trouble in report.troubles),
+        tuple(note for report in reports for note in report.notes),
+        sum(report.files for report in reports),
+        sum(report.containers for report in reports),
+        sum(report.stages for report in reports),
+        tuple(posture for report in reports for posture in report.postures),
+    )

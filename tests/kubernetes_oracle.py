@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import yaml
+from yaml_oracle import Loader
 
 Path = tuple[str, ...]
 LISTS = ("initContainers", "containers", "ephemeralContainers")
@@ -61,19 +62,6 @@ _GROWING = frozenset(("volumes", "volumeMounts", "sysctls"))
 # Texts.
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML, with anchors that are defined anew, which YAML allows and PyYAML refuses, and `=` as the text that it is."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if not isinstance(event, yaml.AliasEvent) and getattr(event, "anchor", None):
-            self.anchors.pop(event.anchor, None)
-        return super().compose_node(parent, index)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:value", lambda loader, node: loader.construct_scalar(node))
-
-
 def is_manifest(name: str, data: bytes) -> bool:
     """Whether a file says that it holds objects of Kubernetes."""
     return (
@@ -87,7 +75,7 @@ def load(name: str, data: bytes) -> list[Any] | None:
     """The documents of a manifest; None when it is neither YAML nor JSON."""
     text = data.decode("utf-8-sig", "replace")
     try:
-        return [json.loads(text)] if name.endswith(".json") else list(yaml.load_all(text, _Loader))
+        return [json.loads(text)] if name.endswith(".json") else list(yaml.load_all(text, Loader))
     except (yaml.YAMLError, ValueError):
         return None
 

@@ -11,6 +11,7 @@ from hardener.facts.container import Container
 from hardener.facts.tree import Tree
 from hardener.finding import Change
 from hardener.manifests import ManifestGroup, manifest_groups
+from hardener.policy import Policy
 from hardener.proof import apply, syntax_of
 from hardener.report import Trouble
 from hardener.source import Source
@@ -20,7 +21,7 @@ def groups(files: Mapping[str, str]) -> tuple[list[Any], list[Trouble]]:
     """Each manifest as a group, and what could not be read."""
     troubles: list[Trouble] = []
     sources = {name: Source.from_bytes(name, text.encode()) for name, text in files.items()}
-    return list(manifest_groups(sources, Tree(()), (), troubles)), troubles
+    return list(manifest_groups(sources, Tree(()), Policy(), troubles)), troubles
 
 
 def group(text: str, name: str = "pod.yaml", **others: str) -> ManifestGroup:

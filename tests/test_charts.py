@@ -15,6 +15,7 @@ from hardener.facts.kubernetes.chart import Chart, WorkloadTemplate, read_charts
 from hardener.facts.kubernetes.chart_notes import chart_notes
 from hardener.facts.tree import Tree
 from hardener.manifests import manifest_groups
+from hardener.policy import Policy
 from hardener.report import Trouble
 from hardener.source import read
 from hardener.syntax.gotemplate import TemplateError, parse
@@ -451,7 +452,7 @@ def test_hostile_templates_end_soon(plant: Plant, text: str) -> None:
 def groups(root: Path, *paths: str) -> list[Any]:
     found, _ = discover(paths or (".",))
     sources = {file.location: file.text or read(file.location, file.name) for file in found}
-    return list(manifest_groups(sources, Tree((str(root),)), (), []))
+    return list(manifest_groups(sources, Tree((str(root),)), Policy(), []))
 
 
 def test_templates_of_a_chart_are_reported_and_not_judged(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

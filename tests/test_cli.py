@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from unidiff import PatchSet
 
 import hardener.cli.run as command
-from hardener import __version__, cli, pipeline
+from hardener import __version__, cli, pipeline, source
 from hardener.cli.app import understand
 from hardener.cli.exits import exit_code
 from hardener.cli.options import CHOICE, FLAG, LIST, OPTIONS, Invocation, parse
@@ -288,14 +288,14 @@ def test_a_file_that_changed_meanwhile_is_left_alone(harden: Run, shop: Path, mo
 
 def test_a_file_that_cannot_be_written_is_named(harden: Run, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("a.compose.yaml").write_text(COMPOSE)
-    write = command.source.write
+    write = source.write
 
     def refuse(path: str, data: bytes) -> None:
         if path.endswith("docker/compose.yaml"):
             raise PermissionError(13, "Permission denied")
         write(path, data)
 
-    monkeypatch.setattr(command.source, "write", refuse)
+    monkeypatch.setattr(source, "write", refuse)
     code, out, _ = harden("--write")
     assert (code, Path("a.compose.yaml").read_text(), shop.read_text()) == (2, FIXED, COMPOSE)
     assert "docker/compose.yaml: it cannot be written: permission denied" in " ".join(out.split())

@@ -50,10 +50,10 @@ def test_the_nearest_counts_and_none_beyond_the_repository(tmp_path: Path) -> No
     ("text", "said"),
     [
         ("[verfy]\n", "did you mean `verify`"),
-        ("[verify]\nprobe = []\n", "did you mean `verify.probes`"),
-        ("[verify]\nprobes = 'true'\n", "list of texts"),
-        ("[verify]\nprobes = ['']\n", "list of texts"),
-        ("verify = 1\n", "is a table"),
+        ("[verify]\nprobe = []\n", "`verify.probe` is not known: did you mean `probes`"),
+        ("[verify]\nprobes = 'true'\n", "must be a list, each item a command, not 'true'"),
+        ("[verify]\nprobes = ['']\n", "must be a command"),
+        ("verify = 1\n", "must be a table"),
         ("[verify\n", "no TOML"),
     ],
 )

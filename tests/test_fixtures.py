@@ -28,6 +28,7 @@ import pytest
 import yaml
 from compose_oracle import Files, ask_both, differences, limits, power, write
 from conftest import Result
+from yaml_oracle import Loader
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 TOGETHER = "_together"
@@ -298,29 +299,10 @@ def planned(path: tuple[str, ...], rule: str, *starts: int) -> bool:
     return any(path[at : at + len(keys)] == keys for keys in allowed for at in starts or range(1, len(path)))
 
 
-class _Loader(yaml.SafeLoader):
-    """PyYAML with Compose's own tags, and with anchors that are defined anew, which YAML allows and PyYAML refuses."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if not isinstance(event, yaml.AliasEvent) and getattr(event, "anchor", None):
-            self.anchors.pop(event.anchor, None)
-        return super().compose_node(parent, index)
-
-
-_Loader.add_multi_constructor("!", lambda loader, suffix, node: {f"!{suffix}": _contents(loader, node)})
-
-
-def _contents(loader: Any, node: Any) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else loader.construct_scalar(node)
-
-
 def load(data: bytes) -> list[Any] | None:
     """The documents of a text; None when it is not YAML."""
     try:
-        return list(yaml.load_all(data.decode("utf-8-sig"), _Loader))
+        return list(yaml.load_all(data.decode("utf-8-sig"), Loader))
     except yaml.YAMLError:
         return None
 

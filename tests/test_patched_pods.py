@@ -10,6 +10,7 @@ from compose_oracle import write
 from hardener.facts.kubernetes.manifest import ManifestFile
 from hardener.facts.tree import Tree
 from hardener.manifests import manifest_groups
+from hardener.policy import Policy
 from hardener.source import Source
 
 DATABASE = """\
@@ -50,7 +51,7 @@ def known(folder: Path, name: str, **files: str) -> tuple[bool, str]:
     (folder / ".git").mkdir()
     path = folder / name
     source = Source(name, path.read_text())
-    (group,) = manifest_groups({str(path): source}, Tree((str(folder),)), (), [])
+    (group,) = manifest_groups({str(path): source}, Tree((str(folder),)), Policy(), [])
     ((container, needs),) = group.judged()
     assert container.said_elsewhere in ("", needs.why_not)
     return needs.holds, container.said_elsewhere

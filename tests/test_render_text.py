@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hardener.finding import Evidence, Finding, Fix, Place, Rule, Severity, Strength
+from hardener.render.formats import Run
 from hardener.render.json import render as render_json
 from hardener.render.summary import clean, summary
-from hardener.render.text import Style, render
+from hardener.render.text import render as render_text
 from hardener.report import FileChange, Outcome, Report, Status, Trouble
 from hardener.source import Source
 
@@ -54,12 +56,18 @@ def report(*outcomes: Outcome, troubles: Iterable[Trouble] = (), files: int = 1)
     return Report(outcomes, changes, tuple(troubles), (), files, 1, 0)
 
 
+def render(what: Report, **how: Any) -> str:
+    text = render_text(what, Run(rules=lambda: RULES, **how))
+    assert text.endswith("\n")
+    return text.removesuffix("\n")
+
+
 def flat(text: str) -> str:
     return " ".join(text.split())
 
 
 def test_a_fix_says_where_what_and_why() -> None:
-    text = render(report(outcome("excess-capabilities", Status.APPLIED, line=7)), RULES)
+    text = render(report(outcome("excess-capabilities", Status.APPLIED, line=7)))
     assert text.startswith("compose.yaml:7:3  web: 1 finding, 1 fix\n")
     assert re.search(r"^ +medium +excess-capabilities +message of excess-capabilities$", text, re.MULTILINE)
     assert "fix: repair excess-capabilities" in text
@@ -69,14 +77,14 @@ def test_a_fix_says_where_what_and_why() -> None:
 
 
 def test_after_writing_it_says_written() -> None:
-    text = render(report(outcome("unlimited-memory", Status.APPLIED)), RULES, Style(written=True))
+    text = render(report(outcome("unlimited-memory", Status.APPLIED)), written=True)
     assert "web: 1 finding, 1 fix written" in text
     assert text.endswith("1 fix written in 1 of 1 file.")
 
 
 def test_held_back_says_what_is_missing_and_the_command_once() -> None:
     held = [outcome(rule, Status.HELD_BACK, why="no profile of acme/app", path="my shop/compose.yaml") for rule in SEVERITY]
-    text = render(report(*held), RULES)
+    text = render(report(*held))
     assert text.count("missing: no profile of acme/app") == 1
     assert text.count("harden --diff --unsafe-fixes 'my shop/compose.yaml'") == 1
     assert text.endswith("Nothing to fix in 1 file (3 held back).")
@@ -93,7 +101,6 @@ def test_held_back_comes_after_what_is_fixed_and_before_problems() -> None:
             troubles=[Trouble("x.yaml", 4, "a tab", "use blanks")],
             files=3,
         ),
-        RULES,
     )
     parts = ["put a proxy between", "because starts", "Held back", "Refused", "an alias", "Taken back", "it is still there"]
     parts += ["Not read or not edited", "x.yaml:4: a tab", "what to do: use blanks", "Why it matters", "1 fix would be applied ("]
@@ -105,7 +112,7 @@ def test_held_back_comes_after_what_is_fixed_and_before_problems() -> None:
 
 def test_why_is_said_once_for_each_rule_the_worst_first() -> None:
     many = [outcome(rule, Status.APPLIED, subject=f"s{number}", line=number) for number in range(1, 11) for rule in SEVERITY]
-    text = render(report(*many), RULES)
+    text = render(report(*many))
     for rule in SEVERITY:
         assert text.count(f"why {rule} matters") == 1
     assert text.index("why docker-socket") < text.index("why excess") < text.index("why unlimited")
@@ -114,7 +121,7 @@ def test_why_is_said_once_for_each_rule_the_worst_first() -> None:
 def test_ten_services_with_six_findings_stay_readable() -> None:
     rules = ["excess-capabilities", "docker-socket-mount", "unlimited-memory"] * 2
     many = [outcome(rule, Status.APPLIED, subject=f"s{number}", line=number * 9) for number in range(10) for rule in rules]
-    text = render(report(*many), RULES)
+    text = render(report(*many))
     assert text.count("because starts its workers") == 10, "evidence once for each service, not for each finding"
     assert re.findall(r"(\S+): 6 findings, 6 fixes", text) == [f"s{number}" for number in range(10)]
     assert len(text.splitlines()) < 10 * 20
@@ -123,7 +130,7 @@ def test_ten_services_with_six_findings_stay_readable() -> None:
 def test_one_way_out_is_said_once_for_findings_that_share_it() -> None:
     worse = [rule for rule, severity in SEVERITY.items() if severity > Severity.LOW]
     assert len(worse) == 2
-    text = render(report(*(outcome(rule, Status.REPORTED, advice="measure it under load") for rule in worse)), RULES)
+    text = render(report(*(outcome(rule, Status.REPORTED, advice="measure it under load") for rule in worse)))
     assert text.count("measure it under load") == 1
 
 
@@ -132,13 +139,11 @@ def test_what_is_low_and_has_no_fix_is_said_by_hazard_after_the_rest() -> None:
         outcome("unlimited-memory", Status.REPORTED, subject=name, line=line, advice="measure it")
         for line, name in enumerate(("web", "db", "cache"), 3)
     ]
-    text = render(report(*low, outcome("docker-socket-mount", Status.REPORTED, line=9, advice="a proxy")), RULES)
+    text = render(report(*low, outcome("docker-socket-mount", Status.REPORTED, line=9, advice="a proxy")))
     assert "compose.yaml: web (line 3), db (line 4), cache (line 5)" in text
     assert text.count("title of unlimited-memory") == text.count("measure it") == 1
     assert text.index("a proxy") < text.index("measure it") < text.index("why unlimited-memory matters")
-    assert "web (line 3)" not in render(report(low[0]._replace(status=Status.APPLIED)), RULES), (
-        "what is fixed stands with the rest"
-    )
+    assert "web (line 3)" not in render(report(low[0]._replace(status=Status.APPLIED))), "what is fixed stands with the rest"
 
 
 @pytest.mark.parametrize(
@@ -151,17 +156,15 @@ def test_what_is_low_and_has_no_fix_is_said_by_hazard_after_the_rest() -> None:
 )
 def test_nothing_is_said_in_one_line(what: Report, line: str) -> None:
     assert summary(what) == line
-    assert render(what, RULES).endswith(line)
+    assert render(what).endswith(line)
     if not what.troubles:
-        assert render(what, RULES) == line
+        assert render(what) == line
 
 
 def test_brief_is_a_line_for_each_finding() -> None:
-    style = Style(brief=True)
     text = render(
         report(outcome("excess-capabilities", Status.APPLIED), outcome("unlimited-memory", Status.HELD_BACK, line=5)),
-        RULES,
-        style,
+        brief=True,
     )
     assert text.splitlines()[:2] == [
         "compose.yaml:3:3  medium  excess-capabilities  web: message of excess-capabilities [fix]",
@@ -179,22 +182,20 @@ def test_no_text_steers_the_terminal(
     evil = outcome(
         "unlimited-memory", status, subject=one, path=two, message=three, why=one, advice=two, evidence=[Evidence(two, three)]
     )
-    text = render(report(evil, troubles=[Trouble(one, 1, two, three)]), RULES, Style(width, colour, brief=brief))
+    text = render(report(evil, troubles=[Trouble(one, 1, two, three)]), width=width, colour=colour, brief=brief)
     left = re.sub(r"\x1b\[[\d;]*m", "", text) if colour else text
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202e]", left)
 
 
 @given(st.integers(60, 120))
 def test_lines_fit_the_width(width: int) -> None:
-    text = render(
-        report(*(outcome(rule, Status.APPLIED, message="many short words " * 9) for rule in SEVERITY)), RULES, Style(width)
-    )
+    text = render(report(*(outcome(rule, Status.APPLIED, message="many short words " * 9) for rule in SEVERITY)), width=width)
     assert max(map(len, text.splitlines())) <= width
 
 
 def test_colour_is_all_that_colour_adds() -> None:
     one = report(outcome("docker-socket-mount", Status.APPLIED), outcome("unlimited-memory", Status.HELD_BACK, why="x"))
-    plain, painted = (render(one, RULES, Style(colour=colour)) for colour in (False, True))
+    plain, painted = (render(one, colour=colour) for colour in (False, True))
     assert "\x1b" not in plain
     assert painted != plain
     assert re.sub(r"\x1b\[[\d;]*m", "", painted) == plain
@@ -212,7 +213,7 @@ def test_json_has_every_finding_and_says_its_version() -> None:
         outcome("unlimited-memory", Status.HELD_BACK, why="unknown"),
         troubles=[Trouble("x", 4, "a tab", "use blanks")],
     )
-    data = json.loads(render_json(one, "."))
+    data = json.loads(render_json(one, Run(".")))
     assert (data["version"], data["tool"]["name"], data["written"]) == (1, "harden", False)
     ended = {"applied": 1, "held-back": 1, "refused": 0, "reported": 1, "failed": 0}
     assert data["summary"] == {"files": 1, "containers": 1, "stages": 0, "problems": 1} | ended
@@ -253,4 +254,4 @@ def test_json_documents_every_field() -> None:
 
     everything = report(outcome("excess-capabilities", Status.APPLIED), troubles=[Trouble("x", 4, "a tab")])
     documented = set(re.findall(r"[\w-]+", module.__doc__ or ""))
-    assert fields(json.loads(render_json(everything, "."))) <= documented
+    assert fields(json.loads(render_json(everything, Run(".")))) <= documented

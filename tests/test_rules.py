@@ -13,6 +13,7 @@ from conftest import harden
 from test_fixtures import CASES, FIXTURES, Case
 
 from hardener.finding import Applicability, Change, Evidence, Fix, Rule, Strength
+from hardener.render.formats import Run
 from hardener.render.json import render as render_json
 from hardener.render.text import render as render_text
 from hardener.report import Report, Status
@@ -165,7 +166,7 @@ def test_what_is_applied_by_default_shows_its_evidence(case: Case, tmp_path: Pat
 
 def assert_shown(report: Report) -> None:
     """What people and programs are given has the evidence of every applied fix: each claim, and where it stands."""
-    told = json.loads(render_json(report, "."))["findings"]
+    told = json.loads(render_json(report, Run(".")))["findings"]
     shown = {(one["rule"], one["subject"], one["line"]): one for one in told if one["status"] == "applied"}
     text = "".join(render_text(report, RULES).split())
     for outcome in report.outcomes:

@@ -45,13 +45,13 @@ def _guarded(arguments: Sequence[str], program: str) -> int:
         say(f"{program}: {error}")
         return error.exit_code
     except Exception as error:
-        if os.environ.get("HARDEN_DEBUG"):
+        if os.environ.get("HARDEN_DEBUG") or "--debug" in arguments:
             import traceback
 
             say(traceback.format_exc().rstrip())
         text = " ".join(str(error).split())[:200]
         say(f"{program}: a mistake of ours: {type(error).__name__}{f': {text}' if text else ''}")
-        say(f"{program}: {ISSUES}; HARDEN_DEBUG=1 shows where it happened")
+        say(f"{program}: {ISSUES}; --debug shows where it happened")
         return BUG
 
 

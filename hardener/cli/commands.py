@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from hardener.cli.configured import Chosen
+
 #: What the command line asks for: run it for the exit code.
 Action = Callable[[], int]
 
@@ -14,59 +16,81 @@ Action = Callable[[], int]
 def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     """Add every command to an application; the one that is called leaves its action in `chosen`."""
 
-    @application.command(help="List the hazards that harden knows.")
-    def rules() -> None:
+    # What typer is to read must be objects by now: the names here are local.
+    form_option = typer.Option("--format", help="The form of the answer.")
+
+    def rules(form: str = "text") -> None:
         from hardener.cli import rules as command
 
-        chosen.append(command.run)
+        chosen.append(lambda: command.run(form))
 
-    # What typer is to read must be objects by now: the names here are local.
-    rule_argument = typer.Argument(help="The id of a rule; `harden rules` lists them.", autocompletion=rule_ids)
+    rules.__annotations__["form"] = Annotated[Literal["text", "json"], form_option]
+    application.command(help="List the hazards that harden knows, the worst first.")(rules)
 
-    def explain(rule: str) -> None:
+    rule_argument = typer.Argument(
+        help="The id of a rule; `harden rules` lists them.", autocompletion=rule_ids, metavar="RULE..."
+    )
+
+    def explain(rule: list[str], form: str = "text") -> None:
         from hardener.cli import explain as command
 
-        chosen.append(lambda: command.run(rule))
+        chosen.append(lambda: command.run(rule, form))
 
-    explain.__annotations__["rule"] = Annotated[str, rule_argument]
-    application.command(help="Explain one hazard: what it is, why it matters, and what the repair does.")(explain)
+    explain.__annotations__ |= {
+        "rule": Annotated[list[str], rule_argument],
+        "form": Annotated[Literal["text", "markdown"], form_option],
+    }
+    application.command(help="Explain a hazard: the attack, what may break, what we do, an example, the sources.")(explain)
 
     image_argument = typer.Argument(help="An image such as postgres:16; without one, all are listed.", metavar="[IMAGE]")
     folder_option = typer.Option("--profiles", metavar="FOLDER", help="Also the profiles in this folder.")
 
-    def profiles(image: str = "", folders: list[str] = []) -> None:  # noqa: B006
+    config_option = typer.Option("--config", metavar="FILE", help="This configuration, not the nearest.")
+    isolated_option = typer.Option("--isolated", help="No configuration at all.")
+    whose = {
+        "folders": Annotated[list[str], folder_option],
+        "config": Annotated[str, config_option],
+        "isolated": Annotated[bool, isolated_option],
+    }
+
+    def profiles(image: str = "", folders: list[str] = [], config: str = "", isolated: bool = False) -> None:  # noqa: B006
         from hardener.cli import profiles as command
 
-        chosen.append(lambda: command.run(image, folders))
+        chosen.append(lambda: command.run(image, folders, Chosen(config, isolated)))
 
-    profiles.__annotations__ |= {"image": Annotated[str, image_argument], "folders": Annotated[list[str], folder_option]}
+    profiles.__annotations__ |= {"image": Annotated[str, image_argument], **whose}
     application.command(help="Show what is known about an image, item by item with its source, or list all.")(profiles)
 
     paths_argument = typer.Argument(metavar="PATHS", help="Files and folders. Default: this folder.")
-    form_option = typer.Option("--format", help="The form of the answer.")
 
-    def needs(paths: list[str] = [], format: str = "text", folders: list[str] = []) -> None:  # noqa: B006
+    def needs(
+        paths: list[str] = [],  # noqa: B006
+        format: str = "text",
+        folders: list[str] = [],  # noqa: B006
+        config: str = "",
+        isolated: bool = False,
+    ) -> None:
         from hardener.cli import needs as command
 
-        chosen.append(lambda: command.run(paths or [], format, folders))
+        chosen.append(lambda: command.run(paths or [], format, folders, Chosen(config, isolated)))
 
     needs.__annotations__ |= {
         "paths": Annotated[list[str], paths_argument],
         "format": Annotated[Literal["text", "json"], form_option],
-        "folders": Annotated[list[str], folder_option],
+        **whose,
     }
     application.command(help="Show what each container needs to keep working, how that is known, and what is not.")(needs)
 
     place_argument = typer.Argument(metavar="FILE:LINE", help="A line of a Compose file, manifest or Dockerfile.")
 
-    def why(place: str, folders: list[str] = []) -> None:  # noqa: B006
+    def why(place: str, folders: list[str] = [], config: str = "", isolated: bool = False) -> None:  # noqa: B006
         from hardener.cli import why as command
 
-        chosen.append(lambda: command.run(place, folders))
+        chosen.append(lambda: command.run(place, folders, Chosen(config, isolated)))
 
-    why.__annotations__ |= {"place": Annotated[str, place_argument], "folders": Annotated[list[str], folder_option]}
+    why.__annotations__ |= {"place": Annotated[str, place_argument], **whose}
     application.command(help="Show the evidence for a setting that stands in a file.")(why)
-    _add_verify(application, chosen, folder_option)
+    _add_verify(application, chosen, whose)
 
 
 _VERIFY = """Prove on a real Docker engine that the hardened project still works, and back off exactly what breaks.
@@ -75,7 +99,7 @@ It builds and runs what the project contains, on a copy, under a name of its own
 again. First as it is, twice; then with the strictest set of fixes, relaxed by what it shows until it does its job."""
 
 
-def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: Any) -> None:
+def _add_verify(application: typer.Typer, chosen: list[Action], whose: dict[str, Any]) -> None:
     """The command that runs things: the one with options of its own."""
     annotations: dict[str, Any] = {
         "path": Annotated[str, typer.Argument(metavar="[DIR]", help="The project: a folder, a Compose file or a Dockerfile.")],
@@ -92,6 +116,7 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
             ),
         ],
         "write": Annotated[bool, typer.Option("--write", help="Write what was proved, and what was seen.")],
+        "force": Annotated[bool, typer.Option("--force", help="With --write: into files with uncommitted changes, too.")],
         "diff": Annotated[bool, typer.Option("--diff", help="Print what was proved as a unified diff.")],
         "unsafe_fixes": Annotated[
             bool, typer.Option("--unsafe-fixes", help="Try also what existing data or load may not bear: see the report.")
@@ -103,7 +128,7 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
             typer.Option("--allow-socket", help="Run services that get the engine's socket: they may do anything."),
         ],
         "compose": Annotated[str, typer.Option("--compose", metavar="CMD", help="The command that is Docker Compose v2.")],
-        "folders": Annotated[list[str], folder_option],
+        **whose,
     }
 
     def verify(
@@ -111,6 +136,7 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
         files: list[str] = [],  # noqa: B006
         probes: list[str] = [],  # noqa: B006
         write: bool = False,
+        force: bool = False,
         diff: bool = False,
         unsafe_fixes: bool = False,
         budget: str = "10m",
@@ -118,10 +144,15 @@ def _add_verify(application: typer.Typer, chosen: list[Action], folder_option: A
         allow_socket: bool = False,
         compose: str = "",
         folders: list[str] = [],  # noqa: B006
+        config: str = "",
+        isolated: bool = False,
     ) -> None:
         from hardener.cli import verify as command
 
-        asked = command.Asked(path, files, probes, write, diff, unsafe_fixes, budget, keep_logs, allow_socket, compose, folders)
+        which = Chosen(config, isolated)
+        asked = command.Asked(
+            path, files, probes, write, force, diff, unsafe_fixes, budget, keep_logs, allow_socket, compose, folders, which
+        )
         chosen.append(lambda: command.run(asked))
 
     verify.__annotations__ |= annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardener.finding import Severity
-from hardener.report import Report, Status
+from hardener.report import Outcome, Report, Status
 
 OK, FINDINGS, TROUBLE, BUG, INTERRUPTED = 0, 1, 2, 3, 130
 #: Outcomes that leave the hazard where it was, with nothing in the way but a person. A fix that is held back is
@@ -21,9 +21,17 @@ def exit_code(report: Report, mode: str, fail_on: str) -> int:
         return TROUBLE
     if mode == "write":
         return OK
-    if report.changes or any(outcome.status is Status.APPLIED for outcome in report.outcomes):
-        return FINDINGS
+    return FINDINGS if report.changes or any(fails(outcome, mode, fail_on) for outcome in report.outcomes) else OK
+
+
+def fails(outcome: Outcome, mode: str, fail_on: str) -> bool:
+    """Whether one outcome is a reason not to end with 0, in a mode and with `fail_on` as in `exit_code`."""
+    if outcome.status is Status.FAILED:
+        return True
+    if mode == "write":
+        return False
+    if outcome.status is Status.APPLIED:
+        return True
     if mode == "diff" or fail_on == "never":
-        return OK
-    least = Severity[fail_on.upper()]
-    return FINDINGS if any(outcome.status in _REMAINS and outcome.severity >= least for outcome in report.outcomes) else OK
+        return False
+    return outcome.status in _REMAINS and outcome.severity >= Severity[fail_on.upper()]

@@ -1,29 +1,25 @@
-"""`harden explain RULE`: the page of a rule, which is the docstring of its module with the rule's own facts."""
+"""`harden explain RULE`: the page of a rule, or of several. Knows what was asked for, not what a page says."""
 
 from __future__ import annotations
 
-from inspect import cleandoc
+from collections.abc import Iterable
 
 from hardener.cli.known import rule
-from hardener.cli.terminal import say
-from hardener.rules import page
-from hardener.standards import citation
-
-_PLACES = {"container": "services in Compose files and containers of Kubernetes pods", "stage": "stages in Dockerfiles"}
+from hardener.cli.terminal import has_colour, say, width
+from hardener.pages.explanation import explain
 
 
-def run(id: str) -> int:
-    """Print the page of one rule. Raises `UsageError` for an unknown id."""
-    found = rule(id)
-    title, _, body = cleandoc(page(found)).partition("\n")
-    lines = [found.id, "=" * len(found.id), title]
-    if body.strip():
-        lines += ["", body.strip("\n")]
-    lines += ["", f"Severity:  {found.severity.name.lower()}", f"Looks at:  {' and '.join(_PLACES[kind] for kind in found.sees)}"]
-    lines += [f"Why:       {found.why}", "Asked for by:"]
-    for item in map(citation, found.cites):
-        lines += [f"  {item.item}: {item.title}", f"    {item.url}"]
-    lines += ["", f"Only this rule:    harden --diff --select {found.id}"]
-    lines += [f"Without this rule: harden --diff --ignore {found.id}"]
-    say("\n".join(lines), error=False)
+def run(ids: Iterable[str], form: str = "text") -> int:
+    """Print the pages of rules, as "text" or "markdown". Raises `UsageError` for an unknown id, before anything is printed."""
+    pages = [explain(found) for found in [rule(id) for id in dict.fromkeys(ids)]]
+    if form == "markdown":
+        from hardener.render.rule_markdown import render as markdown
+
+        say("\n\n".join(map(markdown, pages)), error=False)
+        return 0
+    from hardener.render.formats import Run
+    from hardener.render.rule_text import render
+
+    look = Run(width=width(), colour=has_colour("auto"))
+    say("\n\n\n".join(render(page, look) for page in pages), error=False)
     return 0

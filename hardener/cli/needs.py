@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hardener.cli.configured import Chosen, policy_of, scopes
 from hardener.cli.exits import OK, TROUBLE
-from hardener.cli.profiles import searched
 from hardener.cli.terminal import emit, say, width
-from hardener.discover import discover
 from hardener.needs.known import Told, told, told_of_program
 from hardener.pipeline import Judged, Request, needs
 from hardener.render.needs import Row, json, text
 
 
-def run(paths: Sequence[str], format: str, folders: Sequence[str]) -> int:
+def run(paths: Sequence[str], format: str, folders: Sequence[str], chosen: Chosen) -> int:
     """Print what is known of every container; the exit code is 2 where something could not be read."""
-    found, troubles = discover(tuple(paths) or (".",))
-    profiles = searched(folders) if folders else ()
-    judged, more = needs(Request(tuple(found), profiles=profiles))
-    troubles = [*troubles, *more]
+    found, troubles = scopes(tuple(paths) or (".",), chosen)
+    judged: list[Judged] = []
+    for scope in found:
+        some, more = needs(Request(scope.found, policy=policy_of(scope.config, folders)))
+        judged += some
+        troubles += more
     rows = [_row(item) for item in judged]
     if format == "json":
         emit(json(rows, troubles).encode("utf-8"))

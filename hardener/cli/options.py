@@ -13,10 +13,11 @@ from hardener.record import NamedTuple
 
 PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
-COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify")
+COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "config", "init")
 
 FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
 MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"
+CONFIG_PANEL = "Configuration (default: the nearest hardener.toml, or pyproject.toml with [tool.hardener])"
 
 
 class Option(NamedTuple):
@@ -35,7 +36,9 @@ class Option(NamedTuple):
 OPTIONS: tuple[Option, ...] = (
     Option("diff", "--diff", FLAG, "Print the fixes as a unified diff, for `git apply`.", MODE_PANEL),
     Option("write", "--write", FLAG, "Write the fixes into the files.", MODE_PANEL),
+    Option("force", "--force", FLAG, "With --write: write into files with uncommitted changes, too.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
+    Option("interactive", "--interactive", FLAG, "With --diff or --write: ask about each fix, as `git add -p` does.", MODE_PANEL),
     Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
     Option(
         "target_level",
@@ -47,6 +50,7 @@ OPTIONS: tuple[Option, ...] = (
         default="",
     ),
     Option("unsafe_fixes", "--unsafe-fixes", FLAG, "Also apply fixes whose evidence is incomplete: test after it.", RULE_PANEL),
+    Option("safe_only", "--no-unsafe-fixes", FLAG, "Only fixes with evidence, whatever the configuration says.", RULE_PANEL),
     Option("select", "--select", LIST, "Only these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("profiles", "--profiles", LIST, "Also know images by the profiles in this folder.", RULE_PANEL, "FOLDER", default=()),
@@ -55,11 +59,13 @@ OPTIONS: tuple[Option, ...] = (
         "fail_on",
         "--fail-on",
         CHOICE,
-        "End with 1 when a finding of this severity remains that no fix removes.",
+        "End with 1 when a finding of this severity remains that no fix removes (default: high).",
         RULE_PANEL,
         choices=("low", "medium", "high", "critical", "never"),
-        default="high",
+        default="",
     ),
+    Option("config", "--config", TEXT, "This configuration, not the nearest.", CONFIG_PANEL, "FILE", default=""),
+    Option("isolated", "--isolated", FLAG, "No configuration at all.", CONFIG_PANEL),
     Option("format", "--format", CHOICE, "The form of the report.", OUTPUT_PANEL, choices=("text", "json"), default="text"),
     Option(
         "stdin_filename", "--stdin-filename", TEXT, "The name of standard input (path `-`).", OUTPUT_PANEL, "NAME", default=""
@@ -80,6 +86,7 @@ OPTIONS: tuple[Option, ...] = (
         "Leave out of named files what a folder is searched without: other kinds, ignored, vendored, links. For hooks.",
         OUTPUT_PANEL,
     ),
+    Option("debug", "--debug", FLAG, "Tell the way of each finding, and the time of each rule, on standard error.", OUTPUT_PANEL),
     Option("version", "--version", FLAG, "Print the version.", OUTPUT_PANEL),
 )
 
@@ -90,19 +97,26 @@ class Invocation(NamedTuple):
     paths: tuple[str, ...] = ()
     diff: bool = False
     write: bool = False
+    force: bool = False
     check: bool = False
+    interactive: bool = False
     overlay: bool = False
     target_level: str = ""
     unsafe_fixes: bool = False
+    safe_only: bool = False
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     no_evidence: bool = False
-    fail_on: str = "high"
+    #: Empty where the command line does not say it.
+    fail_on: str = ""
+    config: str = ""
+    isolated: bool = False
     format: str = "text"
     stdin_filename: str = ""
     color: str = "auto"
     force_exclude: bool = False
+    debug: bool = False
     version: bool = False
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
+from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.terminal import say
 from hardener.errors import Unreadable, UsageError
 from hardener.facts.image import parse_image
@@ -13,9 +14,9 @@ from hardener.needs.profile_file import read_profile
 from hardener.render.profile import listing, page
 
 
-def run(image: str, folders: Sequence[str]) -> int:
+def run(image: str, folders: Sequence[str], chosen: Chosen) -> int:
     """Print one profile in full, or the list of all. Raises `UsageError` for an image without one."""
-    places = searched(folders)
+    places = (*policy_of(config_for(".", chosen), folders).profiles, BUILT_IN)
     if image:
         reference = parse_image(image)
         found = find_profile(reference, places) if reference is not None else None
@@ -36,17 +37,17 @@ def run(image: str, folders: Sequence[str]) -> int:
     return 0
 
 
-def searched(folders: Sequence[str]) -> tuple[str, ...]:
-    """Where profiles are looked for: the user's folders first, so that they win. Raises `UsageError` for one that is none."""
+def searched(folders: Sequence[str], said: str = "--profiles") -> tuple[str, ...]:
+    """The user's folders of profiles, which come before ours, once they were read. Raises `UsageError` for one that is none."""
     for folder in folders:
         if not os.path.isdir(folder):
-            raise UsageError(f"--profiles {folder}: there is no such folder")
+            raise UsageError(f"{said} {folder}: there is no such folder")
         for profile in _read_all(folder):
             for name in profile.names:
                 file = name.replace("/", "__") + ".toml"
                 if file != profile.file:
                     raise UsageError(f"{os.path.join(folder, profile.file)}: the profile of {name} must be called {file}")
-    return (*folders, BUILT_IN)
+    return tuple(folders)
 
 
 def _read_all(folder: str) -> list[Profile | Namesake]:

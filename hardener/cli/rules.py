@@ -1,25 +1,62 @@
-"""`harden rules`: the hazards in one table."""
+"""`harden rules`: the hazards in one table, the worst first, for people and for programs."""
 
 from __future__ import annotations
 
-from hardener.cli.terminal import say
+from typing import Any
+
+from hardener.cli.terminal import has_colour, is_terminal, say, width
 from hardener.finding import Rule
-from hardener.rules import load
+from hardener.pages.cases import endings
+from hardener.pages.explanation import SUBJECTS, worst_first
+from hardener.render.text import COLOURS
+from hardener.standards import citation
 
-#: A container is a service of Compose, or one of a Kubernetes pod.
-_SEES = {"container": "containers", "stage": "Dockerfiles"}
+#: The version of the JSON form.
+VERSION = 1
+LEGEND = """\
+repaired: by default, where the evidence is enough
+held back: a fix that only --unsafe-fixes makes
+reported: with the way out"""
 
 
-def run() -> int:
-    """Print every rule: id, severity, where it looks, title."""
-    worst_first = sorted(load(), key=lambda rule: (-rule.severity, rule.id))
-    rows = [(rule.id, rule.severity.name.lower(), _where(rule), rule.title) for rule in worst_first]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        say("  ".join((*(cell.ljust(size) for cell, size in zip(row, widths, strict=False)), row[3])), error=False)
-    say("\n`harden explain RULE` explains one.", error=False)
+def run(form: str = "text") -> int:
+    """Print every rule: id, severity, where it looks, the most that is done about it, title; or all of that as JSON."""
+    rules = worst_first()
+    if form == "json":
+        import json
+
+        say(json.dumps({"version": VERSION, "rules": [_data(rule) for rule in rules]}, indent=2), error=False)
+        return 0
+    rows: list[tuple[str, ...]] = [(*row(rule), rule.title) for rule in rules]
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if is_terminal() and sum(sizes) + 2 * (len(sizes) - 1) > width():
+        rows = [row[:-1] for row in rows]  # the titles say the ids again, and lines that wrap are no table
+    colour = has_colour("auto")
+    for rule, cells in zip(rules, rows, strict=True):
+        padded = [cell.ljust(size) for cell, size in zip(cells, sizes, strict=False)]
+        if colour:
+            padded[1] = f"\x1b[{COLOURS[rule.severity]}m{padded[1]}\x1b[0m"
+        say("  ".join(padded).rstrip(), error=False)
+    say(f"\n{LEGEND}\n`harden explain RULE` explains one.", error=False)
     return 0
 
 
-def _where(rule: Rule) -> str:
-    return ", ".join(_SEES[kind] for kind in rule.sees)
+def row(rule: Rule) -> tuple[str, str, str, str]:
+    """Its id, severity, where it looks, and the most that is done about it."""
+    return rule.id, rule.severity.name.lower(), ", ".join(_where(rule)), endings(rule.id)[0].value
+
+
+def _where(rule: Rule) -> list[str]:
+    return [SUBJECTS[kind] for kind in rule.sees]
+
+
+def _data(rule: Rule) -> dict[str, Any]:
+    return {
+        "id": rule.id,
+        "title": rule.title,
+        "severity": rule.severity.name.lower(),
+        "looks_at": _where(rule),
+        "outcomes": [ending.value for ending in endings(rule.id)],
+        "why": rule.why,
+        "sources": [citation(item)._asdict() for item in rule.cites],
+    }

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-import sys
+from collections.abc import Sequence
 
-from hardener import source
-from hardener.cli.exits import exit_code
+from hardener.cli.configured import request_of, scopes_of, settled
+from hardener.cli.exits import exit_code, fails
 from hardener.cli.options import Invocation
-from hardener.cli.terminal import emit, has_colour, say, width
-from hardener.discover import STDIN, Found, discover, from_stdin
+from hardener.cli.terminal import emit, has_colour, is_watched, say, width
+from hardener.discover import STDIN
 from hardener.errors import UsageError
+from hardener.facts.tree import repository_root
 from hardener.pipeline import Request
 from hardener.pipeline import run as judge
-from hardener.report import FileChange, Report, Status, Trouble
+from hardener.render.formats import Run
+from hardener.report import FileChange, Report, joined
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
 
@@ -25,20 +27,35 @@ def run(invocation: Invocation) -> int:
         from hardener.cli import target_level
 
         target_level.check(invocation)
-        return target_level.run(invocation, *_found(invocation))
-    request, troubles = _request(invocation)
-    if invocation.overlay:
-        from hardener.overlay.run import run as judge_for_overlays
+        return target_level.run(invocation)
+    scopes, troubles = scopes_of(invocation)
+    requests = [request_of(invocation, scope) for scope in scopes]
+    invocation = settled(invocation, [scope.config for scope in scopes])
+    trace = None
+    if invocation.debug:
+        from hardener.trace import Trace
 
-        report = judge_for_overlays(request, [path for path in invocation.paths or (".",) if os.path.isdir(path)])
-    else:
-        report = judge(request)
+        trace = Trace()
+    ask = None
+    if invocation.interactive:
+        from hardener.cli.interactive import Asking
+
+        ask = Asking(colour=invocation.color)
+    watched = [request._replace(trace=trace, ask=ask) for request in requests]
+    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(watched, scopes, strict=True)]
+    report = joined(reports)
     report = report._replace(troubles=(*troubles, *report.troubles))
+    if trace is not None:
+        from hardener.render.trace import render as render_trace
+
+        say(render_trace(trace))
     from_standard_input = STDIN in invocation.paths
     if mode == WRITE and not from_standard_input:
-        report = write(report)
+        from hardener.writing import write
+
+        report = write(report, force=invocation.force)
     if mode == WRITE and from_standard_input:
-        changed = report.changes[0].after if report.changes else request.files[0].text
+        changed = report.changes[0].after if report.changes else requests[0].files[0].text
         if changed is not None:
             emit(changed.to_bytes())
         _say_summary(report, written=True)
@@ -48,59 +65,47 @@ def run(invocation: Invocation) -> int:
         data = unified(report.changes, os.getcwd())
         emit(coloured(data) if has_colour(invocation.color) else data)
         _say_summary(report, outside=[change for change in report.changes if is_outside(change, os.getcwd())])
-    elif invocation.format == "json":
-        from hardener.render.json import render as render_json
-
-        emit(render_json(report, os.getcwd(), written=mode == WRITE).encode("utf-8"))
     else:
-        from hardener.render.text import Style, render
-        from hardener.rules import load
+        from hardener.render.formats import render
 
-        style = Style(width(), has_colour(invocation.color), written=mode == WRITE, brief=mode == CHECK)
-        say(render(report, load(), style), error=False)
+        shown = render(invocation.format, report, _shown(invocation, mode))
+        say(shown.removesuffix("\n"), error=False) if invocation.format == "text" else emit(shown.encode("utf-8"))
     return exit_code(report, mode, invocation.fail_on)
 
 
-def write(report: Report) -> Report:
-    """Write every changed file, and return the report of what was really written.
-
-    A file that is no longer what it was when it was read stays as it is; so does one that cannot be written.
-    """
-    written: list[FileChange] = []
-    failed: dict[str, Trouble] = {}
-    for change in report.changes:
-        name = change.before.path
-        try:
-            if _now(change) != change.before.to_bytes():
-                failed[name] = Trouble(name, 0, "it was changed by something else meanwhile; left as it is", "run harden again")
-                continue
-            (source.create if change.is_new else source.write)(change.location, change.after.to_bytes())
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            failed[name] = Trouble(name, 0, f"it cannot be written: {reason}", "check the permissions of the file and its folder")
-        else:
-            written.append(change)
-    reasons = {
-        path: failed[change.before.path].reason
-        for change in report.changes
-        if change.before.path in failed
-        for path in change.stands_for or (change.before.path,)
-    }
-    outcomes = tuple(
-        outcome._replace(status=Status.FAILED, why=reasons[outcome.finding.place.path])
-        if outcome.status is Status.APPLIED and outcome.finding.place.path in reasons
-        else outcome
-        for outcome in report.outcomes
+def _shown(invocation: Invocation, mode: str) -> Run:
+    """What a form of the report is told beside it."""
+    folder = os.getcwd()
+    return Run(
+        folder,
+        repository_root(folder),
+        invocation.paths or (".",),
+        written=mode == WRITE,
+        unsafe=invocation.unsafe_fixes,
+        width=width(),
+        colour=has_colour(invocation.color),
+        brief=mode == CHECK,
+        fails=lambda outcome: fails(outcome, mode, invocation.fail_on),
     )
-    return report._replace(outcomes=outcomes, changes=tuple(written), troubles=(*report.troubles, *failed.values()))
 
 
-def _now(change: FileChange) -> bytes:
-    """What a file says now; nothing for one that is to be made and is not there yet."""
-    if change.is_new and not os.path.lexists(change.location):
-        return b""
-    with open(change.location, "rb") as file:
-        return file.read(source.MAX_BYTES + 1)
+def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
+    """The report, with a bar on a terminal while it takes long."""
+    progress = None
+    if len(request.files) > 1 and request.ask is None and is_watched():
+        from hardener.cli.progress import Progress
+
+        progress = Progress()
+        request = request._replace(advance=progress.advance)
+    try:
+        if not invocation.overlay:
+            return judge(request)
+        from hardener.overlay.run import run as judge_for_overlays
+
+        return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
+    finally:
+        if progress is not None:
+            progress.close()
 
 
 def _mode(invocation: Invocation) -> str:
@@ -108,11 +113,17 @@ def _mode(invocation: Invocation) -> str:
     if len(modes) > 1:
         raise UsageError(f"--{modes[0]} and --{modes[1]} do not go together")
     mode = modes[0] if modes else REPORT
+    if invocation.unsafe_fixes and invocation.safe_only:
+        raise UsageError("--unsafe-fixes and --no-unsafe-fixes do not go together")
     has_stdin = STDIN in invocation.paths
     if has_stdin and len(invocation.paths) > 1:
         raise UsageError("`-` (standard input) does not go together with other paths")
     if invocation.stdin_filename and not has_stdin:
         raise UsageError("--stdin-filename needs the path `-`")
+    if invocation.force and mode != WRITE:
+        raise UsageError("--force says what --write may write into")
+    if invocation.interactive and (mode not in (DIFF, WRITE) or has_stdin):
+        raise UsageError("--interactive asks what of --diff or --write is wanted, and reads the answers from standard input")
     if invocation.overlay and has_stdin:
         raise UsageError("--overlay needs files on disk: what it writes lies beside them")
     if invocation.format == "json" and mode == DIFF:
@@ -120,32 +131,6 @@ def _mode(invocation: Invocation) -> str:
     if invocation.format == "json" and mode == WRITE and has_stdin:
         raise UsageError("`--write -` prints the hardened text, so that --format json has no place to go")
     return mode
-
-
-def _found(invocation: Invocation) -> tuple[list[Found], list[Trouble]]:
-    """The files that are meant, or standard input, and what was in the way."""
-    if STDIN not in invocation.paths:
-        return discover(invocation.paths or (".",), excluding=invocation.force_exclude)
-    if sys.stdin is None:
-        raise UsageError("standard input is closed")
-    return [from_stdin(sys.stdin.buffer.read(source.MAX_BYTES + 1), invocation.stdin_filename)], []
-
-
-def _request(invocation: Invocation) -> tuple[Request, list[Trouble]]:
-    select = ignore = frozenset[str]()
-    if invocation.select or invocation.ignore:
-        from hardener.cli.known import rule_ids
-
-        select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
-        if invocation.select and not select - ignore:
-            raise UsageError("--select and --ignore leave no rule")
-    found, troubles = _found(invocation)
-    request = Request(tuple(found), invocation.unsafe_fixes, select, ignore, evidence=not invocation.no_evidence)
-    if invocation.profiles:
-        from hardener.cli.profiles import searched
-
-        request = request._replace(profiles=searched(invocation.profiles))
-    return request, troubles
 
 
 def _say_summary(report: Report, *, written: bool = False, outside: list[FileChange] | None = None) -> None:

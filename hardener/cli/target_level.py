@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hardener import source
+from hardener.cli.configured import request_of, scopes_of
 from hardener.cli.exits import FINDINGS, OK, TROUBLE
 from hardener.cli.options import MODE_PANEL, OPTIONS, RULE_PANEL, Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
@@ -12,6 +13,7 @@ from hardener.discover import KUBERNETES, Found
 from hardener.errors import Unreadable, UsageError
 from hardener.facts.kubernetes.manifest import Template
 from hardener.facts.kubernetes.pod_data import read_pods
+from hardener.pipeline import Request
 from hardener.pod_security import violations
 from hardener.render.target_level import Row, json, text
 from hardener.report import Trouble
@@ -25,14 +27,19 @@ def check(invocation: Invocation) -> None:
             raise UsageError(f"{option.flag} and --target-level do not go together: that is a report on what stands there")
 
 
-def run(invocation: Invocation, found: Iterable[Found], troubles: Iterable[Trouble]) -> int:
+def run(invocation: Invocation) -> int:
     """Print which pods do not reach the level; 1 where one does not, 2 where something could not be read."""
     level = invocation.target_level
-    files = list(found)
-    rows, more, notes = judge([file for file in files if file.kind == KUBERNETES], level)
-    if any(row.violations for row in rows):
-        rows = _with_ways(files, rows, level)
-    problems = [*troubles, *more]
+    scopes, problems = scopes_of(invocation)
+    rows: list[Row] = []
+    notes: list[Trouble] = []
+    for scope in scopes:
+        some, more, left = judge([file for file in scope.found if file.kind == KUBERNETES], level)
+        if any(row.violations for row in some):
+            some = _with_ways(request_of(invocation, scope), some, level)
+        rows += some
+        problems += more
+        notes += left
     if invocation.format == "json":
         emit(json(level, rows, problems, notes).encode("utf-8"))
     else:
@@ -42,12 +49,12 @@ def run(invocation: Invocation, found: Iterable[Found], troubles: Iterable[Troub
     return FINDINGS if any(row.violations for row in rows) else OK
 
 
-def _with_ways(files: list[Found], rows: list[Row], level: str) -> list[Row]:
+def _with_ways(request: Request, rows: list[Row], level: str) -> list[Row]:
     """The rows with what would bring a pod to the level: the fixes that are made by default, or with those that are held back."""
-    from hardener import pipeline
+    from hardener.pipeline import run as run_pipeline
 
     for option in ("--unsafe-fixes", ""):  # the weaker demand has the last word
-        report = pipeline.run(pipeline.Request(tuple(files), unsafe=bool(option)))
+        report = run_pipeline(request._replace(unsafe=bool(option)))
         after = {change.before.path: change.after for change in report.changes}
         pods = {
             path: iter([pod for pod in read_pods(text) if not pod.is_patch]) for path, text in after.items() if _is_of(rows, path)

@@ -52,11 +52,22 @@ def _let_go(stream: TextIO) -> None:
     os.close(null)
 
 
-def has_colour(choice: str) -> bool:
-    """Whether standard output is coloured, given `--color`'s value."""
+def has_colour(choice: str, stream: TextIO | None = None) -> bool:
+    """Whether standard output, or another stream, is coloured, given `--color`'s value."""
     if choice != "auto":
         return choice == "always"
-    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and sys.stdout is not None and sys.stdout.isatty()
+    stream = stream or sys.stdout
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream is not None and stream.isatty()
+
+
+def is_watched() -> bool:
+    """Whether somebody looks at standard error as it is written: a terminal that can move its cursor."""
+    return sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def is_terminal() -> bool:
+    """Whether standard output is one, and so has a width that counts."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def width() -> int:

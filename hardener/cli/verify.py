@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.exits import FINDINGS, INTERRUPTED, OK, TROUBLE
 from hardener.cli.terminal import emit, has_colour, say, width
 from hardener.errors import UsageError
@@ -32,6 +33,7 @@ class Asked(NamedTuple):
     files: Sequence[str] = ()
     probes: Sequence[str] = ()
     write: bool = False
+    force: bool = False
     diff: bool = False
     unsafe_fixes: bool = False
     budget: str = "10m"
@@ -39,6 +41,7 @@ class Asked(NamedTuple):
     allow_socket: bool = False
     compose: str = ""
     profiles: Sequence[str] = ()
+    chosen: Chosen = Chosen()
 
 
 def run(asked: Asked) -> int:
@@ -47,13 +50,14 @@ def run(asked: Asked) -> int:
 
     if os.name != "posix":
         raise UsageError("verify needs Linux or macOS: on Windows, run it in WSL")
-    from hardener.config import find_config
     from hardener.render.summary import clean
     from hardener.trial.probe import read
     from hardener.trial.verify import verify
     from hardener.trial.watch import Settings
 
-    config = find_config(asked.path if os.path.isdir(asked.path) else os.path.dirname(asked.path) or ".")
+    if asked.write and not asked.force:
+        _refuse_uncommitted(asked)
+    config = config_for(asked.path, asked.chosen)
     probes = tuple(asked.probes) or config.probes
     if config.probes and not asked.probes:
         say(f"harden: {clean(config.path)} says how to ask whether it works: {clean('; '.join(probes))}")
@@ -66,7 +70,9 @@ def run(asked: Asked) -> int:
         allow_socket=asked.allow_socket,
         compose=asked.compose,
         keep_logs=os.path.abspath(asked.keep_logs) if asked.keep_logs else "",
-        profiles=_searched(asked.profiles),
+        policy=policy_of(config, asked.profiles),
+        select=config.select,
+        ignore=config.ignore,
     )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _as_interrupted)
@@ -82,14 +88,24 @@ def run(asked: Asked) -> int:
     return _finish(verdict, asked)
 
 
+def _refuse_uncommitted(asked: Asked) -> None:
+    """Say before the trial, and not after it, that its result could not be written. Raises `UsageError`."""
+    from hardener.discover import discover
+    from hardener.uncommitted import uncommitted
+
+    found = {os.path.realpath(file.location): file.name for file in discover((asked.path, *asked.files))[0]}
+    for location, why in uncommitted(found).items():
+        raise UsageError(f"{found[location]} {why}: commit or stash it first, or write all the same with --force")
+
+
 def _finish(verdict: Verdict, asked: Asked) -> int:
     from hardener.render.trial import Style, render
 
     report, written = verdict.report, asked.write and not verdict.stopped
     if written:
-        from hardener.cli.run import write
+        from hardener.writing import write
 
-        report = write(report)
+        report = write(report, force=asked.force)
         if not report.troubles:
             report = report._replace(troubles=tuple(_write_record(verdict)))
     if verdict.stopped or (written and report.troubles):
@@ -135,12 +151,6 @@ def seconds_of(text: str) -> float:
     if seconds < _LEAST_BUDGET:
         raise UsageError(f"--budget {text}: less than {_LEAST_BUDGET:.0f} s is not enough for any project")
     return seconds
-
-
-def _searched(folders: Sequence[str]) -> tuple[str, ...]:
-    from hardener.cli.profiles import searched
-
-    return searched(folders) if folders else ()
 
 
 def _as_interrupted(*_: object) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from hardener.cli.configured import Chosen, config_for, policy_of
 from hardener.cli.exits import OK
-from hardener.cli.profiles import searched
 from hardener.cli.terminal import say
 from hardener.discover import COMPOSE, KUBERNETES, discover
 from hardener.errors import UsageError
@@ -20,7 +20,7 @@ from hardener.render.summary import clean
 from hardener.source import read
 
 
-def run(where: str, folders: Sequence[str]) -> int:
+def run(where: str, folders: Sequence[str], chosen: Chosen) -> int:
     """Print why a setting stands there. Raises `UsageError` for a place that has none."""
     path, colon, number = where.rpartition(":")
     if not colon or not number.isdecimal() or not os.path.isfile(path):
@@ -30,7 +30,7 @@ def run(where: str, folders: Sequence[str]) -> int:
         raise UsageError(
             f"{path}: {troubles[0].reason if troubles else 'neither a Compose file nor a Dockerfile nor a manifest'}"
         )
-    judged, problems = needs(Request(tuple(found), profiles=searched(folders) if folders else ()))
+    judged, problems = needs(Request(tuple(found), policy=policy_of(config_for(path, chosen), folders)))
     if problems and not judged:
         raise UsageError(f"{path}: {problems[0].reason}")
     answer = {COMPOSE: _in_compose, KUBERNETES: _in_manifest}.get(found[0].kind, _in_dockerfile)

@@ -13,6 +13,7 @@ from hardener.needs.idle import ENTERED
 from hardener.needs.needs import Limit, NeededCapability, Needs, Tmpfs
 from hardener.needs.profile import BUILT_IN, EVERYWHERE, Profile, Verdict, find_profile
 from hardener.needs.situation import binds_low, is_number
+from hardener.policy import UNDECIDED, Policy
 
 if TYPE_CHECKING:  # most projects have no record
     from hardener.needs.recorded import Recorded
@@ -48,12 +49,21 @@ _FILTERED = Evidence(
 _USUALLY_WORKS = Verdict(EVERYWHERE, True, "", USUAL)
 
 
-def needs_of(container: Container, tree: Tree, profiles: tuple[str, ...] = (BUILT_IN,), record: Recorded | None = None) -> Needs:
+def needs_of(container: Container, tree: Tree, policy: Policy = UNDECIDED, record: Recorded | None = None) -> Needs:
     """What is known about a container's needs. Where nothing is, `why_not` says why and the rest is only usual.
 
-    `tree` gives the files of the project, `profiles` are folders, `record` is what runs showed of the container as it is now,
-    which comes before what was read.
+    `tree` gives the files of the project, `record` is what runs showed of the container as it is now, which comes before what
+    was read; what people decided in the `policy` stands beside it.
     """
+    needs = _known_needs(container, tree, (*policy.profiles, BUILT_IN), record)
+    if not policy.limits and not policy.named_users and not policy.socket_proxy:
+        return needs
+    from hardener.needs.decided import decided_for
+
+    return needs._replace(decided=decided_for(container, policy, record))
+
+
+def _known_needs(container: Container, tree: Tree, profiles: tuple[str, ...], record: Recorded | None) -> Needs:
     needs = _confined(_signalled(_read_needs(container, tree, profiles), container), container)
     if container.api_token.effective:
         from hardener.needs.api import api_of

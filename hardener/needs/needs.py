@@ -36,6 +36,18 @@ class Limit(NamedTuple):
     evidence: Evidence
 
 
+class Decided(NamedTuple):
+    """What people decided for the container: see `hardener.policy`. It says nothing of what the container takes."""
+
+    memory: Limit | None = None
+    cpu: Limit | None = None
+    pids: Limit | None = None
+    #: Whether its user is written by the name that the image has for it, where a name serves.
+    named_users: bool = False
+    #: The image that is put between the engine's socket and what asks it; empty for the usual one.
+    socket_proxy: str = ""
+
+
 class WorkedAs(NamedTuple):
     """The numbers of an account that it was started as in a run, in which it worked."""
 
@@ -100,6 +112,7 @@ class Needs(NamedTuple):
     failed: Mapping[str, str] = {}
     #: Why a question has no answer, or only a usual one: "memory" -> "it grows with its data".
     unknown: Mapping[str, str] = {}
+    decided: Decided = Decided()
 
     @property
     def data(self) -> tuple[str, ...]:
@@ -109,3 +122,9 @@ class Needs(NamedTuple):
     def missing(self, question: str) -> str:
         """What is not known about a question, which holds a fix back that rests on its answer; empty when nothing is."""
         return self.why_not or self.unknown.get(question, "")
+
+    def limit(self, question: str) -> tuple[Limit | None, str]:
+        """The limit for "memory", "cpu" or "pids", and what is not known about it: nothing where people decided it."""
+        decided: Limit | None = getattr(self.decided, question)
+        known: Limit | None = getattr(self, question)
+        return (decided, "") if decided is not None else (known, self.missing(question))

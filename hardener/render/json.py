@@ -37,16 +37,17 @@ from typing import Any
 from hardener import __version__
 from hardener.finding import Fix
 from hardener.render.diff import unified
+from hardener.render.formats import Run
 from hardener.report import Outcome, Report, Status, Trouble
 
 VERSION = 1
 
 
-def render(report: Report, folder: str, *, written: bool = False) -> str:
-    """The report as one JSON object, with a line end. Diffs in it are for `folder`."""
+def render(report: Report, run: Run) -> str:
+    """The report as one JSON object. Diffs in it are for the working folder."""
     from json import dumps
 
-    return dumps(_report(report, folder, written), indent=2) + "\n"
+    return dumps(_report(report, run.folder, run.written), indent=2) + "\n"
 
 
 def _report(report: Report, folder: str, written: bool) -> dict[str, Any]:

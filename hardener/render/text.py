@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
 
 from hardener.finding import Evidence, Rule, Severity
+from hardener.render.formats import Run
 from hardener.render.summary import clean, count, filled, problem, summary
 from hardener.report import Outcome, Report, Status
 
-_COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
+COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
 _ENDED = {
     Status.APPLIED: "fix",
     Status.HELD_BACK: "held back",
@@ -26,46 +26,36 @@ _ENDED = {
 _SEVERITY_WIDTH = len("critical")
 
 
-class Style(NamedTuple):
-    """How a report is to look."""
-
-    width: int = 80
-    colour: bool = False
-    #: The fixes are in the files already.
-    written: bool = False
-    #: One line for each finding and nothing else.
-    brief: bool = False
-
-
-def render(report: Report, rules: Iterable[Rule], style: Style = Style()) -> str:  # noqa: B008
-    """The report as text, without a last line end. `rules` says why each hazard matters."""
-    page = _Page(style)
-    if style.brief:
+def render(report: Report, run: Run) -> str:
+    """The report as text; `run.brief` makes it a line for each finding."""
+    page = _Page(run)
+    if run.brief:
         _brief(report, page)
     else:
         _findings(report, page)
         _held_back(report, page)
         _undone(report, Status.REFUSED, "Refused: a fix cannot be written here", page)
         _undone(report, Status.FAILED, "Taken back: the fix did not hold what it promised", page)
+        rules = tuple(run.rules())
         _minor(report, rules, page)
         _problems(report, page)
         _reasons(report, rules, page)
     page.gap()
-    page.add(page.paint("1", clean(summary(report, written=style.written))))
-    return "\n".join(page.lines)
+    page.add(page.paint("1", clean(summary(report, written=run.written))))
+    return "\n".join(page.lines) + "\n"
 
 
 class _Page:
     """Lines so far, and how to add one."""
 
-    __slots__ = ("lines", "style")
+    __slots__ = ("lines", "run")
 
-    def __init__(self, style: Style) -> None:
-        self.style = style
+    def __init__(self, run: Run) -> None:
+        self.run = run
         self.lines: list[str] = []
 
     def paint(self, code: str, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self.style.colour and text else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self.run.colour and text else text
 
     def gap(self) -> None:
         if self.lines and self.lines[-1]:
@@ -80,7 +70,7 @@ class _Page:
 
     def wrapped(self, text: str, indent: int, lead: str = "", code: str = "") -> None:
         """Words filled into lines; `lead` stands before the first, and its width before the others."""
-        room = max(20, self.style.width - indent - len(lead))
+        room = max(20, self.run.width - indent - len(lead))
         for number, line in enumerate(filled(clean(text), room)):
             start = lead if not number else " " * len(lead)
             self.lines.append(" " * indent + (self.paint(code, start) if code and not number else start) + line)
@@ -90,9 +80,9 @@ class _Page:
         finding = outcome.finding
         severity = outcome.severity.name.lower()
         lead = f"{severity:{_SEVERITY_WIDTH}}  {finding.rule:{rule_width}}  "
-        painted = self.paint(_COLOURS[outcome.severity], severity) + lead[len(severity) :]
+        painted = self.paint(COLOURS[outcome.severity], severity) + lead[len(severity) :]
         message = clean(finding.message + (f" (line {place})" if place else ""))
-        room = self.style.width - indent - len(lead)
+        room = self.run.width - indent - len(lead)
         if room >= 24:
             first, *others = filled(message, room)
             self.lines.append(" " * indent + painted + first)
@@ -139,7 +129,7 @@ def _findings(report: Report, page: _Page) -> None:
         finding = outcomes[0].finding
         whole = everything[finding.place.path, finding.subject]
         page.gap()
-        line = _title(outcomes, page, _counted(whole, page.style.written))
+        line = _title(outcomes, page, _counted(whole, page.run.written))
         rule_width = max(len(outcome.finding.rule) for outcome in outcomes)
         shown: set[Evidence] = set()
         ordered = sorted(outcomes, key=lambda outcome: outcome.status is Status.REPORTED)
@@ -246,7 +236,7 @@ def _minor(report: Report, rules: Iterable[Rule], page: _Page) -> None:
     titles = {rule.id: rule.title for rule in rules}
     for rule, outcomes in groupby(minor, key=lambda o: o.finding.rule):
         page.gap()
-        page.wrapped(titles.get(rule, ""), 2, f"{rule}  ", _COLOURS[Severity.LOW])
+        page.wrapped(titles.get(rule, ""), 2, f"{rule}  ", COLOURS[Severity.LOW])
         by_advice: dict[str, list[Outcome]] = {}
         for outcome in outcomes:
             by_advice.setdefault(outcome.finding.advice, []).append(outcome)
@@ -289,9 +279,9 @@ def _brief(report: Report, page: _Page) -> None:
         finding, place = outcome.finding, outcome.finding.place
         severity = outcome.severity.name.lower()
         where = clean(f"{place.path}:{place.line}:{place.column}")
-        ended = "written" if page.style.written and outcome.status is Status.APPLIED else _ENDED[outcome.status]
+        ended = "written" if page.run.written and outcome.status is Status.APPLIED else _ENDED[outcome.status]
         message = clean(f"{finding.subject}: {finding.message}")
-        page.add(f"{where}  {page.paint(_COLOURS[outcome.severity], severity)}  {finding.rule}  {message} [{ended}]")
+        page.add(f"{where}  {page.paint(COLOURS[outcome.severity], severity)}  {finding.rule}  {message} [{ended}]")
     for trouble in report.troubles:
         page.add(problem(trouble))
     for note in report.notes:

@@ -17,14 +17,23 @@ def load(sees: str = "") -> tuple[Rule, ...]:
 
     A module's file name is its rule's id, with `_` for `-`.
     """
-    names = sorted(name[:-3] for name in os.listdir(_FOLDER) if name.endswith(".py") and not name.startswith("_"))
-    rules = (import_module(f"{__name__}.{name}").RULE for name in names if not sees or _may_see(name, sees))
+    rules = (import_module(f"{__name__}.{name}").RULE for name in _names() if not sees or _may_see(name, sees))
     return tuple(rule for rule in rules if not sees or rule.check(sees) is not None)
+
+
+def ids() -> tuple[str, ...]:
+    """The id of every rule, without a look at it."""
+    return tuple(name.replace("_", "-") for name in _names())
 
 
 def page(rule: Rule) -> str:
     """The page of a rule: the docstring of its module."""
     return import_module(f"{__name__}.{rule.id.replace('-', '_')}").__doc__ or rule.title
+
+
+@cache
+def _names() -> tuple[str, ...]:
+    return tuple(sorted(name[:-3] for name in os.listdir(_FOLDER) if name.endswith(".py") and not name.startswith("_")))
 
 
 def _may_see(name: str, sees: str) -> bool:

@@ -1,16 +1,23 @@
 """ADD is used where COPY does the same.
 
-ADD does more than it says: it unpacks archives and fetches addresses. Whoever can put a file into the build context, or
-change what a variable says, makes it unpack files over those of the image, or download from elsewhere, and whoever reads
-the line cannot tell which of the three it does. COPY only copies.
+Attack: Whoever can put a file into the build context, or change what a variable of the line says, makes ADD unpack an
+archive over the files of the image, or fetch from an address of their choice. Their files are then in the image, and
+whoever reads the line cannot tell which of its three jobs ADD has done.
 
-The repair writes COPY. It is made where the name says that nothing is unpacked or fetched: a folder, or a file whose ending
-is not that of an archive. BuildKit treats the two the same then; every option of ADD for such files is one of COPY too.
-Where a file of the build context has no ending, it is looked at; without it the repair waits for --unsafe-fixes.
+Background: ADD does more than it says: it unpacks archives and fetches addresses. COPY only copies.
 
-It is left alone for what only ADD can do: addresses, Git repositories, archives that it unpacks (tar, also compressed), and
-its own options --checksum, --keep-git-dir and --unpack. It is refused for names that may be either: those that begin with a
-variable, and patterns that may match an archive.
+What may break: ADD tells an archive by its content. One whose name does not say so was unpacked, and is now copied as it
+is.
+
+What we do: The repair writes COPY. It is made where the name says that nothing is unpacked or fetched: a folder, or a file
+whose ending is not that of an archive. BuildKit treats the two the same then; every option of ADD for such files is one of
+COPY too. Where a file of the build context has no ending, it is looked at; without it the repair waits for --unsafe-fixes.
+It is refused for names that may be either: those that begin with a variable, and patterns that may match an archive.
+
+Left alone: What only ADD can do: addresses, Git repositories, archives that it unpacks (tar, also compressed), and its own
+options --checksum, --keep-git-dir and --unpack.
+
+Example: files-and-folders
 """
 
 from __future__ import annotations

@@ -1,13 +1,26 @@
 """The container is given a capability that reaches the host.
 
-An engine grants some fourteen capabilities; the others were left out because they act on the host and not on the container.
-SYS_ADMIN mounts file systems, SYS_MODULE loads code into the kernel, SYS_PTRACE reads the memory of other processes,
-DAC_READ_SEARCH opens any file of the host by its handle, NET_ADMIN rewrites routes and packet filters. ALL is every one of
-them.
+Attack: Whoever breaks into a process that holds the capability uses it on the host, such as SYS_MODULE to load code into
+its kernel or DAC_READ_SEARCH to open any of its files. They then have the host, or what it keeps secret, without any hole
+in the kernel.
 
-Where the image is known to need one, nothing is said: a VPN has its NET_ADMIN. ALL is taken away where a profile says what the
-image needs instead; what somebody named is only taken away on request (`--unsafe-fixes`), because a feature that was switched
-on may use what the image alone does not. IPC_LOCK, SYS_NICE and the like, which reach nobody else, are not reported.
+Background: An engine grants some fourteen capabilities; the others were left out because they act on the host and not on
+the container. SYS_ADMIN mounts file systems, SYS_MODULE loads code into the kernel, SYS_PTRACE reads the memory of other
+processes, DAC_READ_SEARCH opens any file of the host by its handle, NET_ADMIN rewrites routes and packet filters. ALL is
+every one of them.
+
+What may break: The feature that it was added for: without NET_ADMIN a VPN makes no interface, without SYS_PTRACE a monitor
+has no figures of other users' processes. A program whose file carries the capability does not start at all (`operation not
+permitted`).
+
+What we do: ALL is taken away where a profile says what the image needs instead, and what a program uses of it is given back
+by name. What somebody named is only taken away on request (`--unsafe-fixes`), because a feature that was switched on may
+use what the image alone does not.
+
+Left alone: Capabilities that the image is known to need: a VPN has its NET_ADMIN. IPC_LOCK, SYS_NICE and the like, which
+reach nobody else, are not reported.
+
+Example: named
 """
 
 from __future__ import annotations

@@ -1,12 +1,23 @@
 """The engine's socket is mounted into the container.
 
-Whoever can talk to it can start a privileged container with the host's disk mounted: it is root on the host, without a
-password. Mounting it `:ro` protects the socket's file, not the engine behind it.
+Attack: Whoever breaks into the container asks the engine through the socket for another one, privileged and with the host's
+disk mounted. They are then root on the host, without a password and without any hole in the kernel.
 
-No edit is offered. Which way out fits depends on what the container does with it, and is said where the consumer is known:
-one that only reads gets a socket proxy that passes just the calls it makes; one that builds images a builder that needs no
-engine (Kaniko, Buildah, BuildKit rootless), or builds at the CI provider; one that manages the engine a rootless engine, since
-no proxy protects from what it is there to do. A proxy itself is not reported while it passes only reads and publishes no port.
+Background: Mounting it `:ro` protects the socket's file, not the engine behind it.
+
+What may break: Without the mount, all that the container does with the engine: Traefik learns no routes from labels, a
+runner starts no jobs, a monitor sees no containers. Behind a proxy, the calls that it does not pass, and streams of logs
+that it cuts off when they are long silent. A program that cannot be told another address of the engine cannot be moved to a
+proxy.
+
+What we do: No edit is offered. Which way out fits depends on what the container does with it, and is said where the
+consumer is known: one that only reads gets a socket proxy that passes just the calls it makes; one that builds images a
+builder that needs no engine (Kaniko, Buildah, BuildKit rootless), or builds at the CI provider; one that manages the engine
+a rootless engine, since no proxy protects from what it is there to do.
+
+Left alone: A proxy itself, while it passes only reads and publishes no port.
+
+Example: normal
 """
 
 from __future__ import annotations

@@ -1,12 +1,21 @@
 """A container keeps Linux capabilities that its workload does not use.
 
-An engine grants every container some 14 capabilities, whether it uses them or not. Code that breaks into a process running as
-root inside the container holds them all: it can forge packets on the container's network (NET_RAW), create device nodes
-(MKNOD), or read every file whatever its mode (DAC_OVERRIDE).
+Attack: Whoever breaks into a process that runs as root in the container holds all of them: NET_RAW to forge packets on the
+container's network, MKNOD to create device nodes, DAC_OVERRIDE to read every file whatever its mode. They can then pose as
+the container's neighbours, and have more of the kernel to try for a way out.
 
-The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs for its
-start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added already stay;
-none is added that the container did not have. Dropping ALL without adding back stops postgres, mariadb, redis and nginx.
+Background: An engine grants every container some 14 capabilities, whether it uses them or not.
+
+What may break: An entrypoint that begins as root, hands its data over and steps down uses some. Dropping ALL without adding
+back stops postgres, mariadb, redis and nginx, and not always at once: postgres starts on an empty volume and dies at its
+second start. What seldom runs needs its own, such as an upgrade that changes owners, or a supervisor that ends the children
+of another user.
+
+What we do: The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs
+for its start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added
+already stay; none is added that the container did not have. Where they are not known, the fix is held back.
+
+Example: normal
 """
 
 from __future__ import annotations

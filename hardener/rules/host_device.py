@@ -1,13 +1,22 @@
 """The container is given a device that holds the host.
 
-A raw disk is every file on it, whatever its permissions: who may write it writes a new root password, who may only read it
-reads the old ones. `/dev/mem` and its kin are the kernel's memory, the whole of `/dev/input` is what is typed on any
-keyboard, and the whole of `/dev` is all of them.
+Attack: Whoever breaks into the container as root writes a new root password into the file system on the raw disk, or reads
+the hash of the old one where the disk may only be read. They then log in to the host as root; with `/dev/mem` they have the
+kernel's memory, with `/dev/input` all that is typed.
 
-No edit is offered: which device does the job is not in the file. The advice names narrower ones where there are any.
+Background: A raw disk is every file on it, whatever its permissions. `/dev/mem` and its kin are the kernel's memory, the
+whole of `/dev/input` is what is typed on any keyboard, and the whole of `/dev` is all of them.
 
-Nothing is said of devices that do one job and are no way to the host's files: graphics, sound, cameras, serial adapters,
+What may break: Without the device, the job that it is there for: a monitor of disks reads no health values any more, a
+program that drives pins moves none.
+
+What we do: No edit is offered: which device does the job is not in the file. The advice names narrower ones where there are
+any.
+
+Left alone: Devices that do one job and are no way to the host's files: graphics, sound, cameras, serial adapters,
 `/dev/fuse`, `/dev/kvm`, `/dev/net/tun`, optical drives.
+
+Example: normal
 """
 
 from __future__ import annotations

@@ -1,11 +1,20 @@
 """The container shares the host's IPC namespace.
 
-It reads and writes the shared memory, semaphores and message queues of all processes of the host that let it, and
-`/dev/shm` is the host's own: databases and browsers keep live data there.
+Attack: Whoever breaks into the container attaches to the shared memory of the host's processes and opens the files in the
+host's `/dev/shm`, as far as their modes allow. They then read and change what databases and browsers keep there while they
+run.
 
-No edit is offered, because it is nearly always there for more shared memory, and how much that is, is not in the file:
-`shm_size` gives a service its own, an `emptyDir` in memory a pod. Two containers that must share memory share one namespace of
-theirs.
+Background: The container shares the shared memory, semaphores and message queues of all processes of the host that let it,
+and `/dev/shm` is the host's own.
+
+What may break: With a `/dev/shm` of its own the container gets 64 MB of it unless more is asked for, and a database, a
+browser or a training job that takes more fails. Programs that met in the host's shared memory no longer find each other.
+
+What we do: No edit is offered, because it is nearly always there for more shared memory, and how much that is, is not in
+the file: `shm_size` gives a service its own, an `emptyDir` in memory a pod. Two containers that must share memory share one
+namespace of theirs.
+
+Example: normal
 """
 
 from __future__ import annotations

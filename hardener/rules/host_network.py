@@ -1,10 +1,19 @@
 """The container shares the host's network.
 
-It reaches every service that listens on the host's loopback address, databases and control sockets without a password
-among them, and can listen on any port of the host. Published ports and network separation do not apply to it.
+Attack: Whoever breaks into the container connects to what listens on the host's loopback address, databases and control
+sockets without a password among them. They then have those services, and may listen on any free port of the host as if they
+were one of its own.
 
-No edit is offered: which ports it serves, and whether it needs broadcasts or the host's own addresses, is not in the
-file. Media discovery, DHCP and some VPNs need it; web services and databases do not.
+Background: Published ports and network separation do not apply to such a container.
+
+What may break: On a network of its own the container is reached only by the ports that are published, broadcasts do not
+come through, and `localhost` is no longer the host. Media discovery, DHCP and some VPNs stop; web services and databases do
+not.
+
+What we do: No edit is offered: which ports it serves, and whether it needs broadcasts or the host's own addresses, is not
+in the file.
+
+Example: normal
 """
 
 from __future__ import annotations

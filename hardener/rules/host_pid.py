@@ -1,12 +1,19 @@
 """The container shares the host's process namespace.
 
-It sees every process of the host with its arguments, in which passwords often stand, and can signal those that run as its
-user: root in the container may kill anything. With SYS_PTRACE or as a privileged container it reads their memory and
-enters their namespaces, which is root on the host.
+Attack: Whoever breaks into the container as root reads the arguments of every process of the host, in which passwords often
+stand, and may kill any of them. With SYS_PTRACE, or as a privileged container, they read the memory of those processes and
+enter their namespaces, which is root on the host.
 
-No edit is offered: whether it watches the host's processes is its business, not the file's. Agents that do (process
-monitors, profilers, runtime security) need it; for most others it was copied along. To see another container's processes, its
-namespace is enough (`pid: service:NAME` in Compose, `shareProcessNamespace` in a pod).
+Background: Every process of the host is seen, and those that run as the container's user can be signalled: for root that is
+all of them.
+
+What may break: What watches the host's processes (process monitors, profilers, runtime security) sees only its own. For
+most others the line was copied along.
+
+What we do: No edit is offered: whether it watches the host's processes is its business, not the file's. To see another
+container's processes, its namespace is enough (`pid: service:NAME` in Compose, `shareProcessNamespace` in a pod).
+
+Example: normal
 """
 
 from __future__ import annotations

@@ -1,11 +1,19 @@
 """The container is exempted from the engine's user namespace.
 
-Where the engine maps users (`userns-remap`), root in a container is nobody on the host: the strongest single protection
-against an escape. `userns_mode: host` takes it from this container, whose root is the host's root again.
+Attack: Whoever breaks out of this container, through a hole in the kernel or a mounted folder, arrives on the host as root.
+From every other container of an engine that maps users they would have arrived as nobody.
 
-No edit is offered: an engine with mapped users refuses privileged containers and some that share the host's namespaces
-unless they are exempted, so that the exemption has to go together with its reason. Without mapped users the line does
+Background: Where the engine maps users (`userns-remap`), root in a container is nobody on the host: the strongest single
+protection against an escape. `userns_mode: host` takes it from this container, whose root is the host's root again.
+
+What may break: An engine with mapped users refuses privileged containers and some that share the host's namespaces unless
+they are exempted: they do not start without the line. Data that was written without the mapping belongs to numbers that the
+mapped container may not touch.
+
+What we do: No edit is offered, because the exemption has to go together with its reason. Without mapped users the line does
 nothing, until somebody switches them on.
+
+Example: normal
 """
 
 from __future__ import annotations

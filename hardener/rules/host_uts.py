@@ -1,10 +1,17 @@
 """The container shares the host's name.
 
-With the UTS namespace of the host it has the host's host name and domain name, and with SYS_ADMIN it can change them: the
-host then appears in logs and in authentication under a name of the attacker's choice.
+Attack: Whoever breaks into the container, and has SYS_ADMIN there, gives the host another name. The host then appears in
+logs and in authentication under a name of the attacker's choice.
 
-No edit is offered: what the program does with the name is not in the file. Programs that only want to report the host's
-name get it by `hostname`.
+Background: With the UTS namespace of the host the container has the host's host name and domain name.
+
+What may break: A program that reports the host's name reports that of the container, which is a number unless one is given:
+what collects the reports takes it for a new machine.
+
+What we do: No edit is offered: what the program does with the name is not in the file. Programs that only want to report
+the host's name get it by `hostname`.
+
+Example: normal
 """
 
 from __future__ import annotations

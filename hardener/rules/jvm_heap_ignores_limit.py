@@ -1,22 +1,30 @@
 """The JVM's heap is not sized for the container's memory limit.
 
-Told nothing, a JVM takes a quarter of the limit as its heap (half of it up to 250 MiB): on 512 MiB the program fails with
-an OutOfMemoryError at 128 MiB, while the rest is paid for and lies idle. Told too much (`-Xmx` as large as the limit), the
-kernel kills it without a word instead. Whoever can make it use memory decides when.
+Attack: A client whose requests make the program keep memory, such as large uploads or many sessions, fills a heap that is
+larger than the limit can hold, until the kernel kills the process. The service is then down, for all, as often as they
+repeat it.
 
-For a container with a limit the repair sets the heap to 75 per cent of it, 60 below 1 GiB, because what is beside the heap
-(classes, threads, buffers) does not shrink along. It goes to the variable that the image is known to read, else to
-JAVA_TOOL_OPTIONS, which every JVM reads and mentions on stderr, after what stands there already. In a Dockerfile it is
-`ENV JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=75.0"` before the command.
+Background: Told nothing, a JVM takes a quarter of the limit as its heap (half of it up to 250 MiB): on 512 MiB the program
+fails with an OutOfMemoryError at 128 MiB, while the rest is paid for and lies idle. Told too much (`-Xmx` as large as the
+limit), the kernel kills it without a word instead. Whoever can make it use memory decides when.
 
-What may break: a heap that may grow is collected later, so that the container comes nearer to its limit; one that takes
+What may break: A heap that may grow is collected later, so that the container comes nearer to its limit; one that takes
 much beside its heap is then killed where it was only slow. So the repair is held back, unless a profile names both the
 variable and an amount of memory that is enough. In a Dockerfile it is always held back: the limit is not in there.
 
-A size that somebody wrote is respected, and reported only where it does not fit: at the limit or above it, or more than
-85 per cent of it with less than a GiB beside it. A size in a variable that nothing reads (JAVA_OPTS beside `["java", ...]`)
-is reported as such. Silent: without a limit, for images that size their heap themselves and for OpenJ9, which does, and
-where the size may be decided in a place that was not read.
+What we do: For a container with a limit the repair sets the heap to 75 per cent of it, 60 below 1 GiB, because what is
+beside the heap (classes, threads, buffers) does not shrink along. It goes to the variable that the image is known to read,
+else to JAVA_TOOL_OPTIONS, which every JVM reads and mentions on stderr, after what stands there already. In a Dockerfile it
+is `ENV JAVA_TOOL_OPTIONS="-XX:MaxRAMPercentage=75.0"` before the command.
+
+A size that somebody wrote is respected, and reported only where it does not fit: at the limit or above it, or more than 85
+per cent of it with less than a GiB beside it. A size in a variable that nothing reads (JAVA_OPTS beside `["java", ...]`) is
+reported as such.
+
+Left alone: Containers without a limit, images that size their heap themselves and OpenJ9, which does, and heaps whose size
+may be decided in a place that was not read.
+
+Example: normal, dockerfile-final-stage
 """
 
 from __future__ import annotations

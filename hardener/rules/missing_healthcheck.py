@@ -1,17 +1,25 @@
 """Nothing asks whether the service still works.
 
-A process that hangs, has lost its database or answers every request with an error still counts as running: nothing takes
-it out of service, nothing that depends on it waits until it is ready, and nobody is told.
+Attack: Whoever has found a request that hangs the process or uses up its connections sends it. The service is then down
+although it counts as running: nothing takes it out of service, and nobody is told.
 
-No edit is offered: how its health is asked, and how long it may take to start, is known to whoever wrote it. Where the
-image contains a command that answers, the advice names it.
+Background: A process that hangs, has lost its database or answers every request with an error still counts as running:
+nothing takes it out of service, nothing that depends on it waits until it is ready, and nobody is told.
 
-For a container nothing is said unless it is known that the image has no check of its own: it is in a profile, or it is one
-of Docker's official images, which never have one. (Where the platform does not ask the image's own, it is as if there were
-none.) Nor where another program is started than the image's own. For what is
-built here the Dockerfile is asked, and only if it says `EXPOSE`, so that others talk to it, and builds upon images of which
-the same is known. A check that somebody switched off
-is reported as that.
+What may break: A check that fails for its own reasons marks a working service as unhealthy: its command is not in the image
+(curl in slim images), it asks `localhost` over IPv6 where the server listens on IPv4, or it gives too little time to start.
+What waits for the service then does not start, and an orchestrator restarts it again and again.
+
+What we do: No edit is offered: how its health is asked, and how long it may take to start, is known to whoever wrote it.
+Where the image contains a command that answers, the advice names it. A check that somebody switched off is reported as
+that.
+
+Left alone: A container, unless it is known that the image has no check of its own: it is in a profile, or it is one of
+Docker's official images, which never have one. (Where the platform does not ask the image's own, it is as if there were
+none.) Nor is anything said where another program is started than the image's own. For what is built here the Dockerfile is
+asked, and only if it says `EXPOSE`, so that others talk to it, and builds upon images of which the same is known.
+
+Example: normal, dockerfile
 """
 
 from __future__ import annotations

@@ -1,13 +1,19 @@
 """The container is given a token for the API of the cluster that runs it, and nobody said that it needs one.
 
-The token is a file in every container of the pod. Whoever breaks in has it: what its service account may do, the attacker may
-do, from listing Secrets to starting pods, and even an account without a Role can ask what there is to attack. Programs that only
-serve never read it.
+Attack: Whoever breaks into one container of the pod reads the token from its file and asks the cluster's API with it. They
+may then do what its service account may do, from listing Secrets to starting pods, and even without a Role they can ask
+what there is to attack.
 
-The repair writes that no token is mounted (`automountServiceAccountToken: false`). It is safe where every container of the pod
-is known not to ask the API, by its image or by its source, and held back elsewhere. Nothing is edited where one is known to ask:
-operators, ingress controllers, and programs that find each other through the API stop without it. These get an account of their
-own, with a Role that allows what they ask for and no more.
+Background: The token is a file in every container of the pod. Programs that only serve never read it.
+
+What may break: What asks the API stops without the token: operators, ingress controllers, the election of a leader, and
+programs that find each other through the API.
+
+What we do: The repair writes that no token is mounted (`automountServiceAccountToken: false`). It is safe where every
+container of the pod is known not to ask the API, by its image or by its source, and held back elsewhere. Nothing is edited
+where one is known to ask: these get an account of their own, with a Role that allows what they ask for and no more.
+
+Example: kubernetes-who-needs-one
 """
 
 from __future__ import annotations

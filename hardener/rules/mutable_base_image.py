@@ -1,14 +1,23 @@
 """A stage begins from an image without a version, so that what it builds on may change from one build to the next.
 
-`FROM node` and `FROM node:latest` mean whatever the registry has under that name today. A build that passed a review is not
-the build of tomorrow: a new major version breaks it, and an image that somebody took over gets in without a change in the
-repository. Two machines that build the same commit build different things, and nobody can say which base an old image had.
+Attack: Whoever takes over the image, with its maintainer's password or as its new owner, puts another one under the same
+name. Their code is then in the next build, without a change in the repository that anybody could have reviewed.
 
-No edit is offered, because which version works is not in the file. A version in the tag (`node:22.11-bookworm-slim`) keeps
-out surprises; only a digest (`@sha256:...`) keeps out changes, and something then has to renew it.
+Background: `FROM node` and `FROM node:latest` mean whatever the registry has under that name today. A build that passed a
+review is not the build of tomorrow: a new major version breaks it, and an image that somebody took over gets in without a
+change in the repository. Two machines that build the same commit build different things, and nobody can say which base an
+old image had.
 
-Nothing is said for `scratch`, for earlier stages of the same file, and where the name has a part that only the builder
-knows. An ARG counts by its default. Each chain of stages is named once, where it begins.
+What may break: A version that is not the one of the last build brings other packages and commands. Once it is written down,
+updates no longer come by themselves, those that close holes neither.
+
+What we do: No edit is offered, because which version works is not in the file. A version in the tag
+(`node:22.11-bookworm-slim`) keeps out surprises; only a digest (`@sha256:...`) keeps out changes, and something then has to
+renew it. An ARG counts by its default. Each chain of stages is named once, where it begins.
+
+Left alone: `scratch`, earlier stages of the same file, and names of which a part is known only to the builder.
+
+Example: no-version
 """
 
 from __future__ import annotations

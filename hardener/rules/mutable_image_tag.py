@@ -1,14 +1,23 @@
 """The image is whatever its tag means on the day it is pulled.
 
-Without a version (`latest`, no tag at all, `nightly`, `alpine`) the next pull may bring another major version, other
-permissions, or an image that somebody put there: nobody reviewed it, and nobody can say afterwards what ran. With one,
-updates are a change in the repository that can be reviewed, tested and taken back.
+Attack: Whoever may push to the image's repository, with a stolen password or as its new owner, moves the tag to an image of
+their own. The next pull then runs their code with all that this container is allowed, and nobody can say afterwards what
+ran.
 
-No edit is offered: which version runs well here is not in the file. A digest after the tag (`name:1.2@sha256:...`) names
-exactly one image; tools such as Renovate and Dependabot raise both.
+Background: Without a version (`latest`, no tag at all, `nightly`, `alpine`) the next pull may bring another major version,
+other permissions, or an image that somebody put there. With one, updates are a change in the repository that can be
+reviewed, tested and taken back.
 
-Nothing is said of images that are built here or on this machine: with `build`, from `localhost`, or of a name without a
-namespace that is not one of Docker's official images.
+What may break: With a version, updates no longer come by themselves, those that close holes neither: something has to raise
+it. An older version than the one that ran last may not read the data that it left; databases refuse to start then.
+
+What we do: No edit is offered: which version runs well here is not in the file. A digest after the tag
+(`name:1.2@sha256:...`) names exactly one image; tools such as Renovate and Dependabot raise both.
+
+Left alone: Images that are built here or on this machine: with `build`, from `localhost`, or of a name without a namespace
+that is not one of Docker's official images.
+
+Example: normal
 """
 
 from __future__ import annotations

@@ -1,16 +1,24 @@
 """The build is told not to verify signatures or certificates of what it downloads.
 
-Package managers check that a package was signed by its distribution, and curl, git, pip and npm that the server is the one
-that was asked for. With that switched off, anyone on the way between the build and the server, or a mirror that was taken
-over, puts code of their own into the image. Set in ENV it holds for the program in the container as well, and for whatever
-it sends.
+Attack: Whoever is on the way between the build and the server, or has taken over a mirror, answers with a package of their
+own, and nothing notices. Their code then runs in the build, mostly as root, and is in every image that is made of it.
 
-No edit is offered: the line is there because the check failed once, and why is not in the file. The ways out differ, and
-each finding names its own: the repository's key, the certificate authority of the company's proxy, a newer base image.
+Background: Package managers check that a package was signed by its distribution, and curl, git, pip and npm that the server
+is the one that was asked for. Set in ENV, the switch holds for the program in the container as well, and for whatever it
+sends.
 
-Nothing is said where the same RUN verifies a checksum or a signature itself, for addresses of the machine itself, for local
-repositories (`[trusted=yes] file:`), for `apk add --allow-untrusted` of files that the RUN does not download, and for
+What may break: With the check on, the build stops again where it did when the line was written: the repository's key is
+missing, the company's proxy has a certificate that nobody trusts, or the base image is too old to know today's authorities.
+
+What we do: No edit is offered: the line is there because the check failed once, and why is not in the file. The ways out
+differ, and each finding names its own: the repository's key, the certificate authority of the company's proxy, a newer base
+image.
+
+Left alone: Where the same RUN verifies a checksum or a signature itself, addresses of the machine itself, local
+repositories (`[trusted=yes] file:`), `apk add --allow-untrusted` of files that the RUN does not download, and
 `repo_gpgcheck=0`, which leaves the packages' own signatures in force.
+
+Example: rpm-and-apk
 """
 
 from __future__ import annotations

@@ -1,14 +1,23 @@
 """A database, cache, broker or admin page is published on every interface of the host.
 
-`"5432:5432"` opens the port to everybody who can reach the host, on a server to the whole Internet, and the engine's own
-packet rules (a pod's `hostPort` has them too) pass it before the host's firewall (ufw, firewalld) is asked. Such ports are
-scanned for all the time, and many of these programs ask for no password, or for a default one.
+Attack: Whoever scans addresses for such ports, as is done all the time, finds this one and tries no password, or the
+default one. They then have the data or the admin page behind it, whatever the host's firewall says about the port.
 
-No edit is offered: who connects from outside is not in the file, and a rebound port locks them out. Services of the same
-project, and pods of the same cluster, need no published port at all; for the host itself its address 127.0.0.1 is enough.
+Background: `"5432:5432"` opens the port to everybody who can reach the host, on a server to the whole Internet, and the
+engine's own packet rules (a pod's `hostPort` has them too) pass it before the host's firewall (ufw, firewalld) is asked.
+Many of these programs ask for no password, or for a default one.
 
-Nothing is said of images whose business is to be reached, such as proxies, web servers and applications, and of ports that
-are bound to an address already.
+What may break: Bound to 127.0.0.1 the port is closed to every other machine: the database client on a desk, a second
+server, a phone in the same network. What runs on the host itself still reaches it.
+
+What we do: No edit is offered: who connects from outside is not in the file, and a rebound port locks them out. Services of
+the same project, and pods of the same cluster, need no published port at all; for the host itself its address 127.0.0.1 is
+enough.
+
+Left alone: Images whose business is to be reached, such as proxies, web servers and applications, and ports that are bound
+to an address already.
+
+Example: normal
 """
 
 from __future__ import annotations

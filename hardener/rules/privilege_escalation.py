@@ -1,11 +1,19 @@
 """A process in the container may gain privileges that it was not started with.
 
-A set-uid program, or one with file capabilities, gives its caller more than the caller had. An attacker who runs as an
-ordinary user inside the container becomes root through any such program that the image happens to ship.
+Attack: Whoever breaks into a process of an ordinary user starts a set-uid program that the image happens to ship, and uses
+a hole in it or simply what it is for. They are then root in the container, with every capability that the container has.
 
-The repair forbids it (`no-new-privileges:true` in `security_opt`, `allowPrivilegeEscalation: false` in a pod): the kernel then
-ignores set-uid bits and file capabilities at exec. Stepping down (gosu, su-exec, setpriv) still works; stepping up (sudo, su,
-ping with a file capability) does not.
+Background: A set-uid program, or one with file capabilities, gives its caller more than the caller had.
+
+What may break: Stepping up does not work any more: sudo and su, ping with a file capability, a server whose file capability
+lets it bind its port. Stepping down (gosu, su-exec, setpriv) still does. On a Docker that was installed as a snap no
+container with this setting starts at all (`operation not permitted`): the engine is at fault there.
+
+What we do: The repair forbids it (`no-new-privileges:true` in `security_opt`, `allowPrivilegeEscalation: false` in a pod):
+the kernel then ignores set-uid bits and file capabilities at exec. It is held back where it is not known whether the
+program steps up.
+
+Example: normal
 """
 
 from __future__ import annotations

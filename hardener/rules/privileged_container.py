@@ -1,13 +1,20 @@
 """The container is privileged: it holds every capability and every device, and no confinement holds it.
 
-Whoever breaks into it owns the host: it can mount the host's disk and load kernel modules. Everything else that is set
-for such a container, dropped capabilities among it, is overridden.
+Attack: Whoever breaks into the container mounts the host's disk, or loads a module into its kernel. They then own the host,
+and nothing else that is set for the container has stood in their way.
 
-Where a profile says what the image needs instead, the repair takes `privileged` away and adds just that: cAdvisor reads
-everything through read-only mounts and /dev/kmsg, node-exporter through the host's / mounted read-only, a VPN through NET_ADMIN
-and /dev/net/tun. Elsewhere no edit is offered, because what the workload really uses cannot be told from the files: hardware
-needs its one device; building images needs a rootless builder; an engine inside a container cannot be spared
-it, but docker:dind-rootless can be spared root.
+Background: Everything else that is set for such a container, dropped capabilities among it, is overridden.
+
+What may break: The program lacks whatever it used and nobody listed, a device, a capability or a mount, and may say so only
+when it comes to use it. An engine inside a container does not work without it.
+
+What we do: Where a profile says what the image needs instead, the repair takes `privileged` away and adds just that:
+cAdvisor reads everything through read-only mounts and /dev/kmsg, node-exporter through the host's / mounted read-only, a
+VPN through NET_ADMIN and /dev/net/tun. Elsewhere no edit is offered, because what the workload really uses cannot be told
+from the files: hardware needs its one device; building images needs a rootless builder; an engine inside a container cannot
+be spared it, but docker:dind-rootless can be spared root.
+
+Example: normal
 """
 
 from __future__ import annotations

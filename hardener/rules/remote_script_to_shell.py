@@ -1,15 +1,25 @@
 """A script from the network is run as it arrives, unseen and unverified.
 
-`curl https://... | sh` runs whatever that server, or whoever has taken it or its name over, answers at that moment: as root,
-in the build and therefore in the image, with every secret that the build has. A server can tell a pipe from a browser and
-answer differently, a broken connection runs half of a script, and nothing says afterwards what was run.
+Attack: Whoever has taken over the server, its name or the way to it answers with a script of their own, and may do so only
+where a shell is listening. It then runs in the build, mostly as root, with every secret that the build has, and what it
+leaves behind is in the image.
 
-No edit is offered, because what the script should be is not in the file. The way out is to download it to a file, compare
-it with a checksum that stands in the Dockerfile, and run that file; or to install a package whose signature is checked.
+Background: `curl https://... | sh` runs whatever that server, or whoever has taken it or its name over, answers at that
+moment. A server can tell a pipe from a browser and answer differently, a broken connection runs half of a script, and
+nothing says afterwards what was run.
 
-It is looked for in pipes (`curl ... | bash -s --`), in substitutions (`sh -c "$(curl ...)"`, `bash <(wget ...)`, `eval`,
-`source`) and for scripts in Python, Perl, Ruby, Node and PHP. Nothing is said where the same RUN verifies a checksum or a
-signature, where a program reads what arrives as data (`| python3 -c`, `| tar x`), and for what ONBUILD keeps for others.
+What may break: A checksum ends the build on the day that the script changes, until somebody has read the new one and
+written its checksum down. An address without a version in it changes often.
+
+What we do: No edit is offered, because what the script should be is not in the file. The way out is to download it to a
+file, compare it with a checksum that stands in the Dockerfile, and run that file; or to install a package whose signature
+is checked. It is looked for in pipes (`curl ... | bash -s --`), in substitutions (`sh -c "$(curl ...)"`, `bash <(wget
+...)`, `eval`, `source`) and for scripts in Python, Perl, Ruby, Node and PHP.
+
+Left alone: Where the same RUN verifies a checksum or a signature, where a program reads what arrives as data (`| python3
+-c`, `| tar x`), and what ONBUILD keeps for others.
+
+Example: pipes-and-substitutions
 """
 
 from __future__ import annotations

@@ -1,16 +1,23 @@
 """The container does not run as root, but would be started all the same if its image made it root.
 
-Who runs in it is decided by the image, and that may change with the next pull: a new base, a Dockerfile that lost its USER, a tag
-that somebody else moved. Where the platform can be told to refuse root (`runAsNonRoot: true` in a pod), such an image does not
-start, and the change is seen before an attacker sees it.
+Attack: Whoever can change what the image is, by its tag, its base or a Dockerfile that loses its USER, has the container
+start as root, and nobody notices. The next break-in then begins as root instead of as an ordinary user.
 
-The repair asks for that. It is safe where the file itself starts the container as a number other than 0. Where the image decides,
-its user must be a number: under a name, such as `USER app`, nothing starts any more, for the platform cannot know that `app` is
-not root. So the numbers of the account are written too (`runAsUser`, `runAsGroup`), where they are known; it is the same account
-that ran before. Where nothing is known of the image, the fix is held back: if that is root, or has only a name, new pods do not
-start, and a rolling update stops there.
+Background: Who runs in it is decided by the image, and that may change with the next pull: a new base, a Dockerfile that
+lost its USER, a tag that somebody else moved. Where the platform can be told to refuse root (`runAsNonRoot: true` in a
+pod), such an image does not start, and the change is seen before an attacker sees it.
 
-Nothing is said of containers that run as root, which are `root-user`, and of platforms that cannot refuse it.
+What may break: An image whose user is a name, such as `USER app`, does not start any more unless the number is written
+beside it, for the platform cannot know that `app` is not root; nor does one that is root. New pods do not start then, and a
+rolling update stops there.
+
+What we do: The repair asks for the refusal. It is safe where the file itself starts the container as a number other than 0.
+Where the image decides, the numbers of the account are written too (`runAsUser`, `runAsGroup`), where they are known; it is
+the same account that ran before. Where nothing is known of the image, the fix is held back.
+
+Left alone: Containers that run as root, which are `root-user`, and platforms that cannot refuse it.
+
+Example: kubernetes-known-numbers
 """
 
 from __future__ import annotations

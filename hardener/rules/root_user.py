@@ -1,23 +1,33 @@
 """The container runs as root, because neither its Dockerfile nor its service says otherwise.
 
-Root inside a container is root for the kernel too. Whoever breaks into the program may change every file of the image, use
-all capabilities that the engine grants, and is root on the host as soon as one wall gives way.
+Attack: Whoever breaks into the program may change every file of the image and use all capabilities that the engine grants,
+for root inside a container is root for the kernel too. They are root on the host as soon as one wall gives way, such as a
+hole in the kernel or a folder of the host that is mounted.
 
-In a Dockerfile the repair adds USER to the stage that runs: after everything that needs root, before the command. It takes
-the user that the Dockerfile or its base image already has for this purpose, or creates one with the commands of that system
-and fixed numbers. Application code stays root's, so that the program cannot change itself; only what it is known to write is
-handed over. It is left alone where the image gives root away by itself (gosu, su-exec, the workers of nginx or Apache), and
-refused where nobody knows the base image, for Windows, for what cannot run without root (cron, sshd, an init system), where
-somebody decided for root (a USER root that nothing after it was the reason for, a comment), and for images and stages that
-others are built from, because their children would no longer be able to install anything.
+What may break: A program under another user cannot write what belongs to root: volumes that are there already, folders of
+the host, a folder of its own that nobody named. It cannot install packages while it runs, change to other users, or, with
+the host's network and on some platforms, bind ports below 1024. `docker exec` lands as that user too.
 
-A service of a pulled image gets `user:` with the numbers of the account that the image's entrypoint would step down to, where
-that entrypoint is known to work so; it then needs no capability at all. What it keeps on volumes belongs to that account
-already. Files of the host that are mounted into it may not: then the fix is held back, with the `chown` that it takes. A pod
-gets `runAsUser` and `runAsGroup` in the same way, with `fsGroup` for what it keeps on volumes, and the first free port where
-it binds one that is root's; there nothing says whose the data are, and the fix is held back.
+What we do: In a Dockerfile the repair adds USER to the stage that runs: after everything that needs root, before the
+command. It takes the user that the Dockerfile or its base image already has for this purpose, or creates one with the
+commands of that system and fixed numbers. Application code stays root's, so that the program cannot change itself; only
+what it is known to write is handed over. It is refused where nobody knows the base image, for Windows, for what cannot run
+without root (cron, sshd, an init system), where somebody decided for root (a USER root that nothing after it was the reason
+for, a comment), and for images and stages that others are built from, because their children would no longer be able to
+install anything.
+
+A service of a pulled image gets `user:` with the numbers of the account that the image's entrypoint would step down to,
+where that entrypoint is known to work so; it then needs no capability at all. What it keeps on volumes belongs to that
+account already. Files of the host that are mounted into it may not: then the fix is held back, with the `chown` that it
+takes. A pod gets `runAsUser` and `runAsGroup` in the same way, with `fsGroup` for what it keeps on volumes, and the first
+free port where it binds one that is root's; there nothing says whose the data are, and the fix is held back.
+
 A service that is built in the project is decided by its Dockerfile, and an existing `user:` wins. A service that was run as
 another user, and worked, gets that user, wherever its image is from.
+
+Left alone: Images that give root away by themselves (gosu, su-exec, the workers of nginx or Apache).
+
+Example: node-has-its-own-user, pulled-image
 """
 
 from __future__ import annotations

@@ -1,14 +1,22 @@
 """A secret stands in the file that asks for the container.
 
-Whoever sees the file sees it: everybody with the repository, its history, a backup or a screenshot. In the container it is
-in the environment of every process, shown to whoever may inspect it, and often in crash reports.
+Attack: Whoever sees the file reads the secret: everybody with the repository, its history, a backup or a screenshot, and
+whoever may inspect the container. They then log in with it wherever it is valid, and need not break into anything.
 
-No edit is offered: the value has to go somewhere that the tool does not know, and one that was published has to be changed
-besides. A default as in `${PASSWORD:-admin}` counts: all that set nothing run with it, and attackers try it first.
+Background: In the container it is in the environment of every process, shown to whoever may inspect it, and often in crash
+reports. A default as in `${PASSWORD:-admin}` counts: all that set nothing run with it, and attackers try it first.
 
-A secret is told by its form (private keys, tokens of well-known services, passwords in URLs) or by a name that says so with
-a value that could be one. Nothing is said of `${VARIABLES}`, of `..._FILE`, of texts that ask to be replaced, and of flags
-and paths. The value itself is never shown.
+What may break: As a file, the secret is found only by programs that read files, mostly by a variable that ends in `_FILE`;
+Compose keeps the owner and mode that the file has on the host, so that a user of the container may not be able to read it.
+A password that is changed here is not changed in a database that was set up with the old one.
+
+What we do: No edit is offered: the value has to go somewhere that the tool does not know, and one that was published has to
+be changed besides. A secret is told by its form (private keys, tokens of well-known services, passwords in URLs) or by a
+name that says so with a value that could be one. The value itself is never shown.
+
+Left alone: `${VARIABLES}`, `..._FILE`, texts that ask to be replaced, and flags and paths.
+
+Example: normal
 """
 
 from __future__ import annotations

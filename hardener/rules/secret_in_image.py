@@ -1,17 +1,28 @@
 """A password, token or key is written into the Dockerfile, or copied into the image.
 
-Whoever can pull the image can read it: ENV with `docker inspect`, ARG and RUN with `docker history`, a file from its layer,
-even where a later line deletes it. Whoever can read the repository can read it too, and so can everybody to whom the
-provenance of a build is attached, which holds the Dockerfile. A secret that was published has to be replaced, not hidden.
+Attack: Whoever can pull the image reads ENV with `docker inspect`, ARG and RUN with `docker history`, and a copied file
+from its layer, even where a later line deletes it. They then hold the secret, and it opens what it opens until its owner
+replaces it.
 
-No edit is offered: only its owner can change a secret. What the build needs comes by `RUN --mount=type=secret`, which
-leaves nothing behind; what the program needs comes when the container is started, from Compose's `secrets` or its
+Background: Whoever can read the repository can read it too, and so can everybody to whom the provenance of a build is
+attached, which holds the Dockerfile. A secret that was published has to be replaced, not hidden.
+
+What may break: A secret that is mounted needs BuildKit, and everybody who builds has to pass it; a program that had its
+password from ENV has to be given it at its start. Once the old one is replaced, all else that used it fails until it knows
+the new one.
+
+What we do: No edit is offered: only its owner can change a secret. What the build needs comes by `RUN --mount=type=secret`,
+which leaves nothing behind; what the program needs comes when the container is started, from Compose's `secrets` or its
 environment.
 
 Literal secrets count in every stage, since the text itself is the leak. Files of keys and ARGs for secrets count where they
 reach an image: a stage from which only files are copied does not keep them. A secret is recognised by its own form, by its
-place in an address, or by a variable whose name says so with a value that could be one; texts that ask to be replaced are
-none. Certificates and public keys are none, and .npmrc and its kin only where the file can be read and holds a token.
+place in an address, or by a variable whose name says so with a value that could be one.
+
+Left alone: Texts that ask to be replaced, certificates and public keys, and .npmrc and its kin unless the file can be read
+and holds a token.
+
+Example: variables-and-arguments
 """
 
 from __future__ import annotations

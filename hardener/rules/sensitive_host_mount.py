@@ -1,14 +1,24 @@
 """A folder of the host that decides who owns it is mounted into the container.
 
-Writable, such a folder is the host: a line in `/etc/crontab`, a program in `/usr/bin`, a value in `/proc/sys` run with
-root's rights outside the container. Read-only it still gives away what is in it: password hashes and keys in `/etc`, every
-container's data and environment in `/var/lib/docker`, somebody's logins in `~/.ssh` and `~/.aws`.
+Attack: Whoever breaks into the container as root writes a line into `/etc/crontab` or a program into `/usr/bin` through the
+mount, and the host runs it with root's rights. They then own the host; where the mount may only be read, they have what is
+in it, such as keys, logins and the data of other containers.
 
-No edit is offered: what the container wants from there is not in the file. The advice names what is usually enough.
+Background: Writable, such a folder is the host: a line in `/etc/crontab`, a program in `/usr/bin`, a value in `/proc/sys`
+run with root's rights outside the container. Read-only it still gives away what is in it: password hashes and keys in
+`/etc`, every container's data and environment in `/var/lib/docker`, somebody's logins in `~/.ssh` and `~/.aws`.
 
-Nothing is said of the harmless parts (`/etc/localtime`, `/etc/ssl/certs`, `/dev/shm` and the like), of `/sys`, `/usr`,
-`/boot`, `/lib/modules` and `/var/log` mounted `:ro`, of what programs that measure the host are documented to read from it,
-and of engine sockets and the folders that hold them, which are `docker-socket-mount`.
+What may break: What the container read there is missing, and often nothing says so: a backup is empty, an agent shows the
+container where it showed the host. What it wrote there fails once the mount is `:ro`, perhaps only much later.
+
+What we do: No edit is offered: what the container wants from there is not in the file. The advice names what is usually
+enough.
+
+Left alone: The harmless parts (`/etc/localtime`, `/etc/ssl/certs`, `/dev/shm` and the like), `/sys`, `/usr`, `/boot`,
+`/lib/modules` and `/var/log` mounted `:ro`, what programs that measure the host are documented to read from it, and engine
+sockets and the folders that hold them, which are `docker-socket-mount`.
+
+Example: normal
 """
 
 from __future__ import annotations

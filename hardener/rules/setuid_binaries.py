@@ -1,18 +1,25 @@
 """A set-uid bit is put on a file of the image.
 
-A program with that bit runs as its owner, mostly root, whoever starts it. Whoever breaks into an unprivileged process of the
-container and finds a hole in such a program, or one that was made to run commands, is root in the container: the bit undoes
-USER. Most escapes to the host begin there.
+Attack: Whoever breaks into an unprivileged process of the container, and finds a hole in such a program or one that was
+made to run commands, runs it. They are then root in the container, where most escapes to the host begin.
 
-No edit is offered, because somebody wrote the line for a reason: a program that needs one thing of root's. A capability on
-the file (`setcap cap_net_raw+ep`) often gives just that.
+Background: A program with that bit runs as its owner, mostly root, whoever starts it: the bit undoes USER.
 
-The bits that base images bring along (su, mount, passwd, ping) have no finding of their own. Every image has them, so that
-it would say nothing about this one; `no-new-privileges`, which the repair of privilege-escalation writes where the container
-is started, makes all of them void without a new layer, and stays right when the base image changes. Who wants them out of
-the image as well writes `RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} +` as root after the last package.
+What may break: Without the bit the program does as its caller what it did as root, and fails where that is not allowed. A
+capability on the file is void under `no-new-privileges`, as the bit is.
+
+What we do: No edit is offered, because somebody wrote the line for a reason: a program that needs one thing of root's. A
+capability on the file (`setcap cap_net_raw+ep`) often gives just that.
+
+Left alone: The bits that base images bring along (su, mount, passwd, ping) have no finding of their own. Every image has
+them, so that it would say nothing about this one; `no-new-privileges`, which the repair of privilege-escalation writes
+where the container is started, makes all of them void without a new layer, and stays right when the base image changes. Who
+wants them out of the image as well writes `RUN find / -xdev -perm /6000 -type f -exec chmod a-s {} +` as root after the
+last package.
 
 Nothing is said about set-gid alone, which is usual for folders, and about stages from which only files are copied.
+
+Example: bits-that-are-added
 """
 
 from __future__ import annotations

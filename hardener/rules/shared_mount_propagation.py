@@ -1,12 +1,19 @@
 """What the container mounts appears on the host.
 
-A mount with `shared` or `rshared` propagation works in both directions: a process with SYS_ADMIN that mounts something
-below it has mounted it on the host and in every other container that shares the place, over whatever lies there.
+Attack: Whoever breaks into the container, and has SYS_ADMIN there, mounts a file system of their own below the shared
+place. It is then mounted on the host too, and in every other container that shares the place, over whatever lies there.
 
-No edit is offered: which direction is needed is not in the file. A container that should only see mounts that the host
-makes later needs `rslave`, one that needs neither the default.
+Background: A mount with `shared` or `rshared` propagation works in both directions.
 
-Nothing is said of containers that are there to mount something for the host: they hold `/dev/fuse`.
+What may break: A container that mounts for others mounts for itself alone: the host and its neighbours see an empty folder,
+and may write into it. With the default it does not see what the host mounts later, either; with `rslave` it does.
+
+What we do: No edit is offered: which direction is needed is not in the file. A container that should only see mounts that
+the host makes later needs `rslave`, one that needs neither the default.
+
+Left alone: Containers that are there to mount something for the host: they hold `/dev/fuse`.
+
+Example: normal
 """
 
 from __future__ import annotations

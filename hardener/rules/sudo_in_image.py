@@ -1,15 +1,22 @@
 """The image has sudo, or rules that let a user become root without a password.
 
-USER takes root away from the program; sudo gives it back. Whoever breaks into an unprivileged process that may use sudo
-without a password is root in the container one command later, and USER was for nothing. Without such rules sudo is still
-a large set-uid program with a history of holes.
+Attack: Whoever breaks into an unprivileged process that may use sudo without a password runs one more command. They are
+then root in the container, and USER was for nothing.
 
-No edit is offered: what calls sudo, in the Dockerfile or later, would break. The build does not need it: `USER root` before
-the RUN and the former user after it do the same. A program that starts as root and goes on as another user needs gosu,
-su-exec or setpriv, which have no rules and are not set-uid.
+Background: USER takes root away from the program; sudo gives it back. Without such rules sudo is still a large set-uid
+program with a history of holes.
 
-Where sudo is only used in RUN and installed by no line, it comes with the base image, and so does its danger. Nothing is
-said about stages from which only files are copied, and where the same stage removes sudo again.
+What may break: What calls sudo, in the Dockerfile or later, does not find it any more: installation scripts, commands of an
+entrypoint, people who work in the container.
+
+What we do: No edit is offered, for that reason. The build does not need it: `USER root` before the RUN and the former user
+after it do the same. A program that starts as root and goes on as another user needs gosu, su-exec or setpriv, which have
+no rules and are not set-uid. Where sudo is only used in RUN and installed by no line, it comes with the base image, and so
+does its danger.
+
+Left alone: Stages from which only files are copied, and those that remove sudo again.
+
+Example: password-not-asked
 """
 
 from __future__ import annotations

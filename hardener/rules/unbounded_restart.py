@@ -1,13 +1,21 @@
 """A job that should run once is started again without end.
 
-A migration or a setup step that has ended is started again at once, and again: it repeats what it does to the data, fills
-the logs, and a step that fails hides among the attempts, while everything that waits for it to have completed waits for
+Attack: Whoever can make the step fail, with one bad record or an address that does not answer, has it run again and again.
+It then repeats what it does to the data and fills the logs, while everything that waits for it to have completed waits for
 ever.
 
-No edit is offered: how often it is worth trying again is not in the file.
+Background: A migration or a setup step that has ended is started again at once, and again, and a step that fails hides
+among the attempts.
 
-The benchmark asks for at most five attempts of everything. Nothing is said here of services that should always run: for
-them `unless-stopped` is what operators want, and the engine waits longer before each attempt, a minute at most.
+What may break: A step that fails because its database is not up yet stays down after its last attempt, unless it waits for
+that database (`depends_on` with `service_healthy`). It is not started again when the engine is.
+
+What we do: No edit is offered: how often it is worth trying again is not in the file.
+
+Left alone: Services that should always run. The benchmark asks for at most five attempts of everything; but for these
+`unless-stopped` is what operators want, and the engine waits longer before each attempt, a minute at most.
+
+Example: normal
 """
 
 from __future__ import annotations

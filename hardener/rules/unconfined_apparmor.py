@@ -1,12 +1,19 @@
 """The container runs without an AppArmor profile.
 
-On hosts with AppArmor the engine's default profile keeps a container from writing below /proc and /sys, from mounting,
-and from tracing processes outside. It stands behind dropped capabilities: when one of these walls has a hole, the other
-still holds. A profile of the name `unconfined` takes it away.
+Attack: Whoever breaks into the container as root may write below /proc and /sys, mount, and trace processes outside,
+wherever another wall does not stop them. One capability too many is then enough for a way to the host.
 
-The repair removes that item, so that the default holds again; hosts without AppArmor do not notice. It is safe where the image
-is known to work under the default profile and held back elsewhere. Programs that mount file systems (FUSE, backup and disk
-tools), or that need to trace, do not work under it: give them a profile of their own.
+Background: On hosts with AppArmor the engine's default profile keeps a container from writing below /proc and /sys, from
+mounting, and from tracing processes outside. It stands behind dropped capabilities: when one of these walls has a hole, the
+other still holds. A profile of the name `unconfined` takes it away.
+
+What may break: Programs that mount file systems (FUSE, backup and disk tools), or that need to trace, do not work under the
+default profile: give them a profile of their own. Hosts without AppArmor do not notice.
+
+What we do: The repair removes that item, so that the default holds again. It is safe where the image is known to work under
+the default profile and held back elsewhere.
+
+Example: normal
 """
 
 from __future__ import annotations

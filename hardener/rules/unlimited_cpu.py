@@ -1,9 +1,18 @@
 """The container may take all of the host's processors.
 
-A busy loop, an attack or a miner in one container then slows down everything else on the host.
+Attack: Whoever can make the program compute without end, or starts a miner in it, takes all processors. Everything else on
+the host is then slow, for as long as they like.
 
-The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
-processors than the host has. A service that needs more is better given its amount by hand.
+Background: A busy loop has the same effect, and needs no attacker.
+
+What may break: A program that used more than one processor takes longer: for its start, for what it does at its peak, and
+perhaps for the time that a health check allows.
+
+What we do: The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
+processors than the host has. A service that needs more is given its amount by hand, or under `[limits]` in hardener.toml. The
+fix is held back where it is not known that one is enough.
+
+Example: normal
 """
 
 from __future__ import annotations
@@ -20,11 +29,14 @@ ID = "unlimited-cpu"
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a CPU limit."""
-    limit = needs.cpu
+    limit, _ = needs.limit("cpu")
+    conflict = ""
     if limit is not None and container.reserved_cpus > limit.amount:
+        if limit is needs.decided.cpu:
+            conflict = f"{limit.evidence.source} gives it {limit.amount:g}, and {container.reserved_cpus:g} are reserved for it"
         limit = None  # more is kept for it than may be written without knowing the host
     amount = Amount(limit.amount, _text(limit.amount), limit.why) if limit is not None else None
-    yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount)
+    yield from unlimited(ID, "cpu", container, container.cpus, needs, limit, amount, conflict=conflict)
 
 
 def _text(cores: float) -> str:

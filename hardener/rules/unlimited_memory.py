@@ -1,11 +1,17 @@
 """The container may take all of the host's memory.
 
-One leaking or attacked container then makes the kernel kill processes of its neighbours.
+Attack: Whoever can make the program hold more and more memory, with large requests or by a leak, takes all that the host
+has. The kernel then kills processes of its neighbours.
 
-The repair writes a limit that is generous for the image's class of workload, where something bounds what it takes: a
-buffer of fixed size, a cache that follows the limit. Where memory grows with the data, no limit is guessed into the
-default. The limit is never below the container's reservation, nor too low for a heap that somebody sized (-Xmx). In
+What may break: A program that needs more than the limit, at a peak or with more data than today, is killed without a word
+(exit code 137). What lies in a tmpfs counts.
+
+What we do: The repair writes a limit that is generous for the image's class of workload, where something bounds what it
+takes: a buffer of fixed size, a cache that follows the limit. Where memory grows with the data, no limit is guessed into
+the default. The limit is never below the container's reservation, nor too low for a heap that somebody sized (-Xmx). In
 Compose it goes to `deploy.resources.limits` or to `mem_limit`, whichever the service uses already.
+
+Example: normal
 """
 
 from __future__ import annotations
@@ -23,10 +29,14 @@ _MIB = 1024 * 1024
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a memory limit."""
-    limit = needs.memory
+    limit, _ = needs.limit("memory")
     amount = None
     if limit is not None:
-        mebibytes = max(int(limit.amount), -(-int(container.reserved_memory) // _MIB), _least_for_a_heap(container))
+        reserved, heap = -(-int(container.reserved_memory) // _MIB), _least_for_a_heap(container)
+        mebibytes = max(int(limit.amount), reserved, heap)
+        if limit is needs.decided.memory and mebibytes > limit.amount:
+            cause = "its reservation" if reserved >= heap else "the heap that it is told to have"
+            limit = limit._replace(why=f"{limit.why}, raised for {cause}")
         small, large = container.platform.units
         text = f"{mebibytes // 1024}{large}" if mebibytes % 1024 == 0 else f"{mebibytes}{small}"
         amount = Amount(mebibytes * _MIB, text, limit.why)

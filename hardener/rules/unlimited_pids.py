@@ -1,8 +1,15 @@
 """The container may start processes and threads without end.
 
-A fork bomb in one container fills the host's process table, and nothing on the host can start any more.
+Attack: Whoever can run code in the container starts processes that start processes: a fork bomb. The host's process table
+is then full, and nothing on the host can start any more.
 
-The repair writes a limit with plenty of room above what the image's class of workload starts; threads count.
+What may break: A program that reaches the limit can start nothing more and fails (`Resource temporarily unavailable`).
+Threads count, so that it is the JVM, browsers and servers with a thread for each connection that come near it.
+
+What we do: The repair writes a limit with plenty of room above what the image's class of workload starts; threads count. It
+is held back where that is not known.
+
+Example: normal
 """
 
 from __future__ import annotations
@@ -19,7 +26,7 @@ ID = "unlimited-pids"
 
 def check(container: Container, needs: Needs) -> Iterator[Finding]:
     """A container without a limit of processes."""
-    limit = needs.pids
+    limit, _ = needs.limit("pids")
     amount = Amount(limit.amount, str(int(limit.amount)), limit.why) if limit is not None else None
     yield from unlimited(ID, "pids", container, container.pids, needs, limit, amount)
 

@@ -1,15 +1,21 @@
 """The container sees all of /proc and /sys, without the masks that the engine lays over them.
 
-An engine hides `/proc/kcore`, the kernel's keys and timers, and makes `/proc/sys` and `/proc/sysrq-trigger` read-only, because
-these files are the host's: the kernel has one of each. Without the masks root in the container reads the kernel's memory,
-restarts the host by a single letter, or lets the kernel run a program outside (`core_pattern`).
+Attack: Whoever breaks into the container as root reads the kernel's memory, restarts the host by a single letter, or names
+a program that the kernel then runs outside (`core_pattern`). They then have the host's secrets, or the host.
 
-The repair lets the masks be (in Compose the item `systempaths=unconfined` goes, in a pod `procMount` is `Default`). It is held
-back, because what asks for all of /proc is seldom known: an engine or a builder that starts containers in this one needs it
-(Docker or Podman inside, Buildah, BuildKit), and hardly anything else does. Those are better off with a user namespace of their
-own, in which /proc is theirs.
+Background: An engine hides `/proc/kcore`, the kernel's keys and timers, and makes `/proc/sys` and `/proc/sysrq-trigger`
+read-only, because these files are the host's: the kernel has one of each.
 
-Nothing is said of privileged containers, which have no masks in any case.
+What may break: An engine or a builder that starts containers in this one needs all of /proc (Docker or Podman inside,
+Buildah, BuildKit), and hardly anything else does. Those are better off with a user namespace of their own, in which /proc
+is theirs.
+
+What we do: The repair lets the masks be (in Compose the item `systempaths=unconfined` goes, in a pod `procMount` is
+`Default`). It is held back, because what asks for all of /proc is seldom known.
+
+Left alone: Privileged containers, which have no masks in any case.
+
+Example: unmasked
 """
 
 from __future__ import annotations

@@ -1,14 +1,23 @@
 """Package lists are updated in a RUN of their own, and a later RUN installs with them.
 
-A builder keeps the layer of `RUN apt-get update` for as long as its text stays the same, that is for ever. Whoever changes
-the later line gets today's instruction with the lists of months ago: packages with holes that were closed long since, or
-versions that the mirror no longer has, so that the build fails. Rebuilding does not help unless the cache is thrown away.
+Attack: Whoever knows a hole that a distribution closed months ago tries it on what the image runs. They find it open,
+because the package was installed by the lists of a layer from before, and building again has not helped.
 
-No edit is offered: joining two instructions moves what stands between them. The way out is one RUN that does both,
-`apt-get update && apt-get install ...`, and for Alpine `apk add --no-cache`, which needs no lists at all.
+Background: A builder keeps the layer of `RUN apt-get update` for as long as its text stays the same, that is for ever.
+Whoever changes the later line gets today's instruction with the lists of months ago: packages with holes that were closed
+long since, or versions that the mirror no longer has, so that the build fails. Rebuilding does not help unless the cache is
+thrown away.
 
-Nothing is said where no later RUN installs, or where each one updates for itself; for yum, dnf and zypper, which renew old
-lists by themselves; and for scripts that a RUN starts, which are not read.
+What may break: With the lists of today come the packages of today: other versions than those that were tested, and none
+where a line asks for one that the mirror no longer has.
+
+What we do: No edit is offered: joining two instructions moves what stands between them. The way out is one RUN that does
+both, `apt-get update && apt-get install ...`, and for Alpine `apk add --no-cache`, which needs no lists at all.
+
+Left alone: Where no later RUN installs, or where each one updates for itself; yum, dnf and zypper, which renew old lists by
+themselves; and scripts that a RUN starts, which are not read.
+
+Example: installs-in-a-layer-of-its-own
 """
 
 from __future__ import annotations

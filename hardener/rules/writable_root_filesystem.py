@@ -1,12 +1,19 @@
 """The container's root file system can be written.
 
-An attacker who can write can stay: replace a binary, drop a web shell beside the application, change the configuration
-that the next start reads.
+Attack: Whoever breaks into the program replaces a binary, drops a web shell beside the application, or changes the
+configuration that the next start reads. They are then still there after the hole is closed and the process started anew.
 
-The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that is no volume:
-sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the mode of a tmpfs does
-not survive a restart on every engine. A pod's is an `emptyDir`, which everybody in it may write. Data never goes to a tmpfs:
-where data would be written to the root, nothing is changed.
+What may break: A program that writes elsewhere than on its volumes and on what is mounted for it fails (`Read-only file
+system`), at its start or only when it comes to it: an upload, a cache, a template that becomes a configuration. A tmpfs
+hides what the image has at that path, forgets all when the container stops, and counts against the memory limit. Compose
+refuses `cp` into such a container.
+
+What we do: The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that
+is no volume: sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the
+mode of a tmpfs does not survive a restart on every engine. A pod's is an `emptyDir`, which everybody in it may write. Data
+never goes to a tmpfs: where data would be written to the root, nothing is changed.
+
+Example: normal
 """
 
 from __future__ import annotations

@@ -65,9 +65,15 @@ def _values(container: Container, needs: Needs, fixed: frozenset[str], shown: Se
         # Where nobody asks it, that it idles without any says little: it keeps those that are usual.
         capabilities=None if known or not asked else {},
         no_new_privileges=None if not needs.missing("no_new_privileges") and needs.no_new_privileges else True,
-        cpus=None if needs.cpu is not None and not needs.missing("cpu") else 1.0,
-        pids=None if needs.pids is not None and not needs.missing("pids") else _stepped(shown.pids, _PIDS_STEP, 2 * _PIDS_STEP),
+        cpus=None if _is_limited(needs, "cpu") else 1.0,
+        pids=None if _is_limited(needs, "pids") else _stepped(shown.pids, _PIDS_STEP, 2 * _PIDS_STEP),
     )
+
+
+def _is_limited(needs: Needs, question: str) -> bool:
+    """Whether a limit is known by reading, or was decided."""
+    limit, missing = needs.limit(question)
+    return limit is not None and not missing
 
 
 def _stepped_down_to(container: Container, shown: Seen) -> str:
@@ -100,7 +106,7 @@ def _read_only(proven: Proven, container: Container, needs: Needs, shown: Seen, 
 
 def _memory(proven: Proven, needs: Needs, shown: Seen, *, unsafe: bool) -> tuple[Proven, str]:
     """With a limit of memory, where none is known by reading; or why that is not tried."""
-    if needs.memory is not None and not needs.missing("memory"):
+    if _is_limited(needs, "memory"):
         return proven, ""
     grows = needs.unknown.get("memory", "") if needs.holds else ""
     if grows and not unsafe:

@@ -42,7 +42,7 @@ def verify(settings: Settings, watcher: Watcher) -> Verdict:
     compose = find_compose(settings.compose)
     engine = Engine()
     facts = engine.facts()
-    request = Request((), unsafe=True, profiles=settings.profiles, engine=facts.text)
+    request = Request((), unsafe=True, select=settings.select, ignore=settings.ignore, policy=settings.policy, engine=facts.text)
     project = find_project(settings.path, settings.files, compose, request)
     if project.troubles and not project.services and not project.alone:
         first = project.troubles[0]

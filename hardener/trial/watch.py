@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hardener.policy import UNDECIDED, Policy
 from hardener.record import NamedTuple
 from hardener.trial.compose import Compose
 from hardener.trial.engine import Facts
@@ -22,7 +23,10 @@ class Settings(NamedTuple):
     compose: str = ""
     #: A folder for the logs of what failed; empty for none.
     keep_logs: str = ""
-    profiles: tuple[str, ...] = ()
+    policy: Policy = UNDECIDED
+    #: Rules to apply, empty for all; and those that are not.
+    select: frozenset[str] = frozenset()
+    ignore: frozenset[str] = frozenset()
 
 
 class Announced(NamedTuple):
