@@ -74,15 +74,15 @@ def discover(
     exclude: Sequence[str] = (),
     base: str = "",
     *,
-    excluding: bool = False,
+    force_exclude: bool = False,
     kinds: Sequence[str] = KINDS,
 ) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
     A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
-    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `excluding`, as for a
-    hook that names every file that was touched, they are left out by name too, and so is what is of no kind that is known.
-    `kinds` are those that are looked for in folders.
+    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `force_exclude`, as
+    for a hook that names every file that was touched, all of this is left out by name too, and so is what is of no kind that
+    is known. `kinds` are those that are looked for in folders.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -95,10 +95,10 @@ def discover(
         real = os.path.realpath(path)
         if os.path.isdir(real):
             candidates = _walk(real, "" if name == "." else name, troubles, kinds, _excluded(exclude, base, real))
-        elif excluding and (os.path.islink(path) or _is_left_out(real, exclude, base)):
+        elif force_exclude and (os.path.islink(path) or _is_left_out(real, exclude, base)):
             continue
         else:
-            candidates = _named(real, name, troubles, needs_kind=not excluding)
+            candidates = _named(real, name, troubles, needs_kind=not force_exclude)
         for candidate in candidates:
             if candidate.location not in seen:
                 seen.add(candidate.location)
@@ -169,9 +169,7 @@ def _excluded(exclude: Sequence[str], base: str, top: str) -> Ignored | None:
     return Ignored(list(exclude), base)
 
 
-def _walk(
-    top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None = None
-) -> Iterator[Found]:
+def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
     waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
@@ -230,18 +228,20 @@ def _weak(found: Found) -> Found | None:
 
 
 def _is_left_out(location: str, exclude: Sequence[str], base: str) -> bool:
-    """Whether a walk from the root of its repository would leave out a file: for where it lies, or because that is said."""
+    """Whether a walk from the root of its repository would leave out a file: for where it lies, or as git or a person says."""
     root = repository_root(os.path.dirname(location))
     folder, ignored = root, None
-    excluded = _excluded(exclude, base, os.path.dirname(location))
-    *folders, name = os.path.relpath(location, root).split(os.sep)
-    for inner in (*folders, name):
+    for inner in os.path.relpath(location, root).split(os.sep):
         holds_git = os.path.lexists(os.path.join(folder, ".git"))
         ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
         folder = os.path.join(folder, inner)
-        if inner is not name and (inner in VENDORED or any(rules.folder(folder) for rules in (ignored, excluded) if rules)):
+        excluded = _excluded(exclude, base, os.path.dirname(folder))
+        rules = [one for one in (ignored, excluded) if one is not None]
+        if folder == location:
+            return any(one.file(folder) for one in rules)
+        if inner in VENDORED or any(one.folder(folder) for one in rules):
             return True
-    return any(rules.file(location) for rules in (ignored, excluded) if rules)
+    return False
 
 
 def _above(top: str) -> Ignored | None:

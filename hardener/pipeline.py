@@ -215,7 +215,7 @@ def _built_around(files: Mapping[str, Found], tree: Tree, request: Request) -> I
     around: dict[str, Source] = {}
     for root in {repository_root(os.path.dirname(found.location)) for found in named}:
         for found in discover((root,), kinds=(COMPOSE,))[0]:
-            if found.location not in files and (text := found.text or tree(found.location)) is not None:
+            if found.location not in files and (text := tree(found.location)) is not None:
                 around[found.location] = text
     if not around:
         return

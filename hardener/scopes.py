@@ -54,8 +54,8 @@ def config_for(path: str, chosen: Chosen) -> Config:
     return find_config(path if os.path.isdir(path) else os.path.dirname(path) or ".")
 
 
-def scopes(paths: Sequence[str], chosen: Chosen, *, excluding: bool = False) -> tuple[list[Scope], list[Trouble]]:
-    """What is found below the paths, each file once, by configuration; and what was in the way. `excluding` as in `discover`.
+def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False) -> tuple[list[Scope], list[Trouble]]:
+    """What is found below the paths, each file once, by configuration; and what was in the way. `force_exclude` as in `discover`.
 
     A path has the configuration that is nearest to it. A file that is found from two paths has that which is nearer to it.
     """
@@ -70,7 +70,7 @@ def scopes(paths: Sequence[str], chosen: Chosen, *, excluding: bool = False) -> 
     troubles: list[Trouble] = []
     taken: set[str] = set()
     for config in sorted(members, key=lambda config: len(config.folder), reverse=True):
-        files, more = discover(members[config], config.exclude, config.policy.folder, excluding=excluding)
+        files, more = discover(members[config], config.exclude, config.policy.folder, force_exclude=force_exclude)
         found[config] = [file for file in files if file.location not in taken]
         taken.update(file.location for file in files)
         troubles += more

@@ -295,6 +295,7 @@ def test_for_hooks_named_files_are_passed_over_as_a_folder_would_pass_over_them(
             "vendor/compose.yaml": COMPOSE_TEXT,
             "made/deep/compose.yaml": COMPOSE_TEXT,
             "kept/compose.yaml": COMPOSE_TEXT,
+            "kept/old.yaml": COMPOSE_TEXT,
             ".gitignore": "/made\n",
             ".git/HEAD": "ref: refs/heads/main\n",
         }
@@ -302,7 +303,7 @@ def test_for_hooks_named_files_are_passed_over_as_a_folder_would_pass_over_them(
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9\n")
     (tmp_path / "compose.prod.yaml").symlink_to("compose.yaml")
     every = [path.relative_to(tmp_path).as_posix() for path in sorted(tmp_path.rglob("*")) if path.is_file()]
-    found, troubles = discover(every, excluding=True)
+    found, troubles = discover(every, ["kept/old*"], force_exclude=True)
     assert troubles == []
     assert [file.name for file in found] == ["app.build", "compose.yaml", "kept/compose.yaml"]
     assert len(discover(every)[1]) >= 4  # without it, each that is of no kind is a trouble
@@ -310,7 +311,7 @@ def test_for_hooks_named_files_are_passed_over_as_a_folder_would_pass_over_them(
 
 def test_for_hooks_a_file_that_is_gone_or_that_must_be_readable_is_still_a_trouble(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "my-compose.yaml").write_bytes(b"services: caf\xe9\n")
-    found, troubles = discover(["gone.yaml", "my-compose.yaml"], excluding=True)
+    found, troubles = discover(["gone.yaml", "my-compose.yaml"], force_exclude=True)
     assert found == []
     assert [trouble.path for trouble in troubles] == ["gone.yaml", "my-compose.yaml"]
 
