@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import re
 import tomllib
+from collections.abc import Iterable, Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -14,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hardener.cli import main
 from hardener.config.keys import KEYS, Key
-from hardener.config.page import commented, reference
+from hardener.config.page import commented, page
 from hardener.config.read import config_of
 from hardener.config.schema import FILE, schema, text
 from hardener.config.told import toml
 from hardener.errors import Unreadable
 from hardener.source import Source
 
-DOCS = Path(__file__).parent.parent / "docs" / "configuration.md"
 WHOLE: dict[str, Any] = {
     "select": ["root-user"],
     "ignore": ["missing-healthcheck"],
@@ -99,8 +101,16 @@ def test_the_schema_is_that_of_the_table() -> None:
     assert Path(FILE).read_text() == text(), "write it anew: python -m hardener config --schema only prints the file"
 
 
-def test_the_page_is_that_of_the_table() -> None:
-    assert reference() in DOCS.read_text()
+def test_the_page_has_every_key(capsys: pytest.CaptureFixture[str]) -> None:
+    def names(keys: Iterable[Key]) -> Iterator[str]:
+        for key in keys:
+            yield key.name
+            yield from names(key.keys)
+
+    text = page()
+    assert {name for name in names(KEYS) if not re.search(rf"[`.\[]{name}[`.\]]", text)} == set()
+    assert main(["config", "--keys"]) == 0
+    assert capsys.readouterr().out == text
 
 
 def test_a_whole_file_is_accepted_by_both() -> None:

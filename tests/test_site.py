@@ -78,7 +78,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 def test_there_is_a_page_for_everything(site: Site) -> None:
     rules = {f"rules/{rule.id}.html" for rule in RULES}
-    others = {"index.html", "rules/index.html", "commands.html", "images.html", "changelog.html", "contributing.html"}
+    others = {
+        "index.html",
+        "rules/index.html",
+        "commands.html",
+        "configuration.html",
+        "images.html",
+        "changelog.html",
+        "contributing.html",
+    }
     assert set(site.pages) == rules | others | {"404.html", "search.html"}
 
 

@@ -224,16 +224,17 @@ def _add_audit(application: typer.Typer, chosen: list[Action], whose: dict[str, 
 def _add_configuration(application: typer.Typer, chosen: list[Action], config_option: Any, isolated_option: Any) -> None:
     """The commands about the configuration itself."""
 
-    def config(path: str = ".", config: str = "", isolated: bool = False, schema: bool = False) -> None:
+    def config(path: str = ".", config: str = "", isolated: bool = False, schema: bool = False, keys: bool = False) -> None:
         from hardener.cli import config as command
 
-        chosen.append(lambda: command.run(path, Chosen(config, isolated), schema=schema))
+        chosen.append(lambda: command.run(path, Chosen(config, isolated), schema=schema, keys=keys))
 
     config.__annotations__ |= {
         "path": Annotated[str, typer.Argument(metavar="[PATH]", help="A file or folder. Default: this folder.")],
         "config": Annotated[str, config_option],
         "isolated": Annotated[bool, isolated_option],
         "schema": Annotated[bool, typer.Option("--schema", help="Print the JSON schema of the file, for editors.")],
+        "keys": Annotated[bool, typer.Option("--keys", help="Explain all keys, in Markdown.")],
     }
     application.command(help="Show which configuration holds for a path, and what it says where.")(config)
 

@@ -12,8 +12,16 @@ from hardener.render.summary import clean
 from hardener.scopes import Chosen, config_for
 
 
-def run(path: str, chosen: Chosen, *, schema: bool) -> int:
-    """Print what holds for a path, key by key, or the schema. Raises `UsageError` and `Unreadable` as any run would."""
+def run(path: str, chosen: Chosen, *, schema: bool, keys: bool) -> int:
+    """Print what holds for a path, key by key; or the schema, or the page about all keys.
+
+    Raises `UsageError` and `Unreadable` as any run would.
+    """
+    if keys:
+        from hardener.config.page import page
+
+        emit(page().encode())
+        return 0
     if schema:
         from hardener.config.schema import FILE
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from hardener.config.keys import KEYS, NAMED, TABLES, Key, choices_of
@@ -70,8 +71,14 @@ def _about(key: Key) -> str:
     return f"{key.doc} One of {', '.join(choices)}." if choices else key.doc
 
 
-def reference() -> str:
-    """The table of all keys in Markdown."""
+def page() -> str:
+    """How to configure, with all keys, in Markdown."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "page.md"), encoding="utf-8") as file:
+        return file.read().replace("{keys}\n", _reference())
+
+
+def _reference() -> str:
+    """The table of all keys."""
     rows = ["| key | what it says | default |", "|---|---|---|"]
     rows += [f"| {name} | {doc} | {default} |" for name, doc, default in _rows(KEYS, ())]
     return "\n".join(rows) + "\n"

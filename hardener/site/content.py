@@ -9,6 +9,7 @@ from html import escape
 
 from hardener.cli.known import rule as rule_of
 from hardener.cli.rules import LEGEND, row
+from hardener.config.page import page as configuration
 from hardener.errors import UsageError
 from hardener.finding import Severity
 from hardener.needs.profile import BUILT_IN, Namesake, Profile
@@ -31,7 +32,6 @@ HOME, RULES, COMMANDS, IMAGES, CONFIGURATION, CHANGES, CONTRIBUTING = (
 #: Files of the repository that are pages, by the names that links give them.
 _FILES = {
     "README.md": HOME,
-    "docs/configuration.md": CONFIGURATION,
     "CHANGELOG.md": CHANGES,
     "CONTRIBUTING.md": CONTRIBUTING,
 }
@@ -51,7 +51,7 @@ def content() -> Content:
     """All pages. Raises `UsageError` outside of the repository: a wheel has no README."""
     rules = worst_first()
     pages = {path: _of_the_repository(name) for name, path in _FILES.items()}
-    pages |= {RULES: _table(), COMMANDS: _commands(), IMAGES: _images()}
+    pages |= {RULES: _table(), COMMANDS: _commands(), CONFIGURATION: _linked(configuration(), ""), IMAGES: _images()}
     pages |= {f"rules/{rule.id}.md": _linked(render(explain(rule)), "rules", but=rule.id) for rule in rules}
     hazards: list[object] = [{"All hazards": RULES}]
     for severity in sorted(Severity, reverse=True):
