@@ -159,12 +159,12 @@ def _of_image(container: Container, needs: Needs, tree: Tree) -> Reply:
             return Reply(Answer.BAD, "its image runs as root")
         return Reply(Answer.JUSTIFIED, f"starts as root, and steps down to {needs.start.account.name} by itself")
     from hardener.needs.built import image_of
-    from hardener.needs.stage import needs_of
+    from hardener.needs.stage import StageNeeds
 
     image = image_of(container, tree)
     if isinstance(image, str):
         return Reply(Answer.UNKNOWN, f"who runs in it is not known: {image}")
-    known = needs_of(image.stage)
+    known = StageNeeds(image.stage)
     if container.build is None and known.base is None:
         return Reply(Answer.UNKNOWN, f"who runs in {container.image_text} is not known")
     reply = _stage_user(image.stage, known)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hardener import source
-from hardener.cli.configured import Chosen, Scope, request_of, scopes_of
+from hardener.cli.configured import request_of, scopes_of
 from hardener.cli.exits import FINDINGS, OK, TROUBLE
 from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
@@ -18,6 +18,7 @@ from hardener.pipeline import Request
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
 from hardener.report import Report, Trouble, joined
+from hardener.scopes import Chosen, Scope
 
 if TYPE_CHECKING:
     from hardener.audit.postures import Standing
