@@ -141,8 +141,12 @@ class Finding(NamedTuple):
         return self.rule, self.place.path, self.key or self.subject
 
 
-#: What a rule is asked: one subject with what it needs. See `Rule`.
+#: What a rule is asked: one subject with what it needs, which is None for a silence. See `Rule`.
 Check = Callable[[Any, Any], Iterable["Finding"]]
+
+
+#: The kinds of subjects.
+KINDS = ("container", "stage", "silence")
 
 
 class Rule(NamedTuple):
@@ -158,12 +162,14 @@ class Rule(NamedTuple):
     container: Check | None = None
     #: For a stage of a Dockerfile and what it needs.
     stage: Check | None = None
+    #: For a comment that silences findings (`hardener.facts.silence`), which no comment can silence.
+    silence: Check | None = None
 
     @property
     def sees(self) -> tuple[str, ...]:
-        """The kinds of subjects that it has a check for: "container", "stage"."""
-        return tuple(kind for kind in ("container", "stage") if self.check(kind) is not None)
+        """The kinds of subjects that it has a check for: "container", "stage", "silence"."""
+        return tuple(kind for kind in KINDS if self.check(kind) is not None)
 
     def check(self, kind: str) -> Check | None:
         """The check for one kind of subject."""
-        return self.stage if kind == "stage" else self.container
+        return {"container": self.container, "stage": self.stage, "silence": self.silence}[kind]

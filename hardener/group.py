@@ -47,6 +47,14 @@ class Group(Protocol):
     def files(self) -> Mapping[str, Any]:
         """The files that may be edited, by location; each has its `source` and its `tree`."""
 
+    @property
+    def read(self) -> Sequence[Any]:
+        """All files that say something about the subjects, those too that may not be edited; each with `source` and `tree`."""
+
+    @property
+    def in_part(self) -> frozenset[str]:
+        """The files, by the paths that people know, of which something was not judged."""
+
     def judged(self) -> Iterator[tuple[Any, Any]]:
         """Each subject with what it needs."""
 
@@ -90,6 +98,14 @@ class ComposeGroup:
     @property
     def notes(self) -> Sequence[Trouble]:
         return [*self.project.notes, *self._stale()]
+
+    @property
+    def read(self) -> Sequence[Any]:
+        return self.project.read
+
+    @property
+    def in_part(self) -> frozenset[str]:
+        return frozenset((*(note.path for note in self.project.notes), *self.project.incomplete))
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.project.containers:

@@ -84,6 +84,14 @@ class ManifestGroup:
         if made is not None:
             container.build, container.image = made[0]._replace(said_at=made[1].source), None
 
+    @property
+    def read(self) -> Sequence[Any]:
+        return (self._file,)
+
+    @property
+    def in_part(self) -> frozenset[str]:
+        return frozenset(note.path for note in self.notes)
+
     def judged(self) -> Iterator[tuple[Container, Any]]:
         for container in self.containers:
             yield container, needs_of(container, self._tree, self._policy)
@@ -109,6 +117,8 @@ class TemplateGroup:
         self.containers: tuple[Container, ...] = ()
         self.name = notes[0].path
         self.notes = notes
+        self.read: Sequence[Any] = ()
+        self.in_part: frozenset[str] = frozenset()
 
     def judged(self) -> Iterator[tuple[Container, Any]]:
         return iter(())

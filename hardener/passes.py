@@ -15,6 +15,7 @@ from hardener.source import Source
 
 if TYPE_CHECKING:
     from hardener.group import Group
+    from hardener.silence.silences import Silences
     from hardener.trace import Trace
 
 #: Passes to a fixed point; what still changes after these is not written.
@@ -33,7 +34,7 @@ Ask = Callable[[Finding, tuple[tuple[Source, Source], ...]], Reply]
 
 
 class Passes:
-    """One group on its way to the fixed point."""
+    """One group on its way to the fixed point. `silences` where there may be something that silences its findings."""
 
     def __init__(
         self,
@@ -41,6 +42,7 @@ class Passes:
         rules: dict[str, Rule],
         threshold: Applicability,
         withheld: Mapping[Identity, str],
+        silences: Silences | None = None,
         trace: Trace | None = None,
         ask: Ask | None = None,
     ) -> None:
@@ -49,9 +51,13 @@ class Passes:
         self._ask = ask
         self.troubles: list[Trouble] = []
         self._rules = rules
-        self._checks = [(rule.id, check) for rule in rules.values() if (check := rule.check(group.sees)) is not None]
+        asked = rules if silences is None else silences.rules
+        self._checks = [(rule.id, check) for rule in asked.values() if (check := rule.check(group.sees)) is not None]
         self._threshold = threshold
         self._withheld = withheld
+        self._silences = silences
+        #: What was silenced in the original text, and what is now.
+        self._silenced: tuple[list[tuple[Finding, str]], ...] = ([], [])
         self._original = group
         self._blocked: dict[Identity, str] = {}
         self._refused: dict[Identity, str] = {}
@@ -65,6 +71,8 @@ class Passes:
     def to_fixed_point(self) -> None:
         """Pass after pass, until there is nothing left to change."""
         self._findings = self._check(self.group)
+        if self._silences is not None:
+            self._silenced = self._silences.silenced, self._silences.silenced
         for number in range(1, MAX_PASSES + 1):
             findings = self._findings
             for finding in findings:
@@ -73,6 +81,8 @@ class Passes:
             if self._trace is not None:
                 self._trace.planned(number, findings, self._plan)
             if not any(choice.changes for choice in self._plan.choices):
+                if self._silences is not None:
+                    self._tidy(self._silences)
                 return
             self.group = self._next(findings)
         self.group = self._original
@@ -83,12 +93,45 @@ class Passes:
         )
 
     def _check(self, group: Group) -> list[Finding]:
-        return [
-            self._allowed(finding, needs.failed)
+        found = (
+            (subject, self._allowed(finding, needs.failed))
             for subject, needs in (group.judged() if self._trace is None else self._trace.each("facts and needs", group.judged()))
             for rule, check in self._checks
             for finding in (check(subject, needs) if self._trace is None else self._trace.asked(rule, check, subject, needs))
-        ]
+        )
+        if self._silences is None:
+            return [finding for _, finding in found]
+        return [finding for finding in self._silences.left(group, found) if finding.rule in self._rules]
+
+    def _tidy(self, silences: Silences) -> None:
+        """Once nothing else changes: what is found about the comments that silence findings, and its repair.
+
+        A comment is needed, too, where it only silences something once the fixes that are held back are made.
+        """
+        silences.forget()
+        self._check(self.group)
+        if silences.about and silences.idle(self.group) and self._threshold is Applicability.SAFE:
+            Passes(self.group, self._rules, Applicability.UNSAFE, self._withheld, silences.without_about()).to_fixed_point()
+        about = silences.findings(self.group, self._original)
+        self._silenced = self._silenced[0], silences.silenced
+        for finding in about:
+            self._first.setdefault(finding.identity, finding)
+        plan = make_plan(about, self._rules, self._threshold, self._blocked)
+        others = (*self._plan.others, *plan.others)
+        known = {finding.identity for finding in self._findings}
+        together = [plan.choices] if self._ask is None else [(choice,) for choice in plan.choices]
+        for choices in filter(None, together):
+            try:
+                after = self._attempt(self.group, choices, known)
+                if self._ask is None or self._is_wanted(choices[0], self.group, after):
+                    self.group = after
+                    self._record(choices)
+                    continue
+                status, why = Status.REFUSED, self._refused[choices[0].finding.identity]
+            except HardenError as error:
+                status, why = Status.FAILED, getattr(error, "reason", str(error))
+            others += tuple((choice.finding, status, why) for choice in choices)
+        self._plan = Plan((), others)
 
     def _allowed(self, finding: Finding, failed: Mapping[str, str]) -> Finding:
         """A finding without its fix, where that is withheld or failed in a run."""
@@ -193,9 +236,18 @@ class Passes:
         )
         if new is not None:
             problem = problem or f"{new.rule} appeared in {new.subject}"
+        if self._silences is not None:
+            problem = problem or self._newly_silenced(known)
         if problem:
             raise Unproven(problem)
         return after
+
+    def _newly_silenced(self, known: set[Identity]) -> str:
+        """What a fix has moved under a silence that was not meant for it; empty for nothing."""
+        assert self._silences is not None
+        before = {finding.identity for finding, _ in (*self._silenced[0], *self._silenced[1])}
+        moved = (finding for finding, _ in self._silences.silenced if finding.identity in known - before)
+        return next((f"a silence would hold for {finding.rule} in {finding.subject} too" for finding in moved), "")
 
     def _revealed(self, new: Finding, choices: tuple[Choice, ...]) -> bool:
         """Whether a hazard was there before and only hidden by a worse one: `privileged` overrides dropped capabilities."""
@@ -217,6 +269,11 @@ class Passes:
             if finding.identity in self._refused:
                 status, why = Status.REFUSED, self._refused[finding.identity]
             yield Outcome(self._told(finding), status, severity.get(finding.rule, Severity.LOW), why)
+        before, after = self._silenced
+        known = {finding.identity for finding, _ in before}
+        for finding, why in (*before, *(item for item in after if item[0].identity not in known)):
+            if finding.rule in self._rules:
+                yield Outcome(finding, Status.SILENCED, severity[finding.rule], why)
 
     def _told(self, finding: Finding) -> Finding:
         """A finding as it ended, at its place in the original text: another fix may have changed what is needed meanwhile."""

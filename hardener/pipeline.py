@@ -17,12 +17,17 @@ from hardener.policy import Policy
 from hardener.record import NamedTuple
 from hardener.report import FileChange, Outcome, Report, Status, Trouble
 from hardener.source import Source
+from hardener.syntax.comments import MARK
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from hardener.facts.container import Container
     from hardener.group import Group
     from hardener.needs.proven import Proven
     from hardener.needs.recorded import Recorded
+    from hardener.silence.baseline import Baseline
+    from hardener.silence.silences import Silences
     from hardener.trace import Trace
 
 
@@ -43,8 +48,11 @@ class Request(NamedTuple):
     proven: Mapping[str, Proven] = {}
     withheld: Mapping[Identity, str] = {}
     engine: str = ""
-    #: What people decided for the repository.
+    #: What people decided for the repository, and the findings that they had when they decided to count only new ones.
     policy: Policy = Policy()
+    baseline: Baseline | None = None
+    #: The day for which last days of silences count; None for today.
+    today: date | None = None
     #: Whether each outcome is to tell what its fix alone would change: it takes a plan and a proof for each.
     singly: bool = False
     #: What is to be told of the way there, and of its end: how many files are done, of how many.
@@ -61,10 +69,17 @@ def run(request: Request) -> Report:
 
 def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     """The report, and each group of files as it is and as it would be: what is asked of containers beside the rules."""
-    from hardener.rules import load
+    from hardener.rules import ids, load
 
     def rules(sees: str) -> dict[str, Rule]:
         return {rule.id: rule for rule in load(sees) if _is_asked(rule, request)}
+
+    def passes(group: Group) -> Passes:
+        chosen = rules(group.sees)
+        silences = _silences(group, request, chosen, rules)
+        if silences is not None:
+            chosen = {**chosen, **silences.about}
+        return Passes(group, chosen, threshold, request.withheld, silences, request.trace, request.ask)
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
     tree = Tree(tree_roots(request))
@@ -79,7 +94,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     found_groups = _groups(files, tree, request, troubles)
     for group in found_groups if request.trace is None else request.trace.each("read", found_groups):
         notes += group.notes
-        result = Passes(group, rules(group.sees), threshold, request.withheld, request.trace, request.ask)
+        result = passes(group)
         result.to_fixed_point()
         groups.append((group, result.group))
         for outcome in result.outcomes():  # a service laid over another file is judged with and without it
@@ -101,7 +116,29 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     )
     changes.sort(key=lambda change: order.get(change.before.path, len(order)))
     numbers = len(files), counts["containers"], counts["stages"]
-    return Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), *numbers), groups
+    report = Report(tuple(sorted_outcomes), tuple(changes), tuple(troubles), tuple(notes), *numbers)
+    if request.baseline is not None:
+        in_part = {trouble.path for trouble in (*troubles, *notes)}
+        known = frozenset(ids()) - request.ignore
+        report = report._replace(
+            gone=request.baseline.gone((path for path in order if path not in in_part), known & request.select or known)
+        )
+    return report, groups
+
+
+def _silences(
+    group: Group, request: Request, chosen: dict[str, Rule], rules: Callable[[str], dict[str, Rule]]
+) -> Silences | None:
+    """What may silence the findings of a group; None where nothing does, which is so for most files."""
+    if not (request.policy.waivers or request.baseline or any(MARK in file.source.text for file in group.read)):
+        return None
+    from hardener.rules import load
+    from hardener.silence.silences import Silences
+
+    about = rules("silence")
+    # Whether a comment is needed, the rules that it names can tell, even where only that is asked for.
+    asked = {rule.id: rule for rule in load(group.sees) if rule.id not in request.ignore} if about else chosen
+    return Silences(request.policy, request.baseline, asked, about, request.today, writes=not request.overlaid)
 
 
 def _is_asked(rule: Rule, request: Request) -> bool:
@@ -163,6 +200,9 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
             sources[location] = found.text or text_source.read(found.location, found.name)
         except Unreadable as error:
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+        else:
+            if found.text is not None and found.location:
+                tree.take(location, found.text)  # it need not be what is on disk
     builders: dict[str, list[Container]] = {}
     proven: dict[str, Proven] = {}
     # What only one kind needs is imported only where there are files of it.

@@ -77,6 +77,8 @@ class Report(NamedTuple):
     stages: int = 0
     #: How each container stands towards the questions of the audit, where that was asked for.
     postures: tuple[Posture, ...] = ()
+    #: The fingerprints that a baseline lists and that this run, which looked there, did not find.
+    gone: frozenset[str] = frozenset()
 
 
 def joined(reports: Sequence[Report]) -> Report:
@@ -92,4 +94,5 @@ def joined(reports: Sequence[Report]) -> Report:
         sum(report.containers for report in reports),
         sum(report.stages for report in reports),
         tuple(posture for report in reports for posture in report.postures),
+        frozenset(gone for report in reports for gone in report.gone),
     )

@@ -79,6 +79,14 @@ class DockerfileGroup:
             if stage.runs and needs.steps_down and _starts_as_root(stage)
         ]
 
+    @property
+    def read(self) -> Sequence[Any]:
+        return (self._file,)
+
+    @property
+    def in_part(self) -> frozenset[str]:
+        return frozenset()
+
     def judged(self) -> Iterator[tuple[DockerStage, StageNeeds]]:
         return iter(self._judged)
 

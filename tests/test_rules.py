@@ -12,7 +12,7 @@ import pytest
 from conftest import harden
 from test_fixtures import CASES, FIXTURES, Case
 
-from hardener.finding import Applicability, Change, Evidence, Fix, Rule, Strength
+from hardener.finding import KINDS, Applicability, Change, Evidence, Fix, Rule, Strength
 from hardener.render.formats import Run
 from hardener.render.json import render as render_json
 from hardener.render.text import render as render_text
@@ -73,7 +73,7 @@ def test_it_says_what_why_and_for_whom(rule: Rule) -> None:
 
 @every_rule
 def test_it_cites_items_that_exist(rule: Rule) -> None:
-    assert rule.cites
+    assert rule.cites or rule.sees == ("silence",), "nobody but us asks how our own comments are written"
     assert set(rule.cites) <= set(citations())
 
 
@@ -102,7 +102,8 @@ def test_its_fixtures_are_its_proof(rule: Rule) -> None:
     found = [line for case in cases for line in (case.folder / "findings.txt").read_text().splitlines()]
     assert any(f" {rule.id} " in line for line in found), "a case where the hazard is"
     assert any(f" {rule.id} " not in (case.folder / "findings.txt").read_text() for case in cases), "a case where it is not"
-    if any(line.endswith(" applied") for line in found):
+    # A comment changes nothing that runs, so that there is nothing that would have to hold its repair back.
+    if any(line.endswith(" applied") for line in found) and rule.sees != ("silence",):
         assert any(line.rsplit(" ", 1)[1] in ("held-back", "refused", "reported") for line in found), (
             "and one where nothing may be done"
         )
@@ -168,7 +169,7 @@ def assert_shown(report: Report) -> None:
     """What people and programs are given has the evidence of every applied fix: each claim, and where it stands."""
     told = json.loads(render_json(report, Run(".")))["findings"]
     shown = {(one["rule"], one["subject"], one["line"]): one for one in told if one["status"] == "applied"}
-    text = "".join(render_text(report, RULES).split())
+    text = "".join(render_text(report, Run(".")).split())
     for outcome in report.outcomes:
         finding = outcome.finding
         if outcome.status is not Status.APPLIED or finding.fix is None:
@@ -247,7 +248,7 @@ def test_every_finding_says_what_and_every_end_says_why(tmp_path: Path) -> None:
 
 
 def test_what_sees_one_kind_is_found_without_the_others() -> None:
-    of_kinds = {kind: load(kind) for kind in ("container", "stage")}
+    of_kinds = {kind: load(kind) for kind in KINDS}
     assert all(rules for rules in of_kinds.values())
     assert {rule.id for rules in of_kinds.values() for rule in rules} == {rule.id for rule in RULES}
     assert all(kind in rule.sees for kind, rules in of_kinds.items() for rule in rules)

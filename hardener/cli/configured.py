@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -36,7 +37,13 @@ def request_of(invocation: Invocation, scope: Scope) -> Request:
         select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
     evidence = not invocation.no_evidence
     wish = Wish(select, ignore, invocation.unsafe_fixes, invocation.safe_only, evidence, invocation.profiles)
-    return request_for(scope, wish)
+    request = request_for(scope, wish)
+    baseline = invocation.baseline or (os.path.relpath(scope.config.baseline) if scope.config.baseline else "")
+    if not baseline:
+        return request
+    from hardener.silence.baseline import read
+
+    return request._replace(baseline=read(baseline, os.getcwd()))
 
 
 def scopes_of(invocation: Invocation) -> tuple[list[Scope], list[Trouble]]:

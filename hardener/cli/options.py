@@ -40,6 +40,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("force", "--force", FLAG, "With --write: write into files with uncommitted changes, too.", MODE_PANEL),
     Option("check", "--check", FLAG, "Report in one line per finding, for CI.", MODE_PANEL),
     Option("interactive", "--interactive", FLAG, "With --diff or --write: ask about each fix, as `git add -p` does.", MODE_PANEL),
+    Option(
+        "add_ignores",
+        "--add-ignores",
+        TEXT,
+        "Write a comment that silences it above all that is found and has no fix; with --write or --diff beside the fixes.",
+        MODE_PANEL,
+        "REASON",
+        default="",
+    ),
     Option("overlay", "--overlay", FLAG, "Write the fixes beside the files, as overlays, and edit none of them.", MODE_PANEL),
     Option(
         "target_level",
@@ -56,6 +65,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("ignore", "--ignore", LIST, "All but these rules (repeat, or put commas between).", RULE_PANEL, "RULE", default=()),
     Option("profiles", "--profiles", LIST, "Also know images by the profiles in this folder.", RULE_PANEL, "FOLDER", default=()),
     Option("no_evidence", "--no-evidence", FLAG, "Leave out what harden.evidence.yaml says of runs.", RULE_PANEL),
+    Option(
+        "baseline",
+        "--baseline",
+        TEXT,
+        "Let be what this file lists, so that only new findings count; `harden init --baseline FILE` makes it.",
+        RULE_PANEL,
+        "FILE",
+        default="",
+    ),
     Option(
         "fail_on",
         "--fail-on",
@@ -110,6 +128,7 @@ class Invocation(NamedTuple):
     force: bool = False
     check: bool = False
     interactive: bool = False
+    add_ignores: str = ""
     overlay: bool = False
     target_level: str = ""
     unsafe_fixes: bool = False
@@ -118,6 +137,7 @@ class Invocation(NamedTuple):
     ignore: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
     no_evidence: bool = False
+    baseline: str = ""
     #: Empty where the command line does not say it.
     fail_on: str = ""
     config: str = ""

@@ -56,6 +56,8 @@ def run(invocation: Invocation) -> int:
 
         say(render_trace(trace))
     from_standard_input = STDIN in invocation.paths
+    if invocation.add_ignores and mode == REPORT:
+        mode = WRITE
     if mode == WRITE and not from_standard_input:
         from hardener.writing import write
 
@@ -151,6 +153,10 @@ def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> R
         progress = Progress()
         request = request._replace(advance=progress.advance)
     try:
+        if invocation.add_ignores:
+            from hardener.ignores import add_ignores
+
+            return add_ignores(request, invocation.add_ignores, fixes=invocation.write or invocation.diff)
         if not invocation.overlay:
             return judge(request)
         from hardener.overlay.run import run as judge_for_overlays
@@ -173,7 +179,11 @@ def _mode(invocation: Invocation) -> str:
         raise UsageError("`-` (standard input) does not go together with other paths")
     if invocation.stdin_filename and not has_stdin:
         raise UsageError("--stdin-filename needs the path `-`")
-    if invocation.force and mode != WRITE:
+    if invocation.add_ignores and invocation.interactive:
+        raise UsageError("--add-ignores asks nobody: it does not go together with --interactive")
+    if invocation.add_ignores and (mode == CHECK or invocation.overlay):
+        raise UsageError(f"--add-ignores writes into files, which --{mode if mode == CHECK else 'overlay'} does not")
+    if invocation.force and mode != WRITE and not invocation.add_ignores:
         raise UsageError("--force says what --write may write into")
     if invocation.interactive and (mode not in (DIFF, WRITE) or has_stdin):
         raise UsageError("--interactive asks what of --diff or --write is wanted, and reads the answers from standard input")

@@ -14,8 +14,10 @@ from hardener.facts.lines import Written, written_at
 from hardener.needs.known import told_of_program
 from hardener.needs.why import why
 from hardener.pipeline import Judged, Request, needs
+from hardener.pipeline import run as judge
 from hardener.render.needs import evidence
 from hardener.render.summary import clean
+from hardener.report import Status
 from hardener.scopes import Chosen, config_for, policy_of
 from hardener.source import read
 
@@ -30,13 +32,30 @@ def run(where: str, folders: Sequence[str], chosen: Chosen) -> int:
         raise UsageError(
             f"{path}: {troubles[0].reason if troubles else 'neither a Compose file nor a Dockerfile nor a manifest'}"
         )
-    judged, problems = needs(Request(tuple(found), policy=policy_of(config_for(path, chosen), folders)))
+    request = Request(tuple(found), policy=policy_of(config_for(path, chosen), folders))
+    judged, problems = needs(request)
     if problems and not judged:
         raise UsageError(f"{path}: {problems[0].reason}")
     answer = {COMPOSE: _in_compose, KUBERNETES: _in_manifest}.get(found[0].kind, _in_dockerfile)
-    for line in answer(judged, path, int(number)):
+    silenced = list(_silenced(request, found[0].name, int(number)))
+    try:
+        lines = [*answer(judged, path, int(number)), *silenced]
+    except UsageError:
+        if not silenced:
+            raise
+        lines = [where, *silenced]
+    for line in lines:
         say(clean(line), error=False)
     return OK
+
+
+def _silenced(request: Request, path: str, line: int) -> Iterator[str]:
+    """What is found on a line and let be, by whom and why; of a comment, what it lets be."""
+    for outcome in judge(request).outcomes:
+        finding = outcome.finding
+        here = (finding.place.path, finding.place.line) == (path, line) or outcome.why.startswith(f'{path}:{line}: "')
+        if outcome.status is Status.SILENCED and here:
+            yield f"  silenced: {finding.rule} of {finding.subject} (line {finding.place.line}), by {outcome.why}"
 
 
 def _in_compose(judged: Sequence[Judged], path: str, line: int) -> Iterator[str]:

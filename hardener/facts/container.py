@@ -175,6 +175,7 @@ class Container:
         "first_free_port",
         "folder",
         "healthcheck",
+        "homes",
         "hooks",
         "host_ipc",
         "host_network",
@@ -218,6 +219,8 @@ class Container:
     key: str
     subject: str
     place: Place
+    #: Where it is defined: each of its own definitions, in files that are laid over each other, but not what it inherits.
+    homes: tuple[Place, ...]
     platform: Platform
     #: The folder that its relative paths start from.
     folder: str

@@ -140,6 +140,11 @@ class DockerStage:
         return f"{self.source.path}:{item.line}"
 
     @property
+    def homes(self) -> tuple[Place, ...]:
+        """Where the stage is defined: its FROM."""
+        return (self.place(self.from_item),)
+
+    @property
     def from_item(self) -> Instruction:
         """The stage's own FROM."""
         return self.dockerfile.instructions[self.stage.first]

@@ -11,9 +11,13 @@ from hardener.rules import load, page
 from hardener.standards import Citation, citation
 
 #: What a rule looks at, for people.
-PLACES = {"container": "services in Compose files and containers of Kubernetes pods", "stage": "stages in Dockerfiles"}
+PLACES = {
+    "container": "services in Compose files and containers of Kubernetes pods",
+    "stage": "stages in Dockerfiles",
+    "silence": "comments that silence findings",
+}
 #: The same in a word.
-SUBJECTS = {"container": "containers", "stage": "Dockerfiles"}
+SUBJECTS = {"container": "containers", "stage": "Dockerfiles", "silence": "comments"}
 #: How findings end, for people.
 ENDINGS = {
     Ending.REPAIRED: "repaired, where the evidence is enough",

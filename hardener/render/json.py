@@ -15,7 +15,7 @@ schema is `report.schema.json` beside this module.
                    "refused": a fix cannot be written here, and `why` says why not
                    "reported": there is no mechanical fix; `advice` says what to do
                    "failed": a fix was tried and taken back, and `why` says why
-                   "silenced": somebody said that it is to be let be, and `why` says where and why
+                   "silenced": it is let be, and `why` says who says so, and why: a comment, the configuration or a baseline
       path, line, column   where; the path as it was given, line and column from 1, the column in characters
       subject      the service or stage, for people
       key          the same within its project, stable from run to run

@@ -40,7 +40,8 @@ def shortened(name: str, room: int = 80) -> str:
 
 def summary(report: Report, *, written: bool = False) -> str:
     """How many fixes, in how many files, and what became of the rest: one line."""
-    problems = f"; {count(len(report.troubles), 'problem')} in the way" if report.troubles else ""
+    problems = f"; {count(len(report.gone), 'finding')} of the baseline gone" if report.gone else ""
+    problems += f"; {count(len(report.troubles), 'problem')} in the way" if report.troubles else ""
     if not report.files:
         return f"No Compose files, Dockerfiles or manifests found{problems}."
     files = count(report.files, "file")
@@ -56,6 +57,7 @@ def summary(report: Report, *, written: bool = False) -> str:
             (Status.REFUSED, "refused"),
             (Status.FAILED, "taken back"),
             (Status.REPORTED, "without a fix"),
+            (Status.SILENCED, "silenced"),
         )
         if number[status]
     )

@@ -1,8 +1,8 @@
 """The report for people. Knows how it reads best, not how it came about.
 
 First what has a fix or asks for a decision, file by file and subject by subject; then what is held back, with the
-command that would apply it; what was refused; what is low and has no fix, hazard by hazard; what could not be read; then why
-each hazard matters, once; and the counts.
+command that would apply it; what was refused; what is low and has no fix, hazard by hazard; what is silenced, by whom; what could
+not be read; then why each hazard matters, once; and the counts.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ _ENDED = {
     Status.REFUSED: "refused",
     Status.FAILED: "taken back",
     Status.REPORTED: "no fix",
+    Status.SILENCED: "silenced",
 }
 _SEVERITY_WIDTH = len("critical")
+#: So many places of one hazard are named that one and the same silence lets be.
+_MOST_SILENCED = 8
 
 
 def render(report: Report, run: Run) -> str:
@@ -38,6 +41,7 @@ def render(report: Report, run: Run) -> str:
         _undone(report, Status.FAILED, "Taken back: the fix did not hold what it promised", page)
         rules = tuple(run.rules())
         _minor(report, rules, page)
+        _silenced(report, page)
         _problems(report, page)
         _reasons(report, rules, page)
     page.gap()
@@ -123,7 +127,8 @@ def _row(outcome: Outcome, line: int, page: _Page, rule_width: int) -> None:
 
 def _findings(report: Report, page: _Page) -> None:
     """What has a fix that is applied, and what a person has to decide."""
-    everything = {(group[0].finding.place.path, group[0].finding.subject): group for group in _subjects(report.outcomes)}
+    counted = (outcome for outcome in report.outcomes if outcome.status is not Status.SILENCED)
+    everything = {(group[0].finding.place.path, group[0].finding.subject): group for group in _subjects(counted)}
     urgent = (o for o in report.outcomes if o.status in (Status.APPLIED, Status.REPORTED) and not _is_minor(o))
     for outcomes in _subjects(urgent):
         finding = outcomes[0].finding
@@ -249,6 +254,26 @@ def _minor(report: Report, rules: Iterable[Rule], page: _Page) -> None:
                 page.wrapped(advice, 6, "what to do: ", "36")
 
 
+def _silenced(report: Report, page: _Page) -> None:
+    """What is let be: by who says so and why, and below that by hazard."""
+    by_whom: dict[str, dict[str, list[Outcome]]] = {}
+    for outcome in report.outcomes:
+        if outcome.status is Status.SILENCED:
+            by_whom.setdefault(outcome.why, {}).setdefault(outcome.finding.rule, []).append(outcome)
+    if by_whom:
+        page.heading("Silenced: these findings are let be")
+    for why, rules in by_whom.items():
+        page.wrapped(why, 2)
+        for rule, outcomes in rules.items():
+            found: dict[str, list[str]] = {}
+            for outcome in outcomes[:_MOST_SILENCED]:
+                place = outcome.finding.place
+                found.setdefault(outcome.finding.subject, []).append(f"{place.path}:{place.line}")
+            told = ", ".join(f"{subject} ({', '.join(places)})" for subject, places in found.items())
+            more = len(outcomes) - _MOST_SILENCED
+            page.wrapped(told + (f" and {more} more" if more > 0 else ""), 4, f"{rule}  ")
+
+
 def _problems(report: Report, page: _Page) -> None:
     for heading, troubles in (("Not read or not edited", report.troubles), ("Not judged", report.notes)):
         if troubles:
@@ -262,7 +287,7 @@ def _problems(report: Report, page: _Page) -> None:
 
 def _reasons(report: Report, rules: Iterable[Rule], page: _Page) -> None:
     """Why each hazard that was found matters, and who says so: once for each, the worst first."""
-    found = {outcome.finding.rule for outcome in report.outcomes}
+    found = {outcome.finding.rule for outcome in report.outcomes if outcome.status is not Status.SILENCED}
     named = sorted((rule for rule in rules if rule.id in found), key=lambda rule: (-rule.severity, rule.id))
     if not named:
         return
@@ -276,6 +301,8 @@ def _reasons(report: Report, rules: Iterable[Rule], page: _Page) -> None:
 def _brief(report: Report, page: _Page) -> None:
     """One line for each finding, for tools that read lines."""
     for outcome in report.outcomes:
+        if outcome.status is Status.SILENCED:
+            continue
         finding, place = outcome.finding, outcome.finding.place
         severity = outcome.severity.name.lower()
         where = clean(f"{place.path}:{place.line}:{place.column}")

@@ -13,7 +13,7 @@ _FOLDER = os.path.dirname(__file__)
 
 @cache
 def load(sees: str = "") -> tuple[Rule, ...]:
-    """Every rule, by id, or those with a check for "container" or "stage".
+    """Every rule, by id, or those with a check for "container", "stage" or "silence".
 
     A module's file name is its rule's id, with `_` for `-`.
     """
@@ -21,9 +21,10 @@ def load(sees: str = "") -> tuple[Rule, ...]:
     return tuple(rule for rule in rules if not sees or rule.check(sees) is not None)
 
 
-def ids() -> tuple[str, ...]:
-    """The id of every rule, without a look at it."""
-    return tuple(name.replace("_", "-") for name in _names())
+@cache
+def ids(sees: str = "") -> tuple[str, ...]:
+    """The id of every rule, or of those with such a check, without a look at what it does."""
+    return tuple(name.replace("_", "-") for name in _names() if not sees or _may_see(name, sees))
 
 
 def page(rule: Rule) -> str:

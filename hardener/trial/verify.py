@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from hardener.errors import UsageError
 from hardener.pipeline import Request
+from hardener.rules import ids
 from hardener.trial.candidate import ROOT_USER, Candidate, Control, relaxed
 from hardener.trial.compose import Compose, NotBuilt, find_compose
 from hardener.trial.conclusion import conclude
@@ -42,7 +43,8 @@ def verify(settings: Settings, watcher: Watcher) -> Verdict:
     compose = find_compose(settings.compose)
     engine = Engine()
     facts = engine.facts()
-    request = Request((), unsafe=True, select=settings.select, ignore=settings.ignore, policy=settings.policy, engine=facts.text)
+    ignore = settings.ignore | frozenset(ids("silence"))  # a trial is about what runs, and no comment does
+    request = Request((), unsafe=True, select=settings.select, ignore=ignore, policy=settings.policy, engine=facts.text)
     project = find_project(settings.path, settings.files, compose, request)
     if project.troubles and not project.services and not project.alone:
         first = project.troubles[0]

@@ -45,6 +45,7 @@ def read_container(
     container.key = key
     container.subject = service.name
     container.place = home
+    container.homes = tuple(layer.file.place(layer.service.key) for layer in service.layers if not layer.inherited)
     container.platform = DOCKER
     container.folder = folder
     container.image_text = "" if service.scalar("build") else service.text("image") or ""

@@ -58,6 +58,8 @@ class ComposeProject:
     def __init__(self, files: Mapping[str, ComposeFile], context: Context) -> None:
         self.files = dict(files)
         self.notes: list[Trouble] = []
+        #: The files, by the paths that people know, with a service that builds on what cannot be read.
+        self.incomplete: set[str] = set()
         self._context = context
         self._read: dict[str, ComposeFile | None] = {}
         self._readers: dict[int, list[_Reader]] = {}
@@ -200,6 +202,8 @@ class ComposeProject:
             if not any(layer.editable and not layer.inherited for layer in service.layers):
                 continue
             highest = service.layers[-1].file
+            if service.incomplete:
+                self.incomplete.update(layer.file.source.path for layer in service.layers)
             if _is_windows(service):
                 line = highest.place(service.layers[-1].service.key).line
                 reason = f"the service `{service.name}` runs on Windows"
@@ -240,6 +244,11 @@ class ComposeProject:
             # It then gets the same text twice, joined from the one and merged from the other.
             problem = problem or f"its `extends` comes through the anchor `&{found.via}`"
         return [*below, Layer(base_file, base, inherited=True, editable=base_location in self.files)], problem
+
+    @property
+    def read(self) -> tuple[ComposeFile, ...]:
+        """All files that say something: those that may be edited, and those that are only read."""
+        return (*self.files.values(), *(file for file in self._read.values() if file is not None))
 
     def file(self, location: str) -> ComposeFile | None:
         """A file that may be edited, or one that is only read."""

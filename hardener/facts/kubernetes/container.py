@@ -40,6 +40,7 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.key = member.key
     container.subject = member.subject
     container.place = home
+    container.homes = (home,)
     container.platform = KUBERNETES
     container.folder = folder
     container.image_text = member.text("image") or ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hardener.syntax.dockerfile.edit import Drop, Insert, Operation, Replace, edits, expected
+from hardener.syntax.dockerfile.edit import Drop, Insert, Operation, Replace, edits, expected, speaking_comments
 from hardener.syntax.dockerfile.model import Comment, Dockerfile, DockerfileError, Heredoc, Instruction, Plain, Stage, Word, plain
 from hardener.syntax.dockerfile.scan import parse
 from hardener.syntax.dockerfile.twin import second_opinion
@@ -27,4 +27,5 @@ __all__ = [
     "plain",
     "resolve",
     "second_opinion",
+    "speaking_comments",
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from hardener.errors import CannotWrite
 from hardener.source import Edit, newline_at
+from hardener.syntax.comments import Reword, reworded, speaks
 from hardener.syntax.dockerfile.model import Dockerfile, DockerfileError, Instruction, Plain, plain_instruction
 from hardener.syntax.dockerfile.scan import parse_fragment
 
@@ -34,14 +35,18 @@ class Drop(NamedTuple):
 Operation = Insert | Replace | Drop
 
 
-def edits(dockerfile: Dockerfile, operations: Iterable[Operation]) -> list[Edit]:
+def edits(dockerfile: Dockerfile, operations: Iterable[Operation | Reword]) -> list[Edit]:
     """The operations as edits of the text. Raises `CannotWrite` where there is no place for one.
 
     Several inserts before one instruction keep their order.
     """
     inserts: dict[int, list[str]] = {}
     changes: dict[int, str | None] = {}
+    words: list[Reword] = []
     for operation in operations:
+        if isinstance(operation, Reword):
+            words.append(operation)
+            continue
         if isinstance(operation, Insert):
             inserts.setdefault(operation.before, []).extend(operation.lines)
             continue
@@ -52,14 +57,25 @@ def edits(dockerfile: Dockerfile, operations: Iterable[Operation]) -> list[Edit]
         changes[operation.at] = operation.text if isinstance(operation, Replace) else None
     found = [_insertion(dockerfile, before, lines) for before, lines in inserts.items()]
     found += [_change(dockerfile, index, text) for index, text in changes.items()]
+    if words:
+        found += reworded(dockerfile.text, speaking_comments(dockerfile), words)
     return _joined(found)
 
 
-def expected(dockerfile: Dockerfile, operations: Iterable[Operation]) -> Plain:
+def speaking_comments(dockerfile: Dockerfile) -> list[tuple[int, int]]:
+    """The spans of all comments that speak to harden, from `#` to their last character that is no blank, in order."""
+    text = dockerfile.text
+    spans = ((comment.start, comment.end) for comment in dockerfile.comments)
+    return [(start, start + len(text[start:end].rstrip())) for start, end in spans if speaks(text[start:end])]
+
+
+def expected(dockerfile: Dockerfile, operations: Iterable[Operation | Reword]) -> Plain:
     """What `plain` of the new text must be. Raises `CannotWrite` for text that is not what its operation says."""
     inserted: dict[int, list[Plain]] = {}
     items: list[list[Plain]] = [[plain_instruction(item)] for item in dockerfile.instructions]
     for operation in operations:
+        if isinstance(operation, Reword):
+            continue
         if isinstance(operation, Insert):
             new = _fragment(dockerfile, "\n".join(operation.lines))
             inserted.setdefault(operation.before, []).extend(map(plain_instruction, new))
@@ -108,7 +124,10 @@ def _insertion(dockerfile: Dockerfile, before: int, lines: list[str]) -> Edit:
 
 
 def _block_start(dockerfile: Dockerfile, index: int) -> int:
-    """Where the line of an instruction begins, or of the first of the comment lines directly above it."""
+    """Where the line of an instruction begins, or of the first of the comment lines directly above it.
+
+    A comment that speaks to harden is about the instruction even where blank lines follow it.
+    """
     text = dockerfile.text
     start = dockerfile.instructions[index].start
     line = dockerfile.instructions[index].line
@@ -118,9 +137,8 @@ def _block_start(dockerfile: Dockerfile, index: int) -> int:
             break
         if comment.start > start:
             continue
-        if comment.line != line - 1:
-            break
-        start, line = comment.start, comment.line
+        if comment.line == line - 1 or speaks(text[comment.start : comment.end]):
+            start, line = comment.start, comment.line
     return text.rfind("\n", 0, start) + 1
 
 

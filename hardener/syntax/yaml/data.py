@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from hardener.syntax.comments import Reword
 from hardener.syntax.yaml.operations import Append, CannotEdit, New, Operation, Put, Remove
 from hardener.syntax.yaml.scalars import reads_as_string
 from hardener.syntax.yaml.tree import Alias, Mapping, Node, Scalar, Sequence, Stream, open_ended
@@ -56,13 +57,13 @@ def _key(key: str) -> Data:
     return ("scalar", key, True, None, None)
 
 
-def expected(stream: Stream, operations: Iterable[Operation]) -> tuple[Data, ...]:
+def expected(stream: Stream, operations: Iterable[Operation | Reword]) -> tuple[Data, ...]:
     """What `plain` must say after the operations. All routes count items as they are in `stream`.
 
     A new key is the last one, except where the text ends in a block scalar without final newline: there it comes before
     the pair with that scalar. Raises `CannotEdit` for a route that leads nowhere.
     """
-    found = list(operations)
+    found = [operation for operation in operations if not isinstance(operation, Reword)]
     if not all(operation.route for operation in found):
         raise CannotEdit("there is no such document")
     roots = [document.root for document in stream.documents if document.root is not None]

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from hardener.source import Edit, newline_at
+from hardener.syntax.comments import Reword, reworded, speaks
 from hardener.syntax.yaml import flow as brackets
 from hardener.syntax.yaml import render
 from hardener.syntax.yaml.changes import Change, changes, explicit, nodes_gone
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def edits(stream: Stream, operations: Iterable[Operation]) -> list[Edit]:
+def edits(stream: Stream, operations: Iterable[Operation | Reword]) -> list[Edit]:
     """The edits that carry out the operations, all of them or none.
 
     Routes count items as they are in `stream`, whatever other operations do. Raises `CannotEdit` with the reason.
     """
-    found = changes(stream, operations)
+    operations = tuple(operations)
+    if any(isinstance(operation, Reword) for operation in operations):
+        return _with_rewordings(stream, operations)
+    found = changes(stream, operations)  # type: ignore[arg-type]
     if stream.templates:
         raise CannotEdit("the file is a template: it holds an unquoted {{ }}")
     text = stream.text
@@ -46,6 +50,14 @@ def edits(stream: Stream, operations: Iterable[Operation]) -> list[Edit]:
     for change in found:
         writer.change(change, _Place(None, None, None))
     return writer.pieces.edits()
+
+
+def _with_rewordings(stream: Stream, operations: Iterable[Operation | Reword]) -> list[Edit]:
+    from hardener.syntax.yaml.comments import speaking_comments
+
+    others = [operation for operation in operations if not isinstance(operation, Reword)]
+    words = [operation for operation in operations if isinstance(operation, Reword)]
+    return [*(edits(stream, others) if others else ()), *reworded(stream.text, speaking_comments(stream), words)]
 
 
 class _Place(NamedTuple):
@@ -373,6 +385,20 @@ class _Writer:
         if before is not None:
             refuse_to_feed(text, self.last_leaf(before), behind, column_of(text, start))
         self.pieces.remove_lines(begin, behind)
+        floor = content_end(text, _last_of_all(nodes[index - 1])) if index else 0
+        self.remove_silences(begin, floor)
+
+    def remove_silences(self, at: int, floor: int) -> None:
+        """The lines above `at`, down from `floor`, that speak to harden of what goes: they would be about the next key."""
+        text = self.text
+        while at > floor:
+            above = line_start(text, at - 1)
+            line = text[above:at].strip()
+            if above < floor or (line and line[0] != "#"):
+                break
+            if speaks(line):
+                self.pieces.remove_lines(above, at)
+            at = above
 
     def remove_first(self, parent: Mapping | Sequence, index: int, nodes: list[Node], start: int, end: int) -> None:
         """The first pair or item of a collection that begins behind a dash: the next one moves up to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hardener.syntax.comments import speaks
 from hardener.syntax.yaml.operations import CannotEdit
 from hardener.syntax.yaml.tree import Node, Scalar
 
@@ -83,7 +84,10 @@ def comment_behind(text: str, at: int) -> str:
 
 
 def past_comments(text: str, at: int, column: int) -> int:
-    """The end of the line of `at`, or of the last of the comment lines right below it that reach at least to `column`."""
+    """The end of the line of `at`, or of the last of the comment lines right below it that reach at least to `column`.
+
+    A comment that speaks to harden is about what stands below it, however deep, and so is what follows it.
+    """
     end = line_end(text, at)
     while True:
         start = next_line(text, end)
@@ -92,4 +96,7 @@ def past_comments(text: str, at: int, column: int) -> int:
             behind += 1
         if text[behind : behind + 1] != "#" or behind - start < column or start == end:
             return end
-        end = line_end(text, behind)
+        behind_all = line_end(text, behind)
+        if speaks(text[behind:behind_all]):
+            return end
+        end = behind_all
