@@ -8,6 +8,7 @@ from hardener import source as text_source
 from hardener.discover import DOCKERFILE, Found
 from hardener.errors import HardenError, Unreadable
 from hardener.finding import Finding
+from hardener.passes import DECLINED, Reply
 from hardener.pipeline import Request, run
 from hardener.plan import Identity
 from hardener.proof import syntax_of
@@ -55,6 +56,46 @@ def add_ignores(request: Request, reason: str, *, fixes: bool) -> Report:
         if path in texts and texts[path].text != sources[path].text
     )
     return first._replace(outcomes=outcomes, changes=changes, troubles=(*first.troubles, *troubles))
+
+
+def with_silences(request: Request, report: Report, reasons: Mapping[Identity, str]) -> Report:
+    """A report once more, in whose texts some findings are silenced, each for its reason; the fixes that it has are made again.
+
+    What cannot be silenced by a comment is a trouble, and stays as it was.
+    """
+    made = {outcome.finding.identity for outcome in report.outcomes if outcome.status is Status.APPLIED}
+    wanted: dict[str, dict[str, list[Finding]]] = {}
+    for outcome in report.outcomes:
+        if outcome.finding.identity in reasons:
+            of_path = wanted.setdefault(outcome.finding.place.path, {})
+            of_path.setdefault(checked(reasons[outcome.finding.identity]), []).append(outcome.finding)
+    files = {found.name: found for found in request.files}
+    sources = {path: source for path in wanted if (source := _text(files[path])) is not None}
+    texts = dict(sources)
+    troubles: list[Trouble] = []
+    for path in sources:
+        for reason, findings in wanted[path].items():
+            moved = [_moved(finding, sources[path], texts[path]) for finding in findings]
+            texts[path], refused = _added(texts[path], moved, reason, files[path].kind)
+            troubles += [_trouble(finding, why) for finding, why in refused]
+    again = _with_texts(request._replace(ask=lambda finding, _: Reply(finding.identity in made, DECLINED)), texts)
+    after = run(again)
+    changes = {change.before.path: change for change in after.changes}
+    for path, text in texts.items():
+        changed = changes[path].after if path in changes else text
+        if changed.text != sources[path].text:
+            changes[path] = FileChange(sources[path], changed, files[path].location)
+    order = list(files)
+    in_order = sorted(changes.values(), key=lambda change: order.index(change.before.path))
+    return after._replace(changes=tuple(in_order), troubles=(*after.troubles, *troubles))
+
+
+def _moved(finding: Finding, before: Source, now: Source) -> Finding:
+    """A finding whose line has moved down, because only lines of comments were put above it."""
+    line = before.text.split("\n")[finding.place.line - 1]
+    ahead = before.text.split("\n")[: finding.place.line - 1].count(line)
+    places = [number for number, text in enumerate(now.text.split("\n"), 1) if text == line]
+    return finding._replace(place=finding.place._replace(line=places[ahead])) if ahead < len(places) else finding
 
 
 def _silence(report: Report, reason: str, texts: dict[str, Source], kinds: Mapping[str, str]) -> Iterator[Trouble]:

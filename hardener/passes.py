@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MAX_PASSES = 10
 
 
+#: What is said of a fix that somebody did not want.
+DECLINED = "you said no"
+
+
 class Reply(NamedTuple):
     """What somebody says to a fix: that it is to be made, or why not."""
 

@@ -175,3 +175,42 @@ def test_names_cannot_steer_the_terminal(
     monkeypatch.setattr(interactive, "_line", Answers("q"))
     main(["--diff", "--interactive"])
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_silence_is_written_above_what_it_is_about(answer: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert answer("s", "the owner knows", "y", "q") == 0
+    assert Path("compose.yaml").read_text() == (
+        "services:\n"
+        "  # harden: ignore[root-user] the owner knows\n"
+        "  a:\n    image: redis:7\n"
+        '  b:\n    image: redis:7\n    user: "999:999"\n'
+    )
+    assert "1 silenced" in capsys.readouterr().out
+    assert main(["--check", "--select", "root-user"]) == 0
+
+
+def test_a_reason_that_cannot_be_written_is_asked_for_again(
+    answer: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = Path("compose.yaml").read_text()
+    assert answer("s", "until=2027-13-01 soon", "s", "", "q") == 0
+    assert capsys.readouterr().err.count("Make this fix") == 3
+    assert Path("compose.yaml").read_text() == before
+
+
+def test_silences_of_one_place_and_of_many_hazards_do_not_move_each_other(answer: Callable[..., int]) -> None:
+    assert answer("s", "one", "s", "two", "s", "three", "y", "n", "s", "one", "q") == 0
+    assert (
+        Path("compose.yaml")
+        .read_text()
+        .startswith(
+            "services:\n"
+            "  # harden: ignore[root-user] one\n"
+            "  # harden: ignore[excess-capabilities] three\n"
+            "  a:\n    image: redis:7\n"
+            "  # harden: ignore[privilege-escalation] one\n"
+            "  # harden: ignore[root-user] two\n"
+            "  b:\n    image: redis:7\n    cap_drop:\n      - ALL\n"
+        )
+    )
+    assert main(["--check", "--select", "root-user"]) == 0

@@ -6,12 +6,16 @@ import os
 import sys
 from collections.abc import Callable
 
+from hardener.cli.options import Invocation
 from hardener.cli.terminal import emit, has_colour, say, width
+from hardener.errors import UsageError
 from hardener.finding import Finding
-from hardener.passes import Reply
+from hardener.passes import DECLINED, Reply
+from hardener.pipeline import Request
+from hardener.plan import Identity
 from hardener.render.diff import coloured, unified
 from hardener.render.summary import clean, filled
-from hardener.report import FileChange
+from hardener.report import FileChange, Report
 from hardener.source import Source
 
 _HELP = """y - make this fix
@@ -22,15 +26,26 @@ r - make this fix, and all others of this hazard
 a - make this fix, and all that follow
 q - quit: make neither this fix nor any that follows
 ? - print help"""
-_DECLINED = "you said no"
+
+
+def choose(request: Request, judge: Callable[[Request], Report], invocation: Invocation) -> Report:
+    """The report of a run in which each fix was asked about; what is silenced has its comments in the changes."""
+    asking = Asking(colour=invocation.color, silences=not invocation.overlay)
+    report = judge(request._replace(ask=asking))
+    if not asking.reasons:
+        return report
+    from hardener.ignores import with_silences
+
+    return with_silences(request, report, asking.reasons)
 
 
 class Asking:
     """Asks about one fix after the other on standard error, and reads the answers from standard input."""
 
-    def __init__(self, read: Callable[[], str] | None = None, colour: str = "auto") -> None:
+    def __init__(self, read: Callable[[], str] | None = None, colour: str = "auto", *, silences: bool = True) -> None:
         #: What is to be silenced, with the reason.
-        self.silences: list[tuple[Finding, str]] = []
+        self.reasons: dict[Identity, str] = {}
+        self._silences = silences
         self._read = read or _line
         self._colour = colour
         self._rules: set[str] = set()
@@ -40,7 +55,7 @@ class Asking:
     def __call__(self, finding: Finding, changed: tuple[tuple[Source, Source], ...]) -> Reply:
         """Whether a fix is to be made."""
         if self._none:
-            return Reply(False, _DECLINED)
+            return Reply(False, DECLINED)
         if self._all or finding.rule in self._rules:
             return Reply(True)
         self._show(finding, changed)
@@ -52,16 +67,30 @@ class Asking:
                 return Reply(True)
             if answer in ("n", "q"):
                 self._none = answer == "q"
-                return Reply(False, _DECLINED)
+                return Reply(False, DECLINED)
             if answer == "e":
                 self._explain(finding)
             elif answer == "s":
-                reason = self._answer("Why is it let be? (one line; empty: not) ")
+                reason = self._reason()
                 if reason:
-                    self.silences.append((finding, reason))
-                    return Reply(False, f"silenced: {reason}")
+                    self.reasons[finding.identity] = reason
+                    return Reply(False, DECLINED)
             else:
                 say(_HELP)
+
+    def _reason(self) -> str:
+        """Why a finding is let be; empty where nobody says so."""
+        if not self._silences:
+            say("An overlay is written beside the files: a comment has no place in it.")
+            return ""
+        from hardener.silence.add import checked
+
+        reason = self._answer("Why is it let be (one line; until=2027-01-31 may come first; empty: not at all)? ")
+        try:
+            return checked(reason) if reason else ""
+        except UsageError as error:
+            say(str(error).removeprefix("--add-ignores").lstrip(": "))
+            return ""
 
     def _answer(self, prompt: str) -> str:
         if sys.stderr is not None:

@@ -42,13 +42,8 @@ def run(invocation: Invocation) -> int:
         from hardener.trace import Trace
 
         trace = Trace()
-    ask = None
-    if invocation.interactive:
-        from hardener.cli.interactive import Asking
-
-        ask = Asking(colour=invocation.color)
-    watched = [request._replace(trace=trace, ask=ask) for request in requests]
-    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(watched, scopes, strict=True)]
+    traced = [request._replace(trace=trace) for request in requests]
+    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(traced, scopes, strict=True)]
     report = joined(reports)
     report = report._replace(troubles=(*troubles, *report.troubles))
     if trace is not None:
@@ -146,25 +141,33 @@ def _root(folder: str, paths: Sequence[str]) -> str:
 
 def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
     """The report, with a bar on a terminal while it takes long."""
+    if invocation.interactive:
+        from hardener.cli.interactive import choose
+
+        return choose(request, lambda asking: _of_mode(asking, paths, invocation), invocation)
     progress = None
-    if len(request.files) > 1 and request.ask is None and is_watched():
+    if len(request.files) > 1 and is_watched():
         from hardener.cli.progress import Progress
 
         progress = Progress()
         request = request._replace(advance=progress.advance)
     try:
-        if invocation.add_ignores:
-            from hardener.ignores import add_ignores
-
-            return add_ignores(request, invocation.add_ignores, fixes=invocation.write or invocation.diff)
-        if not invocation.overlay:
-            return judge(request)
-        from hardener.overlay.run import run as judge_for_overlays
-
-        return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
+        return _of_mode(request, paths, invocation)
     finally:
         if progress is not None:
             progress.close()
+
+
+def _of_mode(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
+    if invocation.add_ignores:
+        from hardener.ignores import add_ignores
+
+        return add_ignores(request, invocation.add_ignores, fixes=invocation.write or invocation.diff)
+    if not invocation.overlay:
+        return judge(request)
+    from hardener.overlay.run import run as judge_for_overlays
+
+    return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
 
 
 def _mode(invocation: Invocation) -> str:
