@@ -41,6 +41,8 @@ class Wish(NamedTuple):
     evidence: bool = True
     #: Folders of profiles, which come before those of the configuration.
     profiles: tuple[str, ...] = ()
+    #: The file that lists findings which do not count; empty for that of the configuration.
+    baseline: str = ""
 
 
 def config_for(path: str, chosen: Chosen) -> Config:
@@ -80,7 +82,7 @@ def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False)
 def request_for(scope: Scope, wish: Wish) -> Request:
     """What to look at in one scope, and how. What is selected takes the place of all that the configuration says about rules.
 
-    Raises `UsageError` where no rule is left.
+    Raises `UsageError` where no rule is left, or for a baseline that cannot be read.
     """
     config = scope.config
     select, ignore, policy = config.select, wish.ignore or config.ignore, policy_of(config, wish.profiles)
@@ -89,7 +91,13 @@ def request_for(scope: Scope, wish: Wish) -> Request:
     if select and not select - ignore:
         raise UsageError("--select and --ignore leave no rule" if wish.select else f"{config.path or '--ignore'} leaves no rule")
     unsafe = wish.unsafe or (config.unsafe_fixes and not wish.safe_only)
-    return Request(scope.found, unsafe, select, ignore, evidence=wish.evidence, policy=policy)
+    request = Request(scope.found, unsafe, select, ignore, evidence=wish.evidence, policy=policy)
+    baseline = wish.baseline or (os.path.relpath(config.baseline) if config.baseline else "")
+    if not baseline:
+        return request
+    from hardener.silence.baseline import read
+
+    return request._replace(baseline=read(baseline, os.getcwd()))
 
 
 def policy_of(config: Config, folders: Sequence[str] = ()) -> Policy:

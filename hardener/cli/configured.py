@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -35,15 +34,9 @@ def request_of(invocation: Invocation, scope: Scope) -> Request:
         from hardener.cli.known import rule_ids
 
         select, ignore = rule_ids(invocation.select), rule_ids(invocation.ignore)
-    evidence = not invocation.no_evidence
-    wish = Wish(select, ignore, invocation.unsafe_fixes, invocation.safe_only, evidence, invocation.profiles)
-    request = request_for(scope, wish)
-    baseline = invocation.baseline or (os.path.relpath(scope.config.baseline) if scope.config.baseline else "")
-    if not baseline:
-        return request
-    from hardener.silence.baseline import read
-
-    return request._replace(baseline=read(baseline, os.getcwd()))
+    evidence, unsafe = not invocation.no_evidence, invocation.unsafe_fixes
+    wish = Wish(select, ignore, unsafe, invocation.safe_only, evidence, invocation.profiles, invocation.baseline)
+    return request_for(scope, wish)
 
 
 def scopes_of(invocation: Invocation) -> tuple[list[Scope], list[Trouble]]:

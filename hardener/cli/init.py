@@ -91,9 +91,9 @@ def _beside(folder: str, baseline: str) -> str:
 
 
 def _write_baseline(report: Report, path: str) -> None:
-    from importlib import import_module
+    from hardener.silence.baseline import write
 
-    import_module("hardener.silence.baseline").write(report, path, os.getcwd())
+    write(report, path, os.getcwd())
 
 
 def _head(report: Report) -> str:

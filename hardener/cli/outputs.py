@@ -89,6 +89,11 @@ def singly(names: Iterable[str]) -> bool:
     return any(form(name).singly for name in names)
 
 
+def postures(names: Iterable[str]) -> bool:
+    """Whether one of the forms shows how each container stands."""
+    return any(form(name).postures for name in names)
+
+
 def write(files: Sequence[Output], report: Report, run: Run) -> bool:
     """Write each report, in one step; whether all could be. What could not is said."""
     plain = run._replace(width=100, colour=False)

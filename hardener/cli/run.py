@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from hardener.cli.configured import request_of, scopes_of, settled
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from hardener.cli.outputs import Output
 
 REPORT, CHECK, DIFF, WRITE = "report", "check", "diff", "write"
+Judge = Callable[[Request], Report]
 
 
 def run(invocation: Invocation) -> int:
@@ -35,7 +37,7 @@ def run(invocation: Invocation) -> int:
     form, files = _forms(invocation, mode)
     scopes, troubles = scopes_of(invocation)
     requests = [request_of(invocation, scope) for scope in scopes]
-    requests = _with_forms(requests, form, files)
+    requests, postures = _with_forms(requests, form, files)
     invocation = settled(invocation, [scope.config for scope in scopes])
     trace = None
     if invocation.debug:
@@ -43,7 +45,8 @@ def run(invocation: Invocation) -> int:
 
         trace = Trace()
     traced = [request._replace(trace=trace) for request in requests]
-    reports = [_judged(request, scope.paths, invocation) for request, scope in zip(traced, scopes, strict=True)]
+    judges = [partial(_judge, paths=scope.paths, invocation=invocation, postures=postures) for scope in scopes]
+    reports = [_judged(request, judge, invocation) for request, judge in zip(traced, judges, strict=True)]
     report = joined(reports)
     report = report._replace(troubles=(*troubles, *report.troubles))
     if trace is not None:
@@ -102,14 +105,15 @@ def _forms(invocation: Invocation, mode: str) -> tuple[str, tuple[Output, ...]]:
     return form, files
 
 
-def _with_forms(requests: list[Request], form: str, files: Sequence[Output]) -> list[Request]:
-    """The requests, with what the forms of the reports need."""
+def _with_forms(requests: list[Request], form: str, files: Sequence[Output]) -> tuple[list[Request], bool]:
+    """The requests, with what the forms of the reports need, and whether they need to know how each container stands."""
     if form == "text" and not files:
-        return requests
-    from hardener.cli.outputs import check, singly
+        return requests, False
+    from hardener.cli.outputs import check, postures, singly
 
     check(files, (found for request in requests for found in request.files))
-    return [request._replace(singly=singly([form, *(output.form for output in files)])) for request in requests]
+    names = [form, *(output.form for output in files)]
+    return [request._replace(singly=singly(names)) for request in requests], postures(names)
 
 
 def _about(invocation: Invocation, mode: str, requests: Sequence[Request]) -> Run:
@@ -139,12 +143,12 @@ def _root(folder: str, paths: Sequence[str]) -> str:
     return root if os.path.lexists(os.path.join(root, ".git")) else folder
 
 
-def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
-    """The report, with a bar on a terminal while it takes long."""
+def _judged(request: Request, judge: Judge, invocation: Invocation) -> Report:
+    """The report, with a bar on a terminal while it takes long, or with questions."""
     if invocation.interactive:
         from hardener.cli.interactive import choose
 
-        return choose(request, lambda asking: _of_mode(asking, paths, invocation), invocation)
+        return choose(request, judge, invocation)
     progress = None
     if len(request.files) > 1 and is_watched():
         from hardener.cli.progress import Progress
@@ -152,22 +156,27 @@ def _judged(request: Request, paths: Sequence[str], invocation: Invocation) -> R
         progress = Progress()
         request = request._replace(advance=progress.advance)
     try:
-        return _of_mode(request, paths, invocation)
+        return judge(request)
     finally:
         if progress is not None:
             progress.close()
 
 
-def _of_mode(request: Request, paths: Sequence[str], invocation: Invocation) -> Report:
+def _judge(request: Request, *, paths: Sequence[str], invocation: Invocation, postures: bool) -> Report:
+    """The report that was asked for."""
     if invocation.add_ignores:
         from hardener.ignores import add_ignores
 
         return add_ignores(request, invocation.add_ignores, fixes=invocation.write or invocation.diff)
-    if not invocation.overlay:
-        return judge(request)
-    from hardener.overlay.run import run as judge_for_overlays
+    if invocation.overlay:
+        from hardener.overlay.run import run as judge_for_overlays
 
-    return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
+        return judge_for_overlays(request, [path for path in paths if os.path.isdir(path)])
+    if postures and not invocation.interactive:
+        from hardener.audit.postures import postures as with_postures
+
+        return with_postures(request)
+    return judge(request)
 
 
 def _mode(invocation: Invocation) -> str:

@@ -61,17 +61,20 @@ class Form(NamedTuple):
     endings: tuple[str, ...] = ()
     #: Whether it shows what each fix alone would change: `Request.singly`.
     singly: bool = False
+    #: Whether it shows how each container stands: `Report.postures`.
+    postures: bool = False
 
 
 FORMS = (
     Form("text", "text", (".txt",)),
     Form("json", "json", (".json",)),
     Form("sarif", "sarif", (".sarif", ".sarif.json", ".json"), singly=True),
-    Form("github", "github"),
+    # Its summary of a step is the report as Markdown.
+    Form("github", "github", postures=True),
     Form("gitlab", "gitlab", (".json",)),
     Form("junit", "junit", (".xml",)),
-    Form("markdown", "markdown", (".md", ".markdown")),
-    Form("html", "html", (".html", ".htm")),
+    Form("markdown", "markdown", (".md", ".markdown"), postures=True),
+    Form("html", "html", (".html", ".htm"), postures=True),
 )
 NAMES = tuple(form.name for form in FORMS)
 _BY_NAME = {form.name: form for form in FORMS}
