@@ -22,6 +22,7 @@ from hardener.facts.tree import repository_root
 from hardener.pipeline import run
 from hardener.report import Report, Trouble, joined
 from hardener.scopes import Chosen, Scope, Wish, request_for, scopes
+from hardener.suggestion import meant
 from hardener.writing import write
 
 Paths = Iterable[str | os.PathLike[str]]
@@ -71,7 +72,7 @@ def format_report(report: Report, form: str = "text", *, folder: str | os.PathLi
     from hardener.render.formats import render as rendered
 
     if form not in NAMES:
-        raise UsageError(f"there is no form {form!r}: {', '.join(NAMES)}")
+        raise UsageError(f"there is no form {form!r}: the forms are {', '.join(NAMES)}")
     at = os.path.abspath(os.fspath(folder))
     return rendered(form, report, Run(at, repository_root(at), written=written))
 
@@ -90,5 +91,6 @@ def _known(rules: Iterable[str]) -> frozenset[str]:
     wanted = frozenset(rules)
     unknown = sorted(wanted - set(ids()))
     if unknown:
-        raise UsageError(f"there is no rule {unknown[0]!r}")
+        near = meant(unknown[0], ids())
+        raise UsageError(f"there is no rule {unknown[0]!r}{f': did you mean {near!r}?' if near else ''}")
     return wanted

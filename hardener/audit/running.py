@@ -21,6 +21,7 @@ from hardener.pipeline import Request, run
 from hardener.posture import QUESTIONS, Answer
 from hardener.record import NamedTuple
 from hardener.report import FileChange, Outcome, Status
+from hardener.suggestion import meant
 from hardener.trial.engine import Engine, lost
 
 #: The states of a container whose processes are there (moby, container/state.go).
@@ -98,10 +99,8 @@ def _chosen(everything: Iterable[Mapping[str, Any]], names: Sequence[str], stopp
         elif len(same) == 1:
             found += same
         else:
-            from difflib import get_close_matches
-
-            near = get_close_matches(name, by_name, n=2, cutoff=0.5)
-            hint = f"did you mean {' or '.join(near)}?" if near else "`docker ps -a` lists them"
+            near = meant(name, by_name, 2)
+            hint = f"did you mean {near}?" if near else "`docker ps -a` lists them"
             raise UsageError(f"there is no container `{name}` on this engine: {hint}")
     return list(dict.fromkeys(found))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from hardener.errors import UsageError
 from hardener.finding import Rule
 from hardener.rules import load
+from hardener.suggestion import meant
 
 
 def rule_ids(given: Iterable[str]) -> frozenset[str]:
@@ -20,8 +21,6 @@ def rule(id: str) -> Rule:
     rules = {known.id: known for known in load()}
     if id in rules:
         return rules[id]
-    from difflib import get_close_matches
-
-    near = get_close_matches(id.lower().replace("_", "-"), rules, n=2, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}?" if near else "`harden rules` lists them"
+    near = meant(id, rules, 2)
+    hint = f"did you mean {near}?" if near else "`harden rules` lists them"
     raise UsageError(f"there is no rule `{id}`: {hint}")

@@ -14,6 +14,7 @@ from hardener.record import NamedTuple
 from hardener.render.formats import NAMES, Run, form, form_of, render
 from hardener.render.summary import clean, summary
 from hardener.report import Report
+from hardener.suggestion import meant
 
 #: Where GitHub Actions says that a step's summary is to be appended, and the bytes beyond which it takes none of it
 #: (actions/runner src/Runner.Worker/FileCommandManager.cs @258d6c857db3519913f7deb6004b60172f8043ae).
@@ -53,10 +54,8 @@ def _split(text: str) -> tuple[str, str]:
     if colon and word in NAMES:
         return word, path
     if colon and len(word) > 1 and word.isalpha():  # one letter is a drive
-        from difflib import get_close_matches
-
-        near = get_close_matches(word.lower(), NAMES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}:{path}?" if near else f"the forms are {', '.join(NAMES)}"
+        near = meant(word, NAMES)
+        hint = f"did you mean {near}:{path}?" if near else f"the forms are {', '.join(NAMES)}"
         raise UsageError(f"there is no form `{word}`: {clean(hint)} (a file of that name is ./{clean(text)})")
     return "", text
 

@@ -28,6 +28,7 @@ from hardener.errors import Unreadable
 from hardener.finding import Severity
 from hardener.policy import Amounts, Policy, Waiver
 from hardener.source import Source
+from hardener.suggestion import meant
 
 #: Where our tables are in a pyproject.toml.
 _SHARED: Path = ("tool", "hardener")
@@ -256,11 +257,9 @@ def _matches(pattern: str, text: str) -> bool:
 
 
 def _nearest(name: str, known: tuple[str, ...]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(name.lower().replace("_", "-"), known, 1, 0.5)
-    if close:
-        return f"did you mean `{close[0]}`?"
+    near = meant(name, known)
+    if near:
+        return f"did you mean `{near}`?"
     return f"there is {', '.join(known)}" if len(known) < 16 else "there is none that is called like that"
 
 

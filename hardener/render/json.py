@@ -67,7 +67,9 @@ def _report(report: Report, run: Run) -> dict[str, Any]:
             **ended,
             "problems": len(report.troubles),
         },
-        "findings": [_finding(outcome, name) for outcome, name in zip(report.outcomes, known, strict=True)],
+        "findings": [
+            {**finding_as_data(outcome), "fingerprint": name} for outcome, name in zip(report.outcomes, known, strict=True)
+        ],
         "written": run.written,
         "changes": [
             {"path": change.before.path, "diff": unified((change,), run.folder).decode("utf-8", "surrogateescape")}
@@ -78,7 +80,8 @@ def _report(report: Report, run: Run) -> dict[str, Any]:
     }
 
 
-def _finding(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
+def finding_as_data(outcome: Outcome) -> dict[str, Any]:
+    """A finding as the JSON form has it, but for its fingerprint, which the others in the report have a part in."""
     finding = outcome.finding
     return {
         "rule": finding.rule,
@@ -89,7 +92,6 @@ def _finding(outcome: Outcome, fingerprint: str) -> dict[str, Any]:
         "column": finding.place.column,
         "subject": finding.subject,
         "key": finding.key or finding.subject,
-        "fingerprint": fingerprint,
         "message": finding.message,
         "why": outcome.why,
         "advice": finding.advice,

@@ -4,8 +4,7 @@ The JSON has `version` 1; fields may be added to it, and one that goes away or c
 
     version      1
     since        {"commit", "name"}: what was compared with, and how that follows from what was asked for
-    findings     those that are new: {"rule", "severity", "status", "path", "line", "column", "subject", "message", "advice",
-                 "fix"}, as in the report of `harden --format json`, with `fix` its summary; empty where there is none
+    findings     those that are new, as in the report of `harden --format json`, but without fingerprints
     answers      those that are worse: {"path", "line", "subject", "question", "before", "after", "why"}; `before` is null for a
                  container that is new
     renamed      old name to new name of files that were taken for the same
@@ -83,10 +82,12 @@ def json(change: Change, commit: str, name: str, troubles: Sequence[Trouble] = (
     """The same for programs, with a line end."""
     from json import dumps
 
+    from hardener.render.json import finding_as_data
+
     data = {
         "version": VERSION,
         "since": {"commit": commit, "name": name},
-        "findings": [_finding_as_data(outcome) for outcome in change.findings],
+        "findings": [finding_as_data(outcome) for outcome in change.findings],
         "answers": [
             {
                 "path": worse.posture.place.path,
@@ -103,19 +104,3 @@ def json(change: Change, commit: str, name: str, troubles: Sequence[Trouble] = (
         "troubles": [trouble._asdict() for trouble in troubles],
     }
     return dumps(data, indent=2) + "\n"
-
-
-def _finding_as_data(outcome: Outcome) -> dict[str, Any]:
-    finding = outcome.finding
-    return {
-        "rule": finding.rule,
-        "severity": outcome.severity.name.lower(),
-        "status": outcome.status.value,
-        "path": finding.place.path,
-        "line": finding.place.line,
-        "column": finding.place.column,
-        "subject": finding.subject,
-        "message": finding.message,
-        "advice": finding.advice,
-        "fix": finding.fix.summary if finding.fix is not None else "",
-    }

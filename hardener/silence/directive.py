@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from hardener.facts.silence import Silence
 from hardener.finding import Place
 from hardener.rules import ids
+from hardener.suggestion import meant
 from hardener.syntax.comments import MARK
 
 #: What is kept of a reason: it is shown with each finding.
@@ -50,18 +51,13 @@ def _mistakes(said: Silence) -> Iterator[tuple[str, str]]:
     known = ids()
     for rule in said.rules:
         if rule not in known:
-            yield f"there is no rule `{_some(rule)}`", _nearest(rule)
+            near = meant(rule, ids())
+            hint = f"did you mean `{near}`?" if near else "`harden rules` lists them"
+            yield f"there is no rule `{_some(rule)}`", hint
         elif rule in ids("silence"):
             yield f"`{rule}` cannot be silenced in a comment", "take it out of the list"
     if not any(character.isalnum() for character in said.reason):
         yield "it gives no reason", "say behind the list why this is let be, for those who read it next year"
-
-
-def _nearest(rule: str) -> str:
-    from difflib import get_close_matches
-
-    near = get_close_matches(rule.lower().replace("_", "-")[:_MOST_REPEATED], ids(), n=1, cutoff=0.5)
-    return f"did you mean `{near[0]}`?" if near else "`harden rules` lists them"
 
 
 def _day(text: str) -> tuple[int, int, int] | None:

@@ -1,0 +1,20 @@
+"""What somebody probably meant who wrote a word that is not known. Knows no word itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+#: Of a longer word only the beginning is compared: the comparison takes time by its square.
+_LONGEST = 100
+
+
+def meant(word: str, known: Iterable[str], most: int = 1) -> str:
+    """`a`, or `a or b`: the known words that are nearest; empty where none is near. Case, and `_` for `-`, make no difference."""
+    from difflib import get_close_matches
+
+    by_form = {_form(name): name for name in known}
+    return " or ".join(by_form[near] for near in get_close_matches(_form(word), by_form, n=most, cutoff=0.5))
+
+
+def _form(word: str) -> str:
+    return word[:_LONGEST].lower().replace("_", "-")
