@@ -91,7 +91,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
     done = 0
     groups: list[tuple[Group, Group]] = []
     files = {found.location or found.name: found for found in request.files}
-    found_groups = _groups(files, tree, request, troubles)
+    found_groups = _groups(files, tree, request, troubles, around=True)
     for group in found_groups if request.trace is None else request.trace.each("read", found_groups):
         notes += group.notes
         result = passes(group)
@@ -189,10 +189,13 @@ def tree_roots(request: Request) -> tuple[str, ...]:
     return (*roots, *{f.within for f in request.files if f.within})
 
 
-def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble]) -> Iterator[Group]:
+def _groups(
+    files: dict[str, Found], tree: Tree, request: Request, troubles: list[Trouble], *, around: bool = False
+) -> Iterator[Group]:
     """The groups of files that are planned and proved together.
 
     Dockerfiles come first: what a container needs, such as the owner of a tmpfs, depends on the user that its image gets.
+    `around`: whether Compose files that were not asked for have a say in how a Dockerfile that was named is run.
     """
     sources: dict[str, Source] = {}
     for location, found in files.items():
@@ -237,7 +240,7 @@ def _groups(files: dict[str, Found], tree: Tree, request: Request, troubles: lis
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
-        for container, record in _built_around(files, tree, request):
+        for container, record in _built_around(files, tree, request) if around else ():
             if container.build and container.build.dockerfile in dockerfiles:
                 builders.setdefault(container.build.dockerfile, []).append(container)
                 if record is not None:
