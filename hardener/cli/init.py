@@ -60,10 +60,12 @@ def run(folder: str, baseline: str, *, force: bool, stdout: bool) -> int:
     if stdout:
         emit(text.encode())
     else:
+        also = ""
         if baseline:
             _write_baseline(report, baseline)
+            also = f", and {_plain(baseline)} with the findings of today, {len(report.outcomes)}: only new ones count"
         source.create(target, text.encode())
-        say(f"harden: wrote {os.path.normpath(target)}; `harden config` shows what holds")
+        say(f"harden: wrote {os.path.normpath(target)}{also}; `harden config` shows what holds")
     for trouble in (*troubles, *report.troubles):
         say(f"harden: {_plain(f'{trouble.path}: {trouble.reason}')}")
     return TROUBLE if troubles or report.troubles else OK
