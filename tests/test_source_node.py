@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardener.needs.source.listing import Listing
+from hardener.needs.source.naming import module_of
 from hardener.needs.source.node_project import Project
 from hardener.needs.source.tokens import DIALECTS, tokens_of
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, EVERYTHING, MEMORY, PORTS, USERS, WRITES, Uses
@@ -422,3 +425,16 @@ def test_odd_manifests_are_never_too_much(manifest: object, command: str, tmp_pa
     dockerfile = f"FROM node:20\nWORKDIR /app\nCOPY . .\nCMD {command}\n"
     text = json.dumps(manifest)
     uses(tmp_path_factory.mktemp("odd"), dockerfile, {"package.json": text, "tsconfig.json": text, "index.js": "require('b/x')"})
+
+
+def test_text_in_which_all_names_stand_for_one_another_is_read_in_time() -> None:
+    """Smaller text gives a few letters thousands of meanings, each of which leads to all others: not each way is gone."""
+    letters = "abcdefgh"
+    chains = "".join(f"function f{i}(){{var {a}={b};{b}={a}}}\n" for i in range(300) for a, b in pairwise(letters))
+    listing = Listing("/app/small.js", f"var h = require('fs');\n{chains}")
+    started = time.process_time()
+    found = {name: {module_of(listing, binding) for binding in listing.bindings[name]} for name in letters}
+    assert time.process_time() - started < 10
+    assert ("fs", "") in found["h"]
+    assert found["g"] == {("fs", "")}
+    assert found["a"] == {("", "")}, "seven steps are more than are followed"

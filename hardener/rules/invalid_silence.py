@@ -1,15 +1,22 @@
 """A comment that is to silence findings is not understood, and so silences nothing.
 
-`# harden: ignore[rule] reason` lets findings be. Somebody who reads the file takes them for looked at; but where the comment
-has a slip of the pen (a rule that does not exist, a date that is none) it silences nothing, and where it gives no reason nobody
-can tell later whether it may go. Such a comment counts as not written.
+Attack: Whoever wants a hazard to get past a review writes the comment without a reason, or for all rules at once. Were it
+followed, nobody would be told of what stands below it, nor could tell later whether the comment may go.
 
-No edit is offered: what was meant, and why, only its author knows. The form is
+Background: `# harden: ignore[rule] reason` lets findings be, and who reads the file takes them for looked at. With a slip of the
+pen (a rule that does not exist, a date that is none) or without a reason, it counts as not written. Its form is
+`# harden: ignore[rule-a, rule-b] until=2027-01-31 the reason`, with at least one of the ids that `harden rules` lists; the date
+may be left out.
 
-    # harden: ignore[rule-a, rule-b] until=2027-01-31 the reason
+What may break: Nothing that runs, since it is a comment. Once it is understood, what it names no longer fails a check.
 
-with the ids that `harden rules` lists, at least one; the date may be left out. Comments that begin with `# harden:` are kept
-for this, and the rules about silences cannot be silenced so.
+What we do: No edit is offered: what was meant, and why, only its author knows. The finding says which part is not understood,
+and what was probably meant.
+
+Left alone: Comments that do not begin with `# harden:`, which is kept for this. This rule and `stale-silence` cannot be
+silenced in this way.
+
+Example: compose
 """
 
 from __future__ import annotations

@@ -1,15 +1,23 @@
 """A comment silences what is not there any more, or its last day has passed.
 
-`# harden: ignore[rule] reason` lets findings be. When what it was written for is gone, the comment stays, says something
-about the file that is no longer true, and waits: the next time that the hazard comes in, nobody is told. One with a last day
-(`until=2027-01-31`) silences nothing after that day, so that what it let be for a while is found again.
+Attack: Whoever can change the file brings back the hazard that the comment was once written for. It is silenced before
+anybody has looked at it, and whoever breaks in finds it there.
 
-The repair takes the comment away, or of a list of rules those for which it is not needed. That is safe: a comment changes
-nothing that runs, and harden has just looked at the whole file, with all of its fixes too, and found nothing that the comment
-would silence; after the repair it looks again, and takes it back if anything is found that was not found before.
+Background: `# harden: ignore[rule] reason` lets findings be. When what it was written for is gone, it says something about the
+file that is no longer true. One with a last day (`until=2027-01-31`) silences nothing after that day, so that what it let be
+for a while is found again.
 
-Nothing is said of rules that were left out of this run, of rules that are about other kinds of files, and of files that
-could not be judged in full.
+What may break: Nothing that runs, since a comment changes nothing that does. Whoever writes it again later has to find the reason
+again.
+
+What we do: The comment is taken away, or of a list of rules those for which it is not needed. The whole file was judged before,
+with all of its fixes too, and nothing was found that the comment would silence. Afterwards it is judged again, and the comment
+comes back if anything is found that was not found before.
+
+Left alone: Rules that were left out of this run, rules that are about other kinds of files, and files that could not be judged
+in full.
+
+Example: compose
 """
 
 from __future__ import annotations

@@ -66,6 +66,8 @@ class Listing:
         self.folder = posixpath.dirname(path) if folder is None else folder
         self.language = language or LANGUAGES.get(posixpath.splitext(path)[1], "javascript")
         self.dialect = DIALECTS[self.language]
+        #: What its names stand for, as far as `hardener.needs.source.naming` was asked: bindings, modules, and their members.
+        self.modules: dict[tuple[str, int], tuple[tuple[Binding, str, str], ...]] = {}
 
     @cached_property
     def _lexed(self) -> tuple[list[Token], bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 from hardener.needs.source.listing import Binding, Listing
 from hardener.needs.source.tokens import TEXT
@@ -56,9 +57,19 @@ def module_of(listing: Listing, binding: Binding, depth: int = 0) -> tuple[str, 
             at += 2
         if listing.is_sign(at + 1, "(") or at + 1 < listing.expression_end(binding.at):
             return "", ""
-        for other in listing.bindings[first]:
+        for other, module, member in _modules(listing, first, depth + 1):
             if other != binding:
-                module, member = module_of(listing, other, depth + 1)
-                if module:
-                    return module, ".".join(filter(None, (member, *rest, binding.member)))
+                return module, ".".join(filter(None, (member, *rest, binding.member)))
     return "", ""
+
+
+def _modules(listing: Listing, name: str, depth: int) -> tuple[tuple[Binding, str, str], ...]:
+    """The first two bindings of a name that stand for modules: two, since one may be what is asked about.
+
+    Kept for each name: in text that was made smaller thousands of bindings share a few names, and each may lead to all others.
+    """
+    kept = listing.modules.get((name, depth))
+    if kept is None:
+        found = ((binding, *module_of(listing, binding, depth)) for binding in dict.fromkeys(listing.bindings[name]))
+        kept = listing.modules[name, depth] = tuple(islice((entry for entry in found if entry[1]), 2))
+    return kept
