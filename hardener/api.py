@@ -25,7 +25,8 @@ from hardener.scopes import Chosen, Scope, Wish, request_for, scopes
 from hardener.suggestion import meant
 from hardener.writing import write
 
-Paths = Iterable[str | os.PathLike[str]]
+#: One path, or several.
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def check(
@@ -45,7 +46,7 @@ def check(
     not exist, and `Unreadable` for a configuration that says what is not known; both are `HardenError`s.
     """
     wish = Wish(_known(select), _known(ignore), unsafe)
-    found, troubles = _scopes([os.fspath(path) for path in paths], config)
+    found, troubles = _scopes(_several(paths), config)
     report = joined([run(request_for(scope, wish)) for scope in found])
     return report._replace(troubles=(*troubles, *report.troubles))
 
@@ -85,10 +86,15 @@ def _scopes(paths: Sequence[str], config: Config | str | os.PathLike[str] | None
     return [Scope(settled, tuple(paths), tuple(found))], troubles
 
 
+def _several(paths: Paths) -> list[str]:
+    given = [paths] if isinstance(paths, (str, os.PathLike)) else paths
+    return [os.fspath(path) for path in given]
+
+
 def _known(rules: Iterable[str]) -> frozenset[str]:
     from hardener.rules import ids
 
-    wanted = frozenset(rules)
+    wanted = frozenset([rules] if isinstance(rules, str) else rules)
     unknown = sorted(wanted - set(ids()))
     if unknown:
         near = meant(unknown[0], ids())

@@ -112,6 +112,11 @@ def read(path: str, name: str) -> Source:
 
     Raises `Unreadable` when it is no regular file, too large, no UTF-8 text, or may not be read.
     """
+    return Source.from_bytes(name, content(path, name, MAX_BYTES + 1))
+
+
+def content(path: str, name: str, most: int) -> bytes:
+    """The first bytes of a file, as many as `most`. Raises `Unreadable` when it is no regular file, or may not be read."""
     try:
         # Non-blocking, so that a FIFO or device among the user's files cannot hang the run.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
@@ -120,7 +125,7 @@ def read(path: str, name: str) -> Source:
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Unreadable(name, "not a regular file", "name a file or a folder")
-        return Source.from_bytes(name, file.read(MAX_BYTES + 1))
+        return file.read(most)
 
 
 def write(path: str, data: bytes) -> None:

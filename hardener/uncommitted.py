@@ -1,6 +1,6 @@
 """Which files git holds no copy of as they are: to write into them could lose work. Knows git's answers, and nothing of fixes.
 
-Git is asked without anything that a repository could have it run: no hooks, no watcher of files, and no lock is taken.
+How git is asked without anything that a repository could have it run is `hardener.git`.
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 
+from hardener.errors import UsageError
+from hardener.git import PATIENCE, command, environment, without_filters
+
 #: How many paths are given to one process: well below what a system takes as arguments.
 _AT_ONCE = 500
-#: Long enough for a repository on a slow disk, whose index has to be read anew.
-_SECONDS = 120.0
 
 
 def uncommitted(locations: Iterable[str]) -> dict[str, str]:
@@ -43,23 +44,40 @@ def _checkout(folder: str) -> str:
 
 
 def _told(root: str, files: Sequence[str]) -> dict[str, str]:
-    import subprocess
-
     names = {os.path.relpath(file, root).replace(os.sep, "/"): file for file in files}
-    command = ["git", "-C", root, "-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "--no-optional-locks"]
-    command += ["--literal-pathspecs", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", *names]
+    words = ["--literal-pathspecs", "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames"]
     try:
-        asked = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL)
-    except FileNotFoundError:
-        return dict.fromkeys(files, "may have uncommitted changes: there is no git here to ask")
-    except subprocess.TimeoutExpired:
-        return dict.fromkeys(files, f"may have uncommitted changes: git did not answer within {_SECONDS:.0f} s")
-    if asked.returncode:
-        last = asked.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
-        return dict.fromkeys(files, f"may have uncommitted changes: git says {last}")
+        unfiltered = without_filters(_asked(root, "config", "--list", "--name-only", "-z"))
+        if unfiltered is None:
+            return dict.fromkeys(files, "may have uncommitted changes: git has a filter here whose name has `=` in it")
+        answer = _asked(root, *unfiltered, *words, "--ignore-submodules=all", "--", *names)
+    except UsageError as error:
+        return dict.fromkeys(files, f"may have uncommitted changes: {error}")
     told: dict[str, str] = {}
-    for entry in asked.stdout.split(b"\0"):
+    for entry in answer.split(b"\0"):
         name = os.fsdecode(entry[3:])
         if name in names:
             told[names[name]] = "is not committed yet" if entry.startswith(b"??") else "has uncommitted changes"
     return told
+
+
+def _asked(root: str, *words: str) -> bytes:
+    """What git answers. Raises `UsageError` where it does not, with the reason."""
+    import subprocess
+
+    try:
+        asked = subprocess.run(
+            command(root, *words),
+            capture_output=True,
+            env=environment(),
+            timeout=PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise UsageError("there is no git here to ask") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"git did not answer within {PATIENCE:.0f} s") from None
+    if asked.returncode:
+        raise UsageError(f"git says {asked.stderr.decode('utf-8', 'replace').strip().partition(chr(10))[0]}")
+    return asked.stdout

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from hardener import cli
+from hardener.audit import revision
 from hardener.audit.revision import MAX_FILE, past
 from hardener.audit.since import renamed
 
@@ -175,10 +176,10 @@ def test_what_is_let_be_is_decided_now_for_both(repository: Path, run: Run) -> N
 
 
 def test_mistakes_say_what_to_do(repository: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for revision in ("nowhere", "--output=x", "HEAD:compose.yaml", ""):
-        if revision:
-            code, said = run(f"--since={revision}")
-            assert (code, "there is no revision" in said) == (2, True)
+    for name in ("nowhere", "--output=x", "HEAD:compose.yaml"):
+        code, said = run(f"--since={name}")
+        assert (code, "there is no revision" in said) == (2, True)
+    assert run("--since=")[0] == 2
     first = git(repository, "rev-parse", "HEAD")
     commit(repository)
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", "shallow")
@@ -263,3 +264,51 @@ def test_renames_are_one_to_one_and_the_most_alike_first() -> None:
     new = {"c": "1\n2\n3\n5", "d": "7\n7", "kept": "x"}
     assert renamed(old, new) == {"a": "c"}
     assert renamed({}, new) == {}
+
+
+def test_trees_that_hold_one_another_many_times_end_soon(repository: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(revision, "_MAX_LISTED", 1024 * 1024)
+    blob = git(repository, "hash-object", "-w", "--stdin", text="services: {}\n")
+    tree = git(repository, "mktree", text="".join(f"100644 blob {blob}\tf{number}\n" for number in range(10)))
+    for _ in range(8):
+        tree = git(repository, "mktree", text="".join(f"040000 tree {tree}\td{number}\n" for number in range(10)))
+    bomb = git(repository, "commit-tree", tree, "-m", "a billion files")
+    code, said = run("--since", bomb)
+    assert code == 2
+    assert "too many files" in said
+
+
+def test_names_that_no_disk_takes_are_left_out(repository: Path, run: Run) -> None:
+    blob = git(repository, "rev-parse", "HEAD:compose.yaml")
+    tree = git(repository, "mktree", text=f"100644 blob {blob}\t{'n' * 5000}\n")
+    for _ in range(30):
+        tree = git(repository, "mktree", text=f"040000 tree {tree}\t{'d' * 200}\n100644 blob {blob}\tcompose.yaml\n")
+    assert run("--since", git(repository, "commit-tree", tree, "-m", "long names"))[0] == 0
+
+
+def test_a_folder_that_was_a_file(repository: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    (repository / "shop").write_text("")
+    before = commit(repository)
+    (repository / "shop").unlink()
+    (repository / "shop").mkdir()
+    (repository / "shop" / "compose.yaml").write_text(BASE)
+    monkeypatch.chdir(repository / "shop")
+    code, said = run("--since", before)
+    assert code == 2
+    assert "was a file then" in said
+
+
+def test_another_repository_that_git_tells_its_hooks_of_is_not_asked(
+    repository: Path, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    git(repository, "init", "-q", str(tmp_path / "other"))
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    assert run("--since", "main")[0] == 0
+
+
+def test_a_folder_of_many_files_that_moved_is_followed_soon() -> None:
+    old = {f"a/{number}/compose.yaml": f"services: {{s{number}: {{}}}}\n" for number in range(3000)}
+    new = {f"b{name[1:]}": text for name, text in old.items()}
+    assert renamed(old, new) == {name: f"b{name[1:]}" for name in old}
+    # Where all of them were changed too, nobody is kept waiting.
+    assert renamed(old, {name: f"{text}x: 1\n" for name, text in new.items()}) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tomllib
 from collections.abc import Callable
@@ -213,3 +214,41 @@ def test_nothing_of_the_repository_leaves_the_comments_of_what_init_writes(repos
     text = harden("init", "--stdout")[1]
     assert tomllib.loads(text) == {}
     assert all(line.isprintable() for line in text.split("\n"))
+
+
+def test_a_baseline_is_never_written_over_another_file(repository: Path, harden: Callable[..., Told]) -> None:
+    compose = "services: {web: {image: 'redis:7'}}\n"
+    lay(repository, {"compose.yaml": compose, "notes.md": "mine\n", "old.json": '{"version": 0, "findings": []}\n', "sub/x": ""})
+    for name in ("compose.yaml", "notes.md", "sub", "hardener.toml", "nowhere/known.json", os.fsdecode(b"\xff.json")):
+        code, _, error = harden("init", "--baseline", name)
+        assert (code, "--baseline" in error, "mistake of ours" in error) == (2, True, False), name
+        assert not (repository / "hardener.toml").exists()
+    assert (repository / "compose.yaml").read_text() == compose
+    assert (repository / "notes.md").read_text() == "mine\n"
+    assert harden("init", "--baseline", "old.json")[0] == 0
+    assert json.loads((repository / "old.json").read_text())["findings"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without FIFOs")
+def test_no_pipe_of_the_repository_is_waited_for(repository: Path, harden: Callable[..., Told]) -> None:
+    lay(repository, {"compose.yaml": "services: {}\n", "hardener.toml": "baseline = 'known.json'\n"})
+    os.mkfifo(repository / "known.json")
+    code, _, error = harden("--check")
+    assert (code, "not a regular file" in error) == (2, True)
+
+
+def test_no_message_steers_a_terminal_or_a_workflow(repository: Path, harden: Callable[..., Told]) -> None:
+    lay(repository, {"hardener.toml": '"\\u001b[31m\\u202e\\n::error::x" = 1\n'})
+    code, _, error = harden("--check")
+    assert code == 2
+    assert error.count("\n") == 1
+    assert error.rstrip("\n").isprintable()
+
+
+def test_own_profiles_are_read_within_bounds(repository: Path, harden: Callable[..., Told]) -> None:
+    lay(
+        repository,
+        {"compose.yaml": "services: {}\n", "hardener.toml": "profiles = ['p']\n", "p/big.toml": "#" * (2 << 20) + "\n"},
+    )
+    code, _, error = harden("--check")
+    assert (code, "larger than 2 MiB" in error) == (2, True)

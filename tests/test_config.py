@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -311,3 +312,33 @@ def test_the_line_of_each_value_is_known(text: str) -> None:
     rows = text.split("\n")
     for path, number in numbers(told):
         assert str(number) in rows[lines[path] - 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[limits]\npids = 0x" + "f" * 8000,
+        "select = 0x" + "f" * 8000,
+        "select = [[0x" + "f" * 8000 + "]]",
+        "select = " + "[" * 480 + "]" * 480,
+        "select = " + "[" * 5000 + "]" * 5000,
+        "x = " + "{a = " * 5000 + "1" + "}" * 5000,
+        ".".join("a" * 300_000) + " = 1",
+        "[" + ".".join(["'a'"] * 100_000) + "]",
+        '"a" . b.' + " . ".join("a" * 100_000) + " = 1",
+        "a" * 1_000_000,
+        "x = '" + "a." * 500_000 + "'",
+    ],
+    ids=lambda text: f"{text[:12]}...{len(text)}",
+)
+def test_what_no_person_writes_is_refused_soon(text: str, repository: Path) -> None:
+    (repository / "hardener.toml").write_text(text)
+    begun = time.process_time()
+    with pytest.raises(Unreadable):
+        find_config(str(repository))
+    assert time.process_time() - begun < 5
+
+
+def test_many_nested_lists_take_little_memory() -> None:
+    text = "x = [" + ("[" * 400 + "]" * 400 + ",") * 200 + "]\n"
+    assert len(positions(Source("a.toml", text))) < 20_000

@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "record", "suggestion"),
     ("standards", "pod_fields", "safe_sysctls"),
     ("pod_security",),
-    ("source",),
+    ("source", "git", "toml"),
     ("finding",),
     ("policy", "posture", "fingerprint"),
     ("report",),

@@ -97,6 +97,13 @@ def test_what_is_not_there_is_said(tmp_path: Path) -> None:
         hardener.check([tmp_path])
 
 
+def test_one_path_and_one_rule_need_no_list(tmp_path: Path) -> None:
+    (tmp_path / "compose.yaml").write_text("services: {web: {image: 'redis:7'}}\n")
+    report = hardener.check(str(tmp_path), select="unlimited-pids")
+    assert [outcome.finding.rule for outcome in report.outcomes] == ["unlimited-pids"]
+    assert hardener.check(tmp_path).files == 1
+
+
 def test_no_name_is_that_of_a_module() -> None:
     """A module that is imported becomes an attribute of its package, in the place of what was offered there."""
     modules = {path.stem for path in Path(hardener.__file__).parent.iterdir()}

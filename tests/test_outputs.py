@@ -211,3 +211,20 @@ def test_paths_are_those_of_the_repository(harden: Run, monkeypatch: pytest.Monk
 def test_the_table_of_options_has_all_forms() -> None:
     (option,) = (option for option in OPTIONS if option.field == "format")
     assert option.choices == NAMES
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_no_link_of_the_repository_leads_a_report_out_of_it(
+    harden: Run, tmp_path_factory: pytest.TempPathFactory, there: bool
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    if there:
+        (elsewhere / "x.html").write_text("mine")
+    Path("report.html").symlink_to(elsewhere / "x.html")
+    Path("out").symlink_to(elsewhere)
+    Path("inside.html").symlink_to("report.md")
+    for name in ("report.html", "out/x.html"):
+        assert harden("--check", "--output", name)[0] == 2
+    assert [path.read_text() for path in elsewhere.iterdir()] == (["mine"] if there else [])
+    assert harden("--check", "--output", "inside.html")[0] != 2
+    assert harden("--check", "--output", str(elsewhere / "x.html"))[0] != 2

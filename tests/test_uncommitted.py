@@ -137,3 +137,76 @@ def test_verify_refuses_before_the_trial(git: Git, capsys: pytest.CaptureFixture
     Path("compose.yaml").write_text(COMPOSE + "\n")
     assert main(["verify", "--write"]) == 2
     assert "compose.yaml has uncommitted changes: commit or stash it first" in capsys.readouterr().err
+
+
+def _ran(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in tmp_path.glob("ran-*"))
+
+
+def _tells(tmp_path: Path, name: str) -> str:
+    return f"touch '{tmp_path / ('ran-' + name)}'; cat"
+
+
+def test_no_filter_of_the_repository_is_run(git: Git, tmp_path: Path) -> None:
+    Path(".git/info/attributes").write_text("*.yaml filter=own\n")
+    for kind in ("clean", "smudge", "process"):
+        git("config", f"filter.own.{kind}", _tells(tmp_path, kind))
+    os.utime("compose.yaml", (1, 1))  # git has to look at its text again
+    subprocess.run(("git", "status"), capture_output=True, check=False)
+    ran = _ran(tmp_path)
+    assert ran, "git by itself runs one"
+    for name in ran:
+        (tmp_path / name).unlink()
+    os.utime("compose.yaml", (2, 2))
+    assert main(["--write"]) == 0
+    assert _ran(tmp_path) == []
+
+
+def test_a_filter_that_git_cannot_be_told_to_leave_out_keeps_files_as_they_are(git: Git, tmp_path: Path) -> None:
+    Path(".git/info/attributes").write_text("*.yaml filter=a=b\n")
+    git("config", "filter.a=b.clean", _tells(tmp_path, "clean"))
+    os.utime("compose.yaml", (1, 1))
+    assert main(["--write"]) == 2
+    assert Path("compose.yaml").read_text() == COMPOSE
+    assert _ran(tmp_path) == []
+
+
+def test_nothing_is_fetched_that_is_missing(git: Git, tmp_path: Path) -> None:
+    for key, value in {
+        "core.repositoryformatversion": "1",
+        "extensions.partialClone": "origin",
+        "remote.origin.promisor": "true",
+        "remote.origin.url": str(tmp_path),
+        "remote.origin.uploadpack": f"touch '{tmp_path}/ran-uploadpack'; git-upload-pack",
+    }.items():
+        git("config", key, value)
+    tree = git("rev-parse", "HEAD^{tree}").strip()
+    Path(".git", "objects", tree[:2], tree[2:]).unlink()
+    main(["--write"])
+    assert _ran(tmp_path) == []
+
+
+def test_submodules_are_not_entered(git: Git, tmp_path: Path) -> None:
+    git("init", "-q", "inner")
+    Path("inner/compose.yaml").write_text(COMPOSE)
+    git("-C", "inner", "add", ".")
+    git("-C", "inner", "commit", "-qm", "a")
+    git("-C", "inner", "config", "filter.own.clean", _tells(tmp_path, "inner"))
+    Path("inner/.git/info/attributes").write_text("*.yaml filter=own\n")
+    git("add", "inner")
+    git("commit", "-qm", "b")
+    os.utime("inner/compose.yaml", (1, 1))
+    assert main(["--write", "compose.yaml"]) == 0
+    assert _ran(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE"])
+def test_what_git_tells_a_hook_of_another_repository_does_not_count(
+    git: Git, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    Path("compose.yaml").write_text(COMPOSE + "    # mine\n")
+    other = tmp_path / "other"
+    git("init", "-q", str(other))
+    monkeypatch.setenv(name, str(other / ".git" if name == "GIT_DIR" else other / "index" if "INDEX" in name else other))
+    assert main(["--write", "compose.yaml"]) == 2
+    assert Path("compose.yaml").read_text() == COMPOSE + "    # mine\n"

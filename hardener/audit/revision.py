@@ -6,6 +6,7 @@ is made. All files get one mode. What is too large to be read is left out, and s
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hardener.errors import UsageError
+from hardener.git import PATIENCE, command, environment
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -23,20 +25,12 @@ if TYPE_CHECKING:
 MAX_FILE = 1024 * 1024
 MAX_FILES = 100_000
 MAX_BYTES = 512 * 1024 * 1024
-#: Seconds for one question.
-_PATIENCE = 120.0
+#: So much of the list of files is read: names of the usual length for more files than are taken.
+_MAX_LISTED = 32 * 1024 * 1024
+#: What the system says to a name that no checkout could have: too long, or of a file and a folder at once. It is left out.
+_NO_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 #: What nobody keeps in version control, and Compose files read all the same.
 _LARGEST_ENV = 64 * 1024
-#: Settings that would have git start a program of the repository's choice, or look elsewhere than at its objects.
-_SETTINGS = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.untrackedCache=false", "core.quotePath=false")
-_ENVIRONMENT = {
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_NO_LAZY_FETCH": "1",
-    "GIT_ALLOW_PROTOCOL": "none",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
 
 
 class Past(NamedTuple):
@@ -95,12 +89,9 @@ def _commit(root: str, revision: str) -> tuple[str, str]:
 
 
 def _lay_out(root: str, commit: str, top: str) -> None:
-    done = _git(root, "ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-    if done.returncode:
-        raise UsageError(f"git cannot list {commit[:12]}: {_said(done)}")
     wanted: list[tuple[bytes, str]] = []
     total = 0
-    for line in done.stdout.split(b"\0"):
+    for line in _listed(root, commit):
         head, tab, path = line.partition(b"\t")
         words = head.split()
         if not tab or words[0] not in (b"100644", b"100755", b"100664") or int(words[3]) > MAX_FILE:
@@ -111,8 +102,28 @@ def _lay_out(root: str, commit: str, top: str) -> None:
         total += int(words[3])
         wanted.append((words[2], name))
         if len(wanted) > MAX_FILES or total > MAX_BYTES:
-            raise UsageError(f"{commit[:12]} has too many files to compare with: run it in a smaller repository")
+            raise _too_many(commit)
     _write(root, wanted, top)
+
+
+def _listed(root: str, commit: str) -> list[bytes]:
+    """The lines of all files of a commit. A few trees that hold one another many times may list more than there is memory for."""
+    import subprocess
+
+    words = command(root, "ls-tree", "-r", "-z", "-l", "--full-tree", commit)
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()) as process:
+        assert process.stdout is not None
+        listed = process.stdout.read(_MAX_LISTED + 1)
+        if len(listed) > _MAX_LISTED:
+            process.kill()
+            raise _too_many(commit)
+    if process.returncode:
+        raise UsageError(f"git cannot list {commit[:12]}, of which this clone lacks a part: git fetch --refetch --no-filter")
+    return listed.split(b"\0")
+
+
+def _too_many(commit: str) -> UsageError:
+    return UsageError(f"{commit[:12]} has too many files to compare with: run it in a smaller repository")
 
 
 def _write(root: str, wanted: list[tuple[bytes, str]], top: str) -> None:
@@ -120,11 +131,11 @@ def _write(root: str, wanted: list[tuple[bytes, str]], top: str) -> None:
     from threading import Thread
 
     with subprocess.Popen(
-        _command(root, "cat-file", "--batch"),
+        command(root, "cat-file", "--batch"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=_environment(),
+        env=environment(),
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -138,11 +149,18 @@ def _write(root: str, wanted: list[tuple[bytes, str]], top: str) -> None:
                 raise UsageError(f"{name} is not in this clone, which is a partial one: git fetch --refetch --no-filter")
             data = process.stdout.read(int(words[2]))
             process.stdout.read(1)
-            path = os.path.join(top, *name.split("/"))
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "xb") as file:
-                file.write(data)
+            try:
+                _put(os.path.join(top, *name.split("/")), data)
+            except OSError as error:
+                if error.errno not in _NO_NAME:
+                    raise UsageError(f"{name} cannot be laid out: {(error.strerror or str(error)).lower()}") from None
         asking.join()
+
+
+def _put(path: str, data: bytes) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "xb") as file:
+        file.write(data)
 
 
 def _ask(pipe: object, names: list[bytes]) -> None:
@@ -163,24 +181,15 @@ def _lend_environment(root: str, top: str) -> None:
             shutil.copyfile(path, target, follow_symlinks=False)
 
 
-def _command(folder: str, *words: str) -> list[str]:
-    settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-    return ["git", "-C", folder, "--no-pager", *settings, *words]
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, **_ENVIRONMENT}
-
-
 def _git(folder: str, *words: str) -> subprocess.CompletedProcess[bytes]:
     import subprocess
 
     try:
-        return subprocess.run(_command(folder, *words), capture_output=True, env=_environment(), timeout=_PATIENCE, check=False)
+        return subprocess.run(command(folder, *words), capture_output=True, env=environment(), timeout=PATIENCE, check=False)
     except FileNotFoundError:
         raise UsageError("--since needs git, which is not installed") from None
     except subprocess.TimeoutExpired:
-        raise UsageError(f"git did not answer within {_PATIENCE:g} seconds") from None
+        raise UsageError(f"git did not answer within {PATIENCE:g} seconds") from None
 
 
 def _said(done: subprocess.CompletedProcess[bytes]) -> str:

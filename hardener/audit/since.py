@@ -9,17 +9,20 @@ longer, is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 
 from hardener.audit.postures import Standing, against
 from hardener.finding import Finding
 from hardener.fingerprint import fingerprints
+from hardener.passes import shown
 from hardener.posture import QUESTIONS, Answer, Posture, Question
 from hardener.record import NamedTuple
 from hardener.report import Outcome, Report, Status
 
 #: How much of the lines of two files must be the same for one to be the other, renamed.
 _SIMILAR = 0.5
+#: So many pairs of files are compared line by line; beyond that, only files that were not changed are followed.
+_MOST_PAIRS = 40_000
 
 
 class WorseAnswer(NamedTuple):
@@ -55,14 +58,15 @@ def change(
     old = dict(_fingerprints(before[0].outcomes, names))
     findings = [outcome for mark, outcome in _fingerprints(after[0].outcomes, {}) if mark not in old]
     was = {_who(standing.posture, names): standing.posture for standing in before[1]}
-    answers = [worse for standing in after[1] for worse in _worse(standing, was, findings)]
+    told = {shown(outcome.finding) for outcome in findings}
+    answers = [worse for standing in after[1] for worse in _worse(standing, was, told)]
     return Change(tuple(findings), tuple(answers), names)
 
 
-def _worse(standing: Standing, was: Mapping[tuple[str, str], Posture], findings: Iterable[Outcome]) -> Iterator[WorseAnswer]:
+def _worse(standing: Standing, was: Mapping[tuple[str, str], Posture], told: Set[tuple[object, ...]]) -> Iterator[WorseAnswer]:
     posture = standing.posture
     old = was.get(_who(posture, {}))
-    new = [outcome for outcome in standing.outcomes if outcome in findings]
+    new = [outcome for outcome in standing.outcomes if shown(outcome.finding) in told]
     for question in QUESTIONS:
         now = posture.before[question.id]
         before = old.before[question.id] if old is not None else None
@@ -78,17 +82,29 @@ def _worse(standing: Standing, was: Mapping[tuple[str, str], Posture], findings:
 
 def renamed(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
     """Files that are only before, with those that are only after and say much the same: old name to new name, best first."""
-    gone = {name: Counter(text.splitlines()) for name, text in old.items() if name not in new}
-    come = {name: Counter(text.splitlines()) for name, text in new.items() if name not in old}
-    pairs = sorted(
-        ((_likeness(before, after), left, arrived) for left, before in gone.items() for arrived, after in come.items()),
-        key=lambda pair: (-pair[0], pair[1:]),
-    )
-    found: dict[str, str] = {}
-    for likeness, left, arrived in pairs:
-        if likeness >= _SIMILAR and left not in found and arrived not in found.values():
+    gone = {name: text for name, text in old.items() if name not in new}
+    come = {name: text for name, text in new.items() if name not in old}
+    found = _unchanged(gone, come)
+    arrivals = set(found.values())
+    before = {name: Counter(text.splitlines()) for name, text in gone.items() if name not in found}
+    after = {name: Counter(text.splitlines()) for name, text in come.items() if name not in arrivals}
+    if len(before) * len(after) > _MOST_PAIRS:
+        return found
+    pairs = [(_likeness(one, other), left, arrived) for left, one in before.items() for arrived, other in after.items()]
+    for likeness, left, arrived in sorted(pairs, key=lambda pair: (-pair[0], pair[1:])):
+        if likeness >= _SIMILAR and left not in found and arrived not in arrivals:
             found[left] = arrived
+            arrivals.add(arrived)
     return found
+
+
+def _unchanged(gone: Mapping[str, str], come: Mapping[str, str]) -> dict[str, str]:
+    """Of files that went and came those whose text is the same, in the order of their names: folders are moved as a whole."""
+    waiting: dict[str, list[str]] = {}
+    for arrived in sorted(come, reverse=True):
+        if come[arrived]:
+            waiting.setdefault(come[arrived], []).append(arrived)
+    return {left: waiting[gone[left]].pop() for left in sorted(gone) if waiting.get(gone[left])}
 
 
 def _likeness(one: Counter[str], other: Counter[str]) -> float:

@@ -42,14 +42,18 @@ def _guarded(arguments: Sequence[str], program: str) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except HardenError as error:
-        say(f"{program}: {error}")
+        from hardener.render.summary import clean
+
+        say(clean(f"{program}: {error}"))  # names in it may be a stranger's
         return error.exit_code
     except Exception as error:
         if os.environ.get("HARDEN_DEBUG") or "--debug" in arguments:
             import traceback
 
             say(traceback.format_exc().rstrip())
-        text = " ".join(str(error).split())[:200]
+        from hardener.render.summary import clean
+
+        text = clean(" ".join(str(error).split())[:200])
         say(f"{program}: a mistake of ours: {type(error).__name__}{f': {text}' if text else ''}")
         say(f"{program}: {ISSUES}; --debug shows where it happened")
         return BUG

@@ -32,7 +32,7 @@ class Asked(NamedTuple):
     unsafe_fixes: bool = False
     format: str = "text"
     fail_under: int | None = None
-    since: str = ""
+    since: str | None = None
     running: bool = False
     all: bool = False
     profiles: Sequence[str] = ()
@@ -46,12 +46,14 @@ def run(asked: Asked) -> int:
     _check(asked)
     if asked.running:
         return _running(asked)
-    if asked.since:
-        return _since(asked)
+    if asked.since is not None:
+        return _since(asked, asked.since)
     return _files(asked)
 
 
 def _check(asked: Asked) -> None:
+    if asked.since == "":  # a variable of a script that is empty, and not a wish for another audit
+        raise UsageError("--since needs a revision, and got an empty one")
     if asked.running and asked.since:
         raise UsageError("--running asks an engine and --since a repository: choose one")
     if asked.all and not asked.running:
@@ -107,13 +109,13 @@ def _requests(asked: Asked, paths: Sequence[str]) -> tuple[list[Request], list[S
     return [request_of(invocation, scope) for scope in scopes], scopes, troubles
 
 
-def _since(asked: Asked) -> int:
+def _since(asked: Asked, revision: str) -> int:
     from hardener.audit.revision import past
     from hardener.audit.since import change
     from hardener.render.since import json, text
 
     here = os.path.realpath(".")
-    with past(asked.since, here) as old:
+    with past(revision, here) as old:
         # From the same folder below either root, so that names are the same.
         requests, scopes, troubles = _requests(asked, [_within(path, here, old.root) for path in asked.words or (".",)])
         after, texts = _judged(requests), _texts(requests)
@@ -169,8 +171,11 @@ def _within(path: str, here: str, root: str) -> str:
 
 @contextmanager
 def _working_in(folder: str) -> Iterator[None]:
-    os.makedirs(folder, exist_ok=True)
     before = os.getcwd()
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError("this folder was a file then: run it in the folder above") from None
     os.chdir(folder)
     try:
         yield

@@ -176,7 +176,7 @@ def _add_audit(application: typer.Typer, chosen: list[Action], whose: dict[str, 
     annotations: dict[str, Any] = {
         "words": Annotated[list[str], typer.Argument(metavar="[PATHS]", help=words)],
         "since": Annotated[
-            str, typer.Option("--since", metavar="REV", help="Only what is worse than where this branch left that of REV.")
+            str | None, typer.Option("--since", metavar="REV", help="Only what is worse than where this branch left that of REV.")
         ],
         "running": Annotated[bool, typer.Option("--running", help="Ask the running containers of your Docker engine.")],
         "all": Annotated[bool, typer.Option("--all", help="With --running: those that are stopped too.")],
@@ -197,7 +197,7 @@ def _add_audit(application: typer.Typer, chosen: list[Action], whose: dict[str, 
 
     def audit(
         words: list[str] = [],  # noqa: B006
-        since: str = "",
+        since: str | None = None,
         running: bool = False,
         all: bool = False,
         unsafe_fixes: bool = False,

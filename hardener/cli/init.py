@@ -17,12 +17,14 @@ from hardener.config.find import FILE, is_below
 from hardener.config.page import Filled, commented
 from hardener.config.told import toml
 from hardener.discover import discover
-from hardener.errors import UsageError
+from hardener.errors import Unreadable, UsageError
 from hardener.facts.container import Container
 from hardener.facts.tree import repository_root
 from hardener.needs.profile import BUILT_IN, find_profile
 from hardener.pipeline import Judged, Request, examine
+from hardener.render.summary import clean
 from hardener.report import Report, Status
+from hardener.silence.baseline import Outdated, made, read
 
 #: As many of a kind are named; the others are counted.
 _MOST = 8
@@ -50,6 +52,7 @@ def run(folder: str, baseline: str, *, force: bool, stdout: bool) -> int:
     target = os.path.join(folder, FILE)
     if not stdout:
         _check(folder, target, force=force)
+        _check_baseline(baseline, target)
     found, troubles = discover((folder,))
     report, groups = examine(Request(tuple(found)))
     judged = [Judged(group.sees, subject, needs) for group, _ in groups for subject, needs in group.judged()]
@@ -62,10 +65,10 @@ def run(folder: str, baseline: str, *, force: bool, stdout: bool) -> int:
     else:
         also = ""
         if baseline:
-            _write_baseline(report, baseline)
+            _write(baseline, made(report, baseline, os.getcwd()))
             also = f", and {_plain(baseline)} with the findings of today, {len(report.outcomes)}: only new ones count"
-        source.create(target, text.encode())
-        say(f"harden: wrote {os.path.normpath(target)}{also}; `harden config` shows what holds")
+        _write(target, text.encode())
+        say(f"harden: wrote {clean(os.path.normpath(target))}{also}; `harden config` shows what holds")
     for trouble in (*troubles, *report.troubles):
         say(f"harden: {_plain(f'{trouble.path}: {trouble.reason}')}")
     return TROUBLE if troubles or report.troubles else OK
@@ -92,10 +95,32 @@ def _beside(folder: str, baseline: str) -> str:
     return os.path.relpath(os.path.realpath(baseline), os.path.realpath(folder)).replace(os.sep, "/")
 
 
-def _write_baseline(report: Report, path: str) -> None:
-    from hardener.silence.baseline import write
+def _check_baseline(baseline: str, target: str) -> None:
+    """Raise `UsageError` where a baseline cannot be written; in place of another file than a baseline it never is."""
+    if not baseline:
+        return
+    try:
+        baseline.encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"--baseline {baseline}: its name is no UTF-8 text, which a configuration has to be") from None
+    real = os.path.realpath(baseline)
+    if real == os.path.realpath(target):
+        raise UsageError(f"--baseline {baseline}: that is the configuration itself")
+    if os.path.isdir(real) or not os.path.isdir(os.path.dirname(real)):
+        raise UsageError(f"--baseline {baseline}: {'that is a folder' if os.path.isdir(real) else 'there is no folder for it'}")
+    if os.path.lexists(real):
+        try:
+            read(baseline, os.getcwd())
+        except Unreadable as error:
+            if not isinstance(error, Outdated):
+                raise UsageError(f"--baseline {baseline} is there already, and no baseline: {error.reason}") from None
 
-    write(report, path, os.getcwd())
+
+def _write(path: str, data: bytes) -> None:
+    try:
+        source.create(path, data)
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
 def _head(report: Report) -> str:

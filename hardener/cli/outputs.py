@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 
 from hardener import source
 from hardener.cli.terminal import say
+from hardener.config.find import is_below
 from hardener.discover import Found
 from hardener.errors import UsageError
+from hardener.facts.tree import repository_root
 from hardener.record import NamedTuple
 from hardener.render.formats import NAMES, Run, form, form_of, render
 from hardener.render.summary import clean, summary
@@ -67,12 +69,26 @@ def _checked(path: str) -> str:
     real = os.path.realpath(path)
     if os.path.isdir(real):
         raise UsageError(f"--output {clean(path)}: that is a folder")
+    _check_links(path, real)
     folder = os.path.dirname(real)
     if not os.path.isdir(folder):
         raise UsageError(f"--output {clean(path)}: there is no folder {clean(os.path.dirname(path))}")
     if not os.access(real if os.path.exists(real) else folder, os.W_OK):
         raise UsageError(f"--output {clean(path)}: it cannot be written: check the permissions of the file and its folder")
     return real
+
+
+def _check_links(path: str, real: str) -> None:
+    """Raise `UsageError` for a file that is said to be in the repository, and that a link in it leads to elsewhere.
+
+    The links of a repository are those of whoever wrote it; a device or a pipe that one leads to can only be the user's wish.
+    """
+    root = os.path.realpath(repository_root("."))
+    named = os.path.normpath(os.path.join(os.path.realpath("."), path))
+    if is_below(real, root) or not os.path.join(named, "").startswith(os.path.join(root, "")):
+        return
+    if not os.path.exists(real) or os.path.isfile(real):
+        raise UsageError(f"--output {clean(path)}: a link leads out of the repository there: take it away, or name its target")
 
 
 def check(files: Iterable[Output], found: Iterable[Found]) -> None:

@@ -29,6 +29,7 @@ from hardener.finding import Severity
 from hardener.policy import Amounts, Policy, Waiver
 from hardener.source import Source
 from hardener.suggestion import meant
+from hardener.toml import parse
 
 #: Where our tables are in a pyproject.toml.
 _SHARED: Path = ("tool", "hardener")
@@ -119,7 +120,7 @@ class Told:
         choices = choices_of(kind)
         wrong = value not in choices if choices else not _is_of(kind, value)
         if wrong:
-            hint = f": {_nearest(str(value), choices)}" if choices else ""
+            hint = f": {_nearest(value if isinstance(value, str) else _quoted(value), choices)}" if choices else ""
             reason = f"must be {kind.words}, not {_quoted(value)}{hint}"
             self.fail(path, reason, "`harden rules` lists them" if kind.rules else "mend it")
 
@@ -158,12 +159,10 @@ def config_of(source: Source, folder: str, top: str, *, shared: bool) -> Config 
 
 
 def _parsed(source: Source) -> Any:
-    import tomllib
-
     try:
-        return tomllib.loads(source.text)
-    except (ValueError, RecursionError) as error:
-        reason = "nested too deep" if isinstance(error, RecursionError) else str(error)
+        return parse(source.text)
+    except ValueError as error:
+        reason = str(error)
         found = re.search(r" ?\(at line (\d+), column \d+\)", reason)
         at = found.span() if found else (len(reason), len(reason))
         line = int(found[1]) if found else 0
@@ -264,7 +263,10 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 
 def _quoted(value: Any) -> str:
-    text = value.isoformat() if hasattr(value, "isoformat") else repr(value)
+    try:
+        text = value.isoformat() if hasattr(value, "isoformat") else repr(value)
+    except ValueError:  # Python writes no number of more than some thousand digits
+        return "a number that is too long to be shown"
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from hardener.errors import Unreadable, UsageError
 from hardener.needs.profile import Namesake, Profile
 from hardener.needs.profile_file import read_profile
+from hardener.source import MAX_BYTES, content
 
 
 def checked(folders: Sequence[str], said: str = "--profiles") -> tuple[str, ...]:
@@ -30,10 +31,10 @@ def read_folder(folder: str) -> list[Profile | Namesake]:
         if name.endswith(".toml"):
             path = os.path.join(folder, name)
             try:
-                with open(path, "rb") as file:
-                    read.append(read_profile(name, file.read()))
+                data = content(path, path, MAX_BYTES + 1)
+                if len(data) > MAX_BYTES:
+                    raise Unreadable(path, f"larger than {MAX_BYTES // 1024 // 1024} MiB")
+                read.append(read_profile(name, data))
             except Unreadable as error:
                 raise UsageError(f"{path}: {error.reason}") from None
-            except OSError as error:
-                raise UsageError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     return read

@@ -31,6 +31,7 @@ from hardener.needs.profile import (
     Verdict,
     WrittenPath,
 )
+from hardener.toml import parse
 
 LONGEST_WHY = 60
 WHENS = ("start", "foreign-data", "low-port", "exec")
@@ -158,11 +159,9 @@ class _Item(_Table):
 
 def read_profile(file: str, data: bytes) -> Profile | Namesake:
     """Read the bytes of a profile file, called `file` in messages. Raises `Unreadable`, naming the key."""
-    import tomllib
-
     try:
-        document = tomllib.loads(data.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
+        document = parse(data.decode("utf-8"))
+    except ValueError as error:
         raise Unreadable(file, f"not TOML: {error}", _REMEDY) from None
     table = _Table(file, "", document)
     if "same-as" in table.values:

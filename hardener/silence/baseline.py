@@ -24,15 +24,20 @@ from hardener.fingerprint import VERSION as FINGERPRINTS
 from hardener.fingerprint import fingerprints, relative
 from hardener.record import NamedTuple
 from hardener.report import Status
+from hardener.source import content
 
 if TYPE_CHECKING:
     from hardener.finding import Finding
     from hardener.report import Report
 
 VERSION = 1
-#: A baseline beyond this is not read: it would hold a million findings.
-MAX_BYTES = 128 * 1024 * 1024
+#: A baseline beyond this is not read: it would hold two hundred thousand findings.
+MAX_BYTES = 32 * 1024 * 1024
 _REMEDY = "make it anew with `harden init --baseline {}`"
+
+
+class Outdated(Unreadable):
+    """A baseline of another version."""
 
 
 class Entry(NamedTuple):
@@ -94,13 +99,10 @@ def read(path: str, folder: str) -> Baseline:
     from json import loads
 
     remedy = _REMEDY.format(path)
-    try:
-        with open(os.path.join(folder, path), "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UsageError(f"there is no baseline {path}: {remedy}") from None
-    except OSError as error:
-        raise Unreadable(path, (error.strerror or str(error)).lower(), "check the path and its permissions") from None
+    location = os.path.join(folder, path)
+    if not os.path.lexists(location):
+        raise UsageError(f"there is no baseline {path}: {remedy}")
+    data = content(location, path, MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise Unreadable(path, f"larger than {MAX_BYTES // 1024 // 1024} MiB", "this is no baseline")
     try:
@@ -110,7 +112,7 @@ def read(path: str, folder: str) -> Baseline:
     if not isinstance(told, dict) or not isinstance(told.get("findings"), list):
         raise Unreadable(path, "not a baseline of harden: it has no list `findings`", remedy)
     if (told.get("version"), told.get("fingerprints")) != (VERSION, FINGERPRINTS):
-        raise Unreadable(path, "a baseline of another version of harden", remedy)
+        raise Outdated(path, "a baseline of another version of harden", remedy)
     entries: list[Entry] = []
     for item in told["findings"]:
         texts = [item.get(field) if isinstance(item, dict) else None for field in ("fingerprint", "rule", "path", "subject")]
@@ -148,13 +150,6 @@ def made(report: Report, path: str, folder: str, before: Baseline | None = None)
 
 def _row(entry: Entry) -> Mapping[str, str]:
     return {"fingerprint": entry.fingerprint, "rule": entry.rule, "path": entry.path, "subject": entry.subject}
-
-
-def write(report: Report, path: str, folder: str, before: Baseline | None = None) -> None:
-    """Write what `made` makes, in one step. Raises `OSError`."""
-    from hardener import source
-
-    source.create(os.path.join(folder, path), made(report, path, folder, before))
 
 
 def silenced_by(baseline: Baseline) -> str:
