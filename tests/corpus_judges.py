@@ -94,6 +94,20 @@ _REPLACED_IN_PODS = re.compile(
 )
 
 
+#: A comment that lets findings be: a stale one is taken away, and nothing else of its line.
+_SILENCE = re.compile(rb"\s*#\s*harden:.*\Z", re.DOTALL)
+
+
+def _without_silence(line: bytes) -> bytes:
+    return _SILENCE.sub(b"", line)
+
+
+def _lost_a_silence(line: bytes, added: Sequence[bytes]) -> bool:
+    """Whether a line is gone, or is there without it, only because of such a comment in it."""
+    rest = _without_silence(line)
+    return rest != line and (not rest.strip() or rest in [one.rstrip() for one in added])
+
+
 def compare_lines(before: bytes, after: bytes, kind: str) -> Touched:
     """Compare two texts line by line; a line ends at `\\n` only."""
     old, new = before.split(b"\n"), after.split(b"\n")
@@ -110,7 +124,9 @@ def compare_lines(before: bytes, after: bytes, kind: str) -> Touched:
             fresh = []
         elif removed:
             may_go = _REPLACED_IN_PODS if kind == KUBERNETES else _REPLACED
-            unplanned = [line for line in removed if not may_go.match(line)]
+            lost = [line for line in removed if _lost_a_silence(line, added)]
+            unplanned = [line for line in removed if not may_go.match(line) and line not in lost]
+            fresh = [line for line in added if line.rstrip() not in map(_without_silence, lost)]
             problems += [f"the line {line.decode('utf-8', 'replace')!r} is gone" for line in unplanned]
             replaced += len(removed) - len(unplanned)
         inserted += len(added) - len(removed)
