@@ -264,3 +264,15 @@ def test_a_terminal_gets_colour_and_whole_lines() -> None:
 def test_markup_in_prose_is_text() -> None:
     assert escaped("`a_b` <x> *y* [z]") == r"`a_b` \<x\> \*y\* \[z\]"
     assert (code("a"), code("a`b")) == ("`a`", "`` a`b ``")
+
+
+@every_rule
+def test_a_comment_is_offered_where_one_silences(rule: Rule, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explain", rule.id]) == 0
+    shown = capsys.readouterr().out
+    assert ("silences it" in shown) == (rule.silence is None)
+    assert ("\nSources\n" in shown) == bool(rule.cites)
+    assert cli.main(["explain", rule.id, "--format", "markdown"]) == 0
+    shown = capsys.readouterr().out
+    assert ("silences it" in shown) == (rule.silence is None)
+    assert ("## Sources" in shown) == bool(rule.cites)

@@ -63,12 +63,12 @@ def run(folder: str, baseline: str, *, force: bool, stdout: bool) -> int:
     if stdout:
         emit(text.encode())
     else:
-        also = ""
         if baseline:
             _write(baseline, made(report, baseline, os.getcwd()))
-            also = f", and {_plain(baseline)} with the findings of today, {len(report.outcomes)}: only new ones count"
+            number = _count(len(report.outcomes), "finding", "findings")
+            say(f"harden: wrote {clean(os.path.normpath(baseline))}: {number} will not count, and what is new will")
         _write(target, text.encode())
-        say(f"harden: wrote {clean(os.path.normpath(target))}{also}; `harden config` shows what holds")
+        say(f"harden: wrote {clean(os.path.normpath(target))}; `harden config` shows what holds")
     for trouble in (*troubles, *report.troubles):
         say(f"harden: {_plain(f'{trouble.path}: {trouble.reason}')}")
     return TROUBLE if troubles or report.troubles else OK

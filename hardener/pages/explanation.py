@@ -51,8 +51,8 @@ def worst_first() -> list[Rule]:
 
 
 def silencer(rule: Rule) -> str:
-    """The comment that silences a rule where it stands."""
-    return f"# harden: ignore[{rule.id}] REASON"
+    """The comment that silences a rule where it stands; empty for rules about such comments, which none silences."""
+    return "" if rule.silence is not None else f"# harden: ignore[{rule.id}] REASON"
 
 
 SILENCE_PLACES = "on the line, above the key or the service, or at the top of the file"

@@ -44,10 +44,12 @@ def _page(explanation: Explanation) -> Iterator[str]:
     yield from _section("Left alone", page.silent)
     for example in explanation.examples:
         yield from _example(example, explanation.examples)
-    yield from ("", "## Sources", "")
+    if explanation.sources:
+        yield from ("", "## Sources", "")
     yield from (f"- [{escaped(source.item)}]({source.url}): {escaped(source.title)}" for source in explanation.sources)
     yield from ("", "## In your files", "")
-    yield f"- {code(silencer(rule))} silences it: {SILENCE_PLACES}."
+    if comment := silencer(rule):
+        yield f"- {code(comment)} silences it: {SILENCE_PLACES}."
     yield f"- `harden --diff --select {rule.id}` shows the fixes of this rule only."
     yield f"- `harden --ignore {rule.id}` leaves this rule out."
 

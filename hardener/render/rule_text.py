@@ -30,13 +30,15 @@ def render(explanation: Explanation, run: Run) -> str:
     out.section("Left alone", page.silent)
     for example in explanation.examples:
         _example(example, out)
-    out.heading("Sources")
+    if explanation.sources:
+        out.heading("Sources")
     for source in explanation.sources:
         out.paragraph(f"{source.item}: {source.title}", 2)
         out.add(f"    {source.url}")
     out.heading("In your files")
-    out.add(f"  {out.paint('36', silencer(rule))}")
-    out.paragraph(f"silences it: {SILENCE_PLACES}.", 4)
+    if comment := silencer(rule):
+        out.add(f"  {out.paint('36', comment)}")
+        out.paragraph(f"silences it: {SILENCE_PLACES}.", 4)
     out.add(f"  {out.paint('36', f'harden --diff --select {rule.id}')}", "    shows the fixes of this rule only.")
     out.add(f"  {out.paint('36', f'harden --ignore {rule.id}')}", "    leaves this rule out.")
     return "\n".join(out.lines)

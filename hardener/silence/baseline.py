@@ -23,7 +23,7 @@ from hardener.errors import Unreadable, UsageError
 from hardener.fingerprint import VERSION as FINGERPRINTS
 from hardener.fingerprint import fingerprints, relative
 from hardener.record import NamedTuple
-from hardener.report import Status
+from hardener.report import IN_BASELINE, Status
 from hardener.source import content
 
 if TYPE_CHECKING:
@@ -154,4 +154,4 @@ def _row(entry: Entry) -> Mapping[str, str]:
 
 def silenced_by(baseline: Baseline) -> str:
     """Who silences what is in a baseline."""
-    return f"in the baseline {baseline.path}"
+    return f"{IN_BASELINE}{baseline.path}"
