@@ -49,7 +49,9 @@ def apply(files: Mapping[str, tuple[Source, Any]], syntax: Syntax, changes: Iter
     by_path: dict[str, list[Any]] = {}
     there: dict[tuple[str, object], list[Any]] = {}
     for change in changes:
-        same_place = there.setdefault((change.path, getattr(change.operation, "route", None)), [])
+        # A comment is at no route, and is told by its words.
+        place = getattr(change.operation, "route", None) or getattr(change.operation, "text", None)
+        same_place = there.setdefault((change.path, place if isinstance(place, (str, tuple)) else None), [])
         if change.operation not in same_place:
             same_place.append(change.operation)
             by_path.setdefault(change.path, []).append(change.operation)

@@ -484,5 +484,29 @@ def test_a_reason_cannot_steer_a_terminal() -> None:
     report = judge(two(before_a="# harden: ignore[host-network] \u202eevil \u200b\u0085"), select=frozenset(("host-network",)))
     shown = render(report, Run())
     assert "\u202e" not in shown
-    long = judge(two(before_a=f"# harden: ignore[host-network] {'word ' * 5000}"), select=frozenset(("host-network",)))
+    long = judge(two(before_a=f"# harden: ignore[host-network] {'word ' * 700}"), select=frozenset(("host-network",)))
     assert all(len(o.why) < 400 for o in long.outcomes)
+
+
+def test_a_comment_that_no_person_wrote_silences_nothing_and_costs_little() -> None:
+    services = "".join(f"  s{n}:\n    image: e/a:1.0.0\n    network_mode: host\n" for n in range(500))
+    begun = time.process_time()
+    report = judge(
+        f"# harden: ignore[host-network] {'a' * 900_000}\nservices:\n{services}",
+        select=frozenset(("host-network", "invalid-silence")),
+    )
+    assert time.process_time() - begun < 15
+    assert not silenced(report)
+    assert any("longer than" in outcome.finding.message for outcome in report.outcomes)
+
+
+@pytest.mark.parametrize("rule", ["host-network", "host-netwrk"])
+def test_thousands_of_comments_that_are_not_needed_are_told_soon(rule: str) -> None:
+    lines = "".join(f'      A{n}: "x"  # harden: ignore[{rule}] a\n' for n in range(6000))
+    begun = time.process_time()
+    report = judge(
+        f"services:\n  a:\n    image: e/a:1.0.0\n    environment:\n{lines}",
+        select=frozenset(("stale-silence", "invalid-silence")),
+    )
+    assert time.process_time() - begun < 20
+    assert len(report.outcomes) == 6000

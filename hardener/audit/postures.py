@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from hardener.audit.answers import Replies, Reply, of_container, of_stage, worst
@@ -51,7 +51,8 @@ def standings(request: Request) -> tuple[Report, tuple[Standing, ...]]:
     asked = [subject for subject in before if not subject.is_stage or subject.place.path not in built]
     order = {file.name: at for at, file in enumerate(request.files)}
     rows = sorted(_rows(asked), key=lambda row: (order.get(row[0].place.path, len(order)), row[0].place))
-    found = tuple(_standing(row, after, report.outcomes) for row in rows)
+    about = _About(report.outcomes, frozenset(key for row in rows for one in row for key in one.keys))
+    found = tuple(_standing(row, after, about.of(row)) for row in rows)
     return report._replace(postures=tuple(standing.posture for standing in found)), found
 
 
@@ -110,9 +111,8 @@ def _rows(subjects: Iterable[_Subject]) -> list[list[_Subject]]:
     return list(rows.values())
 
 
-def _standing(row: Sequence[_Subject], after: Mapping[str, _Subject], outcomes: Iterable[Outcome]) -> Standing:
+def _standing(row: Sequence[_Subject], after: Mapping[str, _Subject], mine: Sequence[Outcome]) -> Standing:
     first = row[0]
-    mine = [o for o in outcomes if any(concerns(o, one.keys, one.subject, one.place.path) for one in row)]
     now = _weighed(worst(one.replies for one in row), mine, left=False)
     then = _weighed(worst(after[one.key].replies if one.key in after else one.replies for one in row), mine, left=True)
     posture = Posture(
@@ -128,16 +128,42 @@ def _standing(row: Sequence[_Subject], after: Mapping[str, _Subject], outcomes: 
     return Standing(posture, tuple(mine))
 
 
-def concerns(outcome: Outcome, keys: Iterable[str], subject: str, path: str) -> bool:
-    """Whether a finding is about a container of these keys: also one of several of a rule, and one that stands for another.
+class _About:
+    """Which findings are about a container: also one of several of a rule, and one that stands for another.
 
     Of a service that is judged with and without an overlay, a report shows a finding once, under one of the keys.
     """
-    finding = outcome.finding
-    if any(finding.key == key or finding.key.startswith(f"{key} ") for key in keys):
-        return True
-    files = {path, *(file for key in keys for file in key.rpartition("#")[0].split("+"))}
-    return finding.subject == subject and finding.place.path in files
+
+    def __init__(self, outcomes: Sequence[Outcome], keys: Set[str]) -> None:
+        self._outcomes = outcomes
+        self._by_key: dict[str, list[int]] = {}
+        self._by_place: dict[tuple[str, str], list[int]] = {}
+        longest = max(map(len, keys), default=0)
+        for number, outcome in enumerate(outcomes):
+            finding = outcome.finding
+            self._by_place.setdefault((finding.subject, finding.place.path), []).append(number)
+            # What a rule adds to a key, to tell several findings apart, stands behind a blank.
+            for end in _ends(finding.key, longest):
+                if finding.key[:end] in keys:
+                    self._by_key.setdefault(finding.key[:end], []).append(number)
+
+    def of(self, row: Iterable[_Subject]) -> tuple[Outcome, ...]:
+        """Those about one of these subjects, in the order of the report."""
+        numbers: set[int] = set()
+        for one in row:
+            files = {one.place.path, *(file for key in one.keys for file in key.rpartition("#")[0].split("+"))}
+            numbers.update(number for key in one.keys for number in self._by_key.get(key, ()))
+            numbers.update(number for file in files for number in self._by_place.get((one.subject, file), ()))
+        return tuple(self._outcomes[number] for number in sorted(numbers))
+
+
+def _ends(key: str, longest: int) -> Iterator[int]:
+    """Where what a key begins with may end: at its blanks, as far as keys are long, and at its end."""
+    at = key.find(" ", 0, longest + 1)
+    while at != -1:
+        yield at
+        at = key.find(" ", at + 1, longest + 1)
+    yield len(key)
 
 
 def against(outcomes: Iterable[Outcome], question: Question) -> Iterator[Outcome]:

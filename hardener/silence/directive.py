@@ -16,6 +16,8 @@ from hardener.syntax.comments import MARK
 
 #: What is kept of a reason: it is shown with each finding.
 MOST_REASON = 300
+#: A longer comment is none that a person wrote; a part of it is shown with each finding.
+_LONGEST = 4000
 #: So much of what is not understood is repeated.
 _MOST_REPEATED = 60
 _FORM = re.compile(r"#[ \t]*harden:[ \t]*ignore[ \t]*\[([^\]]*)\](.*)", re.DOTALL)
@@ -27,6 +29,8 @@ EXAMPLE = f"# {MARK} ignore[privileged-container] the reason"
 def read(text: str, number: int, place: Place, today: tuple[int, int, int]) -> Silence:
     """What a comment says, from its `#` on; `mistake` tells why where it cannot be followed."""
     said = Silence(place, text, number)
+    if len(text) > _LONGEST:
+        return said._replace(mistake=f"it is longer than {_LONGEST} characters", advice="say less, or in several comments")
     match = _FORM.fullmatch(text)
     if match is None:
         return said._replace(mistake=f"`{_some(text)}` is not understood", advice=f"write `{EXAMPLE}`, or begin otherwise")
