@@ -13,6 +13,9 @@ from hardener.source import Source
 if TYPE_CHECKING:
     from hardener.posture import Posture
 
+#: How the reason of what a baseline silences begins; its path follows.
+IN_BASELINE = "in the baseline "
+
 
 class Status(Enum):
     """How a finding ended. Every finding ends in exactly one of these."""

@@ -158,5 +158,17 @@ def test_on_the_command_line(project: Path) -> None:
 
 def test_what_init_writes_is_one(tmp_path: Path) -> None:
     write(tmp_path, FILES)
-    assert harden(tmp_path, "init", "--baseline", "known.json").returncode == 0
+    made = harden(tmp_path, "init", "--baseline", "known.json")
+    assert made.returncode == 0
+    number = len(json.loads((tmp_path / "known.json").read_text())["findings"])
+    assert f"known.json: {number} findings will not count" in made.stderr
     assert harden(tmp_path, "--check", "--fail-on", "low").returncode == 0
+
+
+def test_the_report_counts_what_is_listed_and_shows_what_is_new(project: Path) -> None:
+    number = len(json.loads((project / "known.json").read_text())["findings"])
+    shown = harden(project, "--baseline", "known.json").stdout
+    assert f"  in the baseline known.json: {number} findings of " in shown
+    assert "compose.yaml:" not in shown
+    write(project, {"new/compose.yaml": b"services:\n  new:\n    image: example/new:1\n    pid: host\n"})
+    assert "host-pid" in harden(project, "--baseline", "known.json").stdout

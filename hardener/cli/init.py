@@ -62,6 +62,8 @@ def run(folder: str, baseline: str, *, force: bool, stdout: bool) -> int:
     else:
         if baseline:
             _write_baseline(report, baseline)
+            number = _count(len(report.outcomes), "finding", "findings")
+            say(f"harden: wrote {os.path.normpath(baseline)}: {number} will not count, and what is new will")
         source.create(target, text.encode())
         say(f"harden: wrote {os.path.normpath(target)}; `harden config` shows what holds")
     for trouble in (*troubles, *report.troubles):

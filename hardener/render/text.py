@@ -13,7 +13,7 @@ from itertools import groupby
 from hardener.finding import Evidence, Rule, Severity
 from hardener.render.formats import Run
 from hardener.render.summary import clean, count, filled, problem, summary
-from hardener.report import Outcome, Report, Status
+from hardener.report import IN_BASELINE, Outcome, Report, Status
 
 COLOURS = {Severity.LOW: "36", Severity.MEDIUM: "33", Severity.HIGH: "31", Severity.CRITICAL: "1;31"}
 _ENDED = {
@@ -37,7 +37,7 @@ def render(report: Report, run: Run) -> str:
     else:
         _findings(report, page)
         _held_back(report, page)
-        _undone(report, Status.REFUSED, "Refused: a fix cannot be written here", page)
+        _undone(report, Status.REFUSED, "Refused: these fixes are not made", page)
         _undone(report, Status.FAILED, "Taken back: the fix did not hold what it promised", page)
         rules = tuple(run.rules())
         _minor(report, rules, page)
@@ -263,6 +263,10 @@ def _silenced(report: Report, page: _Page) -> None:
     if by_whom:
         page.heading("Silenced: these findings are let be")
     for why, rules in by_whom.items():
+        if why.startswith(IN_BASELINE):  # so many, and the same each day, that they would hide what is new
+            number = sum(map(len, rules.values()))
+            page.wrapped(f"{why}: {count(number, 'finding')} of {count(len(rules), 'hazard')}", 2)
+            continue
         page.wrapped(why, 2)
         for rule, outcomes in rules.items():
             found: dict[str, list[str]] = {}

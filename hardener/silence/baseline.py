@@ -23,7 +23,7 @@ from hardener.errors import Unreadable, UsageError
 from hardener.fingerprint import VERSION as FINGERPRINTS
 from hardener.fingerprint import fingerprints, relative
 from hardener.record import NamedTuple
-from hardener.report import Status
+from hardener.report import IN_BASELINE, Status
 
 if TYPE_CHECKING:
     from hardener.finding import Finding
@@ -159,4 +159,4 @@ def write(report: Report, path: str, folder: str, before: Baseline | None = None
 
 def silenced_by(baseline: Baseline) -> str:
     """Who silences what is in a baseline."""
-    return f"in the baseline {baseline.path}"
+    return f"{IN_BASELINE}{baseline.path}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.facts.silence import Silence
 from hardener.finding import Finding, Rule
+from hardener.report import IN_BASELINE
 from hardener.silence.scope import Covering, Index, coverings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Silences:
 
             self._waivers = Waivers(policy.waivers, policy.folder, today)
         self._baseline = baseline
-        self._in_baseline = f"in the baseline {baseline.path}" if baseline is not None else ""
+        self._in_baseline = f"{IN_BASELINE}{baseline.path}" if baseline is not None else ""
         self._writes = writes
         self._read: dict[str, _Read] = {}
         #: What was silenced when it was last asked, with by whom and why.
