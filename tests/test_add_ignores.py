@@ -199,7 +199,10 @@ def test_on_the_command_line(tmp_path: Path) -> None:
     shown = harden("--diff", "--add-ignores", REASON)
     assert f"+    # harden: ignore[host-pid] {REASON}" in shown.stdout
     assert "+    cap_drop:" in shown.stdout
-    assert harden("--add-ignores", REASON).returncode == 0
+    made = harden("--add-ignores", REASON)
+    assert made.returncode == 0
+    assert "Comments written (" in made.stdout
+    assert ") in 1 of 1 file." in made.stdout
     text = (tmp_path / "compose.yaml").read_text()
     assert "cap_drop" not in text, "comments alone"
     assert "harden: ignore[" in text

@@ -63,6 +63,9 @@ def summary(report: Report, *, written: bool = False) -> str:
     )
     others = f" ({others})" if others else ""
     applied = number[Status.APPLIED]
+    if not applied and report.changes and not any(change.stands_for for change in report.changes):  # silences alone
+        verb = "written" if written else "would be written"
+        return f"Comments {verb}{others} in {len(report.changes)} of {files}{problems}."
     if not applied:
         return f"Nothing to {'write' if written else 'fix'} in {files}{others}{problems}."
     verb = "written" if written else "would be applied"
