@@ -126,8 +126,12 @@ def test_each_fix_is_made_only_if_somebody_says_so(answer: Callable[..., int], c
     )
     out, err = capsys.readouterr()
     assert "1 fix written (" in out
+    assert "root-user: b: starts as root, to step down to redis later (compose.yaml:4)" in err
+    refused = out.partition("Refused: these fixes are not made")[2]
+    assert refused.count("because you said no") == 1
+    assert "because you quit before it was decided" in refused
     assert err.count("Make this fix") == 3
-    assert "root-user: a starts as root, to step down to redis later (compose.yaml:3)" not in err, "lines of the text as it was"
+    assert "root-user: a: starts as root, to step down to redis later (compose.yaml:3)" not in err, "lines of the text as it was"
 
 
 def test_a_hazard_or_all_that_follows_can_be_accepted_at_once(answer: Callable[..., int]) -> None:

@@ -18,6 +18,8 @@ from hardener.render.summary import clean, filled
 from hardener.report import FileChange, Report
 from hardener.source import Source
 
+#: What is said of a fix that came after somebody had quit.
+NOT_ASKED = "you quit before it was decided"
 _HELP = """y - make this fix
 n - do not make it
 e - explain the hazard, and what the fix rests on
@@ -55,7 +57,7 @@ class Asking:
     def __call__(self, finding: Finding, changed: tuple[tuple[Source, Source], ...]) -> Reply:
         """Whether a fix is to be made."""
         if self._none:
-            return Reply(False, DECLINED)
+            return Reply(False, NOT_ASKED)
         if self._all or finding.rule in self._rules:
             return Reply(True)
         self._show(finding, changed)
@@ -67,7 +69,7 @@ class Asking:
                 return Reply(True)
             if answer in ("n", "q"):
                 self._none = answer == "q"
-                return Reply(False, DECLINED)
+                return Reply(False, NOT_ASKED if self._none else DECLINED)
             if answer == "e":
                 self._explain(finding)
             elif answer == "s":
@@ -113,7 +115,7 @@ class Asking:
         if sys.stderr is not None:
             emit(b"\n" + shown, sys.stderr)
         place = finding.place
-        say(self._bold(clean(f"{finding.rule}: {finding.subject} {finding.message} ({place.path}:{place.line})")))
+        say(self._bold(clean(f"{finding.rule}: {finding.subject}: {finding.message} ({place.path}:{place.line})")))
         if finding.fix is not None and finding.fix.missing:
             self._fill(f"not known: {finding.fix.missing}")
         if finding.fix is not None and finding.fix.migration:
