@@ -231,6 +231,20 @@ def test_files_that_do_not_say_it_any_more(project: Path, files: tuple[str, ...]
     assert "cannot be looked at" in text(ENGINE, [asked(told(labels=labelled(project, service, *files)), 0)])
 
 
+def test_of_what_a_label_names_and_is_no_compose_file_nothing_is_repeated(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "shadow").write_text("root:$6$secret:19000::::::\n")
+    (project / "link.yaml").symlink_to(tmp_path / "shadow")
+    (project / "pod.yaml").write_text("apiVersion: v1\nkind: Pod\nmetadata: {name: secret}\n")
+    for name in ("link.yaml", "pod.yaml"):
+        mapped = asked(told() | {"Config": {"Image": "a", "Labels": labelled(project, "web", name)}}).mapped
+        assert mapped is not None
+        assert "no Compose file" in mapped.why_not
+        assert "secret" not in repr(mapped)
+    many = asked(told() | {"Config": {"Image": "a", "Labels": labelled(project, "web", *["compose.yaml"] * 1000)}}).mapped
+    assert many is not None
+    assert "1000 files" in many.why_not
+
+
 def test_files_of_an_engine_elsewhere_are_not_taken_for_those_here(project: Path) -> None:
     (project / "compose.yaml").write_text("services: {a: {image: 'redis:7'}}\n")
     one = audited(told(labels=labelled(project, "a", "compose.yaml")), {}, ENGINE, is_here=False)

@@ -5,6 +5,7 @@ The judges are git, which applies the hunks, and PyYAML.
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -218,3 +219,11 @@ def test_silences_of_one_place_and_of_many_hazards_do_not_move_each_other(answer
         )
     )
     assert main(["--check", "--select", "root-user"]) == 0
+
+
+def test_what_is_no_text_is_no_answer(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
+    garbage = io.TextIOWrapper(io.BytesIO(b"\xff\xfe\x00y\ny\n"), encoding="utf-8", errors="strict")
+    monkeypatch.setattr("sys.stdin", garbage)
+    assert main(["--write", "--force", "--interactive"]) in (0, 2)
+    assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before

@@ -12,7 +12,7 @@ from typing import Any
 from hardener.audit.answers import Replies
 from hardener.audit.flags import Flags, flags_of
 from hardener.audit.inspection import EngineState, Running, answers, confinement, container_of, engine_state, root_is_hosts
-from hardener.discover import discover
+from hardener.discover import COMPOSE, discover
 from hardener.errors import UsageError
 from hardener.facts.container import Container
 from hardener.facts.tree import Tree
@@ -29,6 +29,8 @@ _UP = ("running", "paused", "restarting")
 _COMPOSE = "com.docker.compose"
 #: What a Compose file may be called to be read by a label's word: labels are anybody's.
 _ENDINGS = (".yml", ".yaml", ".json")
+#: A project of more files than this is none that a person starts.
+_MOST_FILES = 50
 
 
 class Mapped(NamedTuple):
@@ -189,6 +191,8 @@ def _of_files(project: str, service: str, paths: tuple[str, ...], is_here: bool)
     nothing = Mapped(project, service, paths)
     if not is_here:
         return nothing._replace(why_not="the engine is on another machine, and so are its files")
+    if len(paths) > _MOST_FILES:
+        return nothing._replace(files=paths[:1], why_not=f"its labels name {len(paths)} files, more than a project has")
     missing = [path for path in paths if not os.path.isfile(path) or not path.endswith(_ENDINGS)]
     if missing:
         return nothing._replace(why_not=f"{missing[0]} is not there (any more)")
@@ -196,9 +200,12 @@ def _of_files(project: str, service: str, paths: tuple[str, ...], is_here: bool)
 
     shown = [path if os.path.relpath(path).startswith(os.pardir) else os.path.relpath(path) for path in paths]
     found, troubles = discover(shown)
+    # Of a file that a label names, and that is something else, nothing is repeated: anybody may give labels.
+    if troubles or any(file.kind != COMPOSE for file in found):
+        return nothing._replace(why_not=f"{troubles[0].path if troubles else paths[0]} is no Compose file that can be read")
     report, all_standings = standings(_with_dockerfiles(Request(tuple(found))))
-    if troubles or report.troubles:
-        return nothing._replace(why_not=(*troubles, *report.troubles)[0].reason)
+    if report.troubles:
+        return nothing._replace(why_not=report.troubles[0].reason)
     mine = [standing for standing in all_standings if standing.posture.subject == service]
     if not mine:
         return nothing._replace(why_not=f"they have no service `{service}` (any more)")

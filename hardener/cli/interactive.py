@@ -145,4 +145,7 @@ class Asking:
 
 
 def _line() -> str:
-    return sys.stdin.readline() if sys.stdin is not None else ""
+    try:
+        return sys.stdin.readline() if sys.stdin is not None else ""
+    except UnicodeDecodeError:  # what is no text is no answer, and what follows it may be none
+        return ""
