@@ -293,12 +293,15 @@ def _excludes(root: str) -> str:
         if os.path.isfile(git):
             with open(git, encoding="utf-8", errors="replace") as file:
                 git = os.path.join(root, file.read(4096).removeprefix("gitdir:").strip())
-            with open(os.path.join(git, "commondir"), encoding="utf-8", errors="replace") as file:
-                git = os.path.join(git, file.read(4096).strip())
+            if os.path.isfile(os.path.join(git, "commondir")):  # a submodule has none
+                with open(os.path.join(git, "commondir"), encoding="utf-8", errors="replace") as file:
+                    git = os.path.join(git, file.read(4096).strip())
     except OSError:
-        pass  # a submodule has no common folder
+        pass
     path = os.path.join(git, "info", "exclude")
     try:
+        if not os.path.isfile(path):  # to open a pipe would be to wait for ever
+            return ""
         with open(path, "rb") as file:
             lines = file.read(1 << 20).splitlines()
     except OSError:

@@ -444,6 +444,10 @@ def test_profiles_of_ones_own(harden: Run, monkeypatch: pytest.MonkeyPatch) -> N
     code, _, err = harden("--diff", "--profiles", "known")
     assert code == 2
     assert "known/registry.example.com__team__app.toml: no-new-privileges[1].works: must be true or false" in err
+    endless = OWN_PROFILE.replace("works = true", """works = true\nif = ['text /etc/app.conf ^(a+)+$']""")
+    file.write_text(endless)
+    code, _, err = harden("--profiles", "known")
+    assert (code, "repeats a group, and so might never end" in err) == (2, True)
     file.rename("known/other.toml")
     Path("known/other.toml").write_text(OWN_PROFILE)
     assert "must be called registry.example.com__team__app.toml" in harden("--diff", "--profiles", "known")[2]

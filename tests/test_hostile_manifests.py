@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from pods import containers, group
 
-from hardener.cli.run import write
 from hardener.cli.target_level import judge
 from hardener.discover import discover
 from hardener.facts.kubernetes.chart import read_charts
@@ -25,6 +24,7 @@ from hardener.overlay.run import run as lay_over
 from hardener.pipeline import Request, run
 from hardener.pod_security import RESTRICTED
 from hardener.report import Report, Status
+from hardener.writing import write
 
 POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  containers:\n  - {name: web, image: 'redis:7'}\n"
 HEAD = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n"
