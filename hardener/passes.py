@@ -174,7 +174,8 @@ class Passes:
         Where somebody is asked, each is made singly, and asked about as it would be after those that were made.
         """
         group = self.group
-        waiting: list[Choice] = [] if self._ask is None else list(self._plan.choices)
+        # Whoever is asked reads from the top of a file to its end.
+        waiting = [] if self._ask is None else sorted(self._plan.choices, key=lambda choice: choice.finding.place)
         for rule in dict.fromkeys(choice.finding.rule for choice in self._plan.choices if self._ask is None):
             together = tuple(choice for choice in self._plan.choices if choice.finding.rule == rule)
             try:

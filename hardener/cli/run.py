@@ -71,6 +71,8 @@ def run(invocation: Invocation) -> int:
         if changed is not None:
             emit(changed.to_bytes())
         _say_summary(report, written=True)
+    elif mode == WRITE and invocation.interactive and form == "text":
+        _say_summary(report, written=True)  # all else was shown as it was asked about
     elif mode == DIFF:
         from hardener.render.diff import coloured, is_outside, unified
 

@@ -179,7 +179,7 @@ def _summary(audit: Audit) -> str:
     if audit.with_unsafe is not None and audit.with_unsafe > score.after:
         ways.append(f"{audit.with_unsafe} with --unsafe-fixes")
     after = f"; {', '.join(ways)}" if ways else ""
-    return f"{failing} of {whole} can be exploited as asked in 1 to 4. Score: {score.before} of 100{after}{problems}."
+    return f"{failing} of {whole} have a bad answer to 1, 2, 3 or 4. Score: {score.before} of 100{after}{problems}."
 
 
 def json(audit: Audit) -> str:

@@ -145,7 +145,7 @@ def _summary(found: Sequence[Audited]) -> str:
     if not found:
         return "No containers."
     failing = sum(any(one.replies[q.id].answer is Answer.BAD for q in AUDITED if q.exploitable) for one in found)
-    return f"{failing} of {count(len(found), 'container')} can be exploited as asked in 1 to 4."
+    return f"{failing} of {count(len(found), 'container')} have a bad answer to 1, 2, 3 or 4."
 
 
 def json(engine: EngineState, found: Sequence[Audited]) -> str:
