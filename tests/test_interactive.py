@@ -6,6 +6,7 @@ The judges are git, which applies the hunks, and PyYAML.
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -113,9 +114,9 @@ def answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int
     monkeypatch.chdir(tmp_path)
     Path("compose.yaml").write_text("services:\n  a:\n    image: redis:7\n  b:\n    image: redis:7\n")
 
-    def run(*lines: str, mode: str = "--write") -> int:
+    def run(*lines: str, mode: str = "--write", form: str = "text") -> int:
         monkeypatch.setattr(interactive, "_line", Answers(*lines))
-        return main([mode, "--interactive"])
+        return main([mode, "--interactive", "--format", form])
 
     return run
 
@@ -129,11 +130,18 @@ def test_each_fix_is_made_only_if_somebody_says_so(answer: Callable[..., int], c
     assert out == "", "all was shown already"
     assert "harden: 1 fix written (" in err
     assert "root-user: b: starts as root, to step down to redis later (compose.yaml:4)" in err
-    refused = out.partition("Refused: these fixes are not made")[2]
-    assert refused.count("because you said no") == 1
-    assert "because you quit before it was decided" in refused
     assert err.count("Make this fix") == 3
     assert "root-user: a: starts as root, to step down to redis later (compose.yaml:3)" not in err, "lines of the text as it was"
+
+
+def test_what_was_declined_is_told_from_what_was_not_decided(
+    answer: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert answer("y", "n", "q", form="json") == 0
+    ended = [(one["status"], one["why"]) for one in json.loads(capsys.readouterr().out)["findings"] if one["fix"]]
+    assert ended.count(("applied", "")) == 1
+    assert ended.count(("refused", "you said no")) == 1
+    assert ended.count(("refused", "you quit before it was decided")) == 9
 
 
 def test_a_hazard_or_all_that_follows_can_be_accepted_at_once(answer: Callable[..., int]) -> None:
