@@ -429,6 +429,13 @@ why = "has no set-uid program"
 """
 
 
+def test_a_command_that_is_mistyped_is_no_mere_path(harden: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "judge", pipeline.run)
+    code, out, _ = harden("adit")
+    assert (code, "did you mean `harden audit`?" in out) == (2, True)
+    assert "did you mean" not in harden("docker/adit")[1]
+
+
 def test_profiles_of_ones_own(harden: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "judge", pipeline.run)
     Path("compose.yaml").write_text("services:\n  app:\n    image: registry.example.com/team/app:1.2\n")

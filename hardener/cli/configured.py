@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
-from hardener.cli.options import Invocation
+from hardener.cli.options import COMMANDS, Invocation
 from hardener.config import Config
 from hardener.discover import STDIN, from_stdin
 from hardener.errors import UsageError
@@ -43,9 +44,22 @@ def scopes_of(invocation: Invocation) -> tuple[list[Scope], list[Trouble]]:
     """What a command line is about, as `scopes`; standard input has the configuration of where its name says that it lies."""
     chosen = Chosen(invocation.config, invocation.isolated)
     if STDIN not in invocation.paths:
-        return scopes(invocation.paths or (".",), chosen, force_exclude=invocation.force_exclude)
+        found, troubles = scopes(invocation.paths or (".",), chosen, force_exclude=invocation.force_exclude)
+        return found, _with_commands(troubles) if troubles else troubles
     if sys.stdin is None:
         raise UsageError("standard input is closed")
     config = config_for(invocation.stdin_filename or ".", chosen)
     found = from_stdin(sys.stdin.buffer.read(MAX_BYTES + 1), invocation.stdin_filename)
     return [Scope(config, invocation.paths, (found,))], []
+
+
+def _with_commands(troubles: list[Trouble]) -> list[Trouble]:
+    """The same, with the command that was probably meant where a word is no path."""
+    from hardener.suggestion import meant
+
+    return [
+        trouble._replace(remedy=f"did you mean `harden {near}`?")
+        if not os.path.lexists(trouble.path) and trouble.path.isalpha() and (near := meant(trouble.path, COMMANDS))
+        else trouble
+        for trouble in troubles
+    ]
