@@ -44,8 +44,8 @@ def scopes_of(invocation: Invocation) -> tuple[list[Scope], list[Trouble]]:
     """What a command line is about, as `scopes`; standard input has the configuration of where its name says that it lies."""
     chosen = Chosen(invocation.config, invocation.isolated)
     if STDIN not in invocation.paths:
-        found, troubles = scopes(invocation.paths or (".",), chosen, force_exclude=invocation.force_exclude)
-        return found, _with_commands(troubles) if troubles else troubles
+        at, troubles = scopes(invocation.paths or (".",), chosen, force_exclude=invocation.force_exclude)
+        return at, _with_commands(troubles) if troubles else troubles
     if sys.stdin is None:
         raise UsageError("standard input is closed")
     config = config_for(invocation.stdin_filename or ".", chosen)
