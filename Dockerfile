@@ -4,6 +4,7 @@ FROM python:3.13-slim-bookworm AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY hardener hardener
+COPY fixtures fixtures
 RUN python3 -m venv --without-pip /opt/harden \
     && python3 -m pip --python /opt/harden/bin/python3 install --no-cache-dir .
 

@@ -5,6 +5,7 @@ Knows no rule.
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -41,6 +42,12 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests on an engine begin first: they wait most, while others compute."""
     items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+
+
+def pytest_collection_finish() -> None:
+    """All tests are there until the end: to look for garbage among them, over and over, would cost more than many of them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

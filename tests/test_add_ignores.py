@@ -21,7 +21,7 @@ from hardener.report import Report, Status
 ROOT = str(Path(__file__).parent.parent)
 REASON = "legacy, looked at in May"
 #: One of each hazard is enough here: each judges its project five times.
-SOME = [case for case in CASES if case.rule != "_together"][::4] + [case for case in CASES if case.rule == "_together"][::6]
+SOME = [case for case in CASES if case.rule != "_together"][::8] + [case for case in CASES if case.rule == "_together"][::9]
 LEFT = (Status.REPORTED, Status.REFUSED, Status.HELD_BACK, Status.FAILED)
 
 

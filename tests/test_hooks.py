@@ -54,7 +54,7 @@ def test_pre_commit_checks_fixes_and_is_content(tmp_path: Path) -> None:
         return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
     offered, used = tmp_path / "offered", tmp_path / "used"
-    for name in ("hardener", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
+    for name in ("hardener", "fixtures", "pyproject.toml", "README.md", "LICENSE", ".pre-commit-hooks.yaml"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         offered.mkdir(exist_ok=True)
         copy(ROOT / name, offered / name)

@@ -53,10 +53,9 @@ def run(invocation: Invocation) -> int:
         from hardener.render.trace import render as render_trace
 
         say(render_trace(trace))
-    from_standard_input = STDIN in invocation.paths
     if invocation.add_ignores and mode == REPORT:
         mode = WRITE
-    if mode == WRITE and not from_standard_input:
+    if mode == WRITE and STDIN not in invocation.paths:
         from hardener.writing import write
 
         report = write(report, force=invocation.force)
@@ -66,7 +65,13 @@ def run(invocation: Invocation) -> int:
         from hardener.cli import outputs
 
         all_written = outputs.write(files, report, about)
-    if mode == WRITE and from_standard_input:
+    _show(report, form, mode, invocation, about, requests)
+    return exit_code(report, mode, invocation.fail_on) if all_written else TROUBLE
+
+
+def _show(report: Report, form: str, mode: str, invocation: Invocation, about: Run, requests: Sequence[Request]) -> None:
+    """What goes to standard output: the text that was hardened, a diff, or the report; and what belongs beside the first two."""
+    if mode == WRITE and STDIN in invocation.paths:
         changed = report.changes[0].after if report.changes else requests[0].files[0].text
         if changed is not None:
             emit(changed.to_bytes())
@@ -89,7 +94,6 @@ def run(invocation: Invocation) -> int:
             from hardener.cli.outputs import add_step_summary
 
             add_step_summary(report, about)
-    return exit_code(report, mode, invocation.fail_on) if all_written else TROUBLE
 
 
 def _forms(invocation: Invocation, mode: str) -> tuple[str, tuple[Output, ...]]:

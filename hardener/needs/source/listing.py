@@ -440,10 +440,7 @@ class Listing:
                     names.append((self.name(at + 2), member))
                     at += 3
                     continue
-                if self.name(at - 1) == "as":
-                    names.append((token.text, ""))
-                else:
-                    names.append((token.text, member))
+                names.append((token.text, "" if self.name(at - 1) == "as" else member))
             at += 1
 
     def _in_braces(self, at: int, start: int) -> bool:
