@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 from format_oracles import check_gitlab, check_junit, check_sarif, command, lines_of_a_log, path_of, replaced
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from hardener.discover import discover
@@ -270,6 +270,7 @@ def some(status: Status, *, why: str = "", severity: Severity = Severity.HIGH, l
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@example("", "", "\ud800", Status.APPLIED, False)
 @given(NASTY, NASTY, NASTY, st.sampled_from(list(Status)), st.booleans())
 def test_nothing_gets_out_of_its_place(one: str, two: str, three: str, status: Status, written: bool) -> None:
     path = "".join(c for c in three if c not in "\0/") or "x"

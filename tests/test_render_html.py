@@ -24,7 +24,7 @@ SHOP = str(Path(__file__).parent.parent / "fixtures" / "stacks" / "shop")
 RUN = Run(folder=SHOP, paths=(".",))
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), "")
 #: A report of 24 words takes minutes to shrink.
-QUICK = settings(deadline=None, max_examples=40, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+QUICK = settings(deadline=None, max_examples=20, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 TAGS = set(
     "html head meta title style body svg symbol circle path use rect header main section footer h1 h2 h3 p div span b small ul "
     "li dl dt dd table thead tbody tfoot tr th td details summary pre ins del i code a fieldset legend label input".split()

@@ -32,7 +32,7 @@ LINKED = re.compile(r"@\w|#\w|\bGH-\d|\b[0-9a-f]{7,40}\b|://|www\.|[!$%&~]\d|:\w
 TAGS = set("h2 h3 p table thead tbody tr th td ul li pre code strong details summary a".split())
 INLINE = set("text text_special softbreak code_inline strong_open strong_close html_inline link_open link_close".split())
 #: A report of 24 words takes minutes to shrink.
-QUICK = settings(deadline=None, max_examples=60, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+QUICK = settings(deadline=None, max_examples=25, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 
 
 class Page(HTMLParser):

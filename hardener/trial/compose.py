@@ -173,9 +173,10 @@ def _ending_with_us() -> tuple[str, ...]:
     """
     import subprocess
 
-    starter = ("setpriv", "--pdeathsig", "KILL")  # util-linux 2.33, PR_SET_PDEATHSIG in prctl(2)
-    if sys.platform != "linux" or shutil.which(starter[0]) is None:
+    program = shutil.which("setpriv") if sys.platform == "linux" else None
+    if program is None:
         return ()
+    starter = (program, "--pdeathsig", "KILL")  # util-linux 2.33, PR_SET_PDEATHSIG in prctl(2)
     # Busybox has a program of that name which knows less.
     return starter if subprocess.run((*starter, "true"), capture_output=True).returncode == 0 else ()
 
