@@ -210,9 +210,9 @@ class Passes:
 
     def _is_wanted(self, choice: Choice, group: Group, after: Group) -> bool:
         """Whether a fix is to be made, where somebody is asked; what is declined stays so in later passes."""
-        changed = tuple((before, now) for _, before, now in self._between(group, after))
         if self._ask is None:
             return True
+        changed = tuple((before, now) for _, before, now in self._between(group, after))
         if not changed:  # another would write it too: whether that was made, the next pass sees
             return not any(finding.identity == choice.finding.identity for finding in self._check(group))
         reply = self._ask(choice.finding, changed)

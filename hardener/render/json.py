@@ -42,7 +42,7 @@ from hardener.finding import Fix
 from hardener.fingerprint import fingerprints
 from hardener.render.diff import unified
 from hardener.render.formats import Run
-from hardener.report import Outcome, Report, Status, Trouble
+from hardener.report import Outcome, Report, Status
 
 VERSION = 1
 
@@ -75,8 +75,8 @@ def _report(report: Report, run: Run) -> dict[str, Any]:
             {"path": change.before.path, "diff": unified((change,), run.folder).decode("utf-8", "surrogateescape")}
             for change in report.changes
         ],
-        "troubles": [_trouble(trouble) for trouble in report.troubles],
-        "notes": [_trouble(note) for note in report.notes],
+        "troubles": [trouble._asdict() for trouble in report.troubles],
+        "notes": [note._asdict() for note in report.notes],
     }
 
 
@@ -108,7 +108,3 @@ def _fix(fix: Fix) -> dict[str, Any]:
             {"claim": item.claim, "source": item.source, "strength": item.strength.name.lower()} for item in fix.evidence
         ],
     }
-
-
-def _trouble(trouble: Trouble) -> dict[str, Any]:
-    return {"path": trouble.path, "line": trouble.line, "reason": trouble.reason, "remedy": trouble.remedy}
