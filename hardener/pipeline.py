@@ -60,6 +60,8 @@ class Request(NamedTuple):
     advance: Callable[[int, int], None] | None = None
     #: Whether somebody is asked about each fix before it is made.
     ask: Ask | None = None
+    #: What is told of each file before it is read for context, where files are only brought when somebody wants them.
+    fetch: Callable[[str], None] | None = None
 
 
 def run(request: Request) -> Report:
@@ -82,7 +84,7 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
         return Passes(group, chosen, threshold, request.withheld, silences, request.trace, request.ask)
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
-    tree = Tree(tree_roots(request))
+    tree = Tree(tree_roots(request), request.fetch)
     outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
@@ -165,7 +167,7 @@ def needs(request: Request) -> tuple[list[Judged], list[Trouble]]:
     found: list[Judged] = []
     files = {file.location or file.name: file for file in request.files}
     built: set[str] = set()
-    for group in _groups(files, Tree(tree_roots(request)), request, troubles):
+    for group in _groups(files, Tree(tree_roots(request), request.fetch), request, troubles):
         troubles += group.notes
         found += [Judged(group.sees, subject, needs) for subject, needs in group.judged()]
     for judged in found:

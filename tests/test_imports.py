@@ -38,7 +38,7 @@ FLOORS = (
     ("trial",),
     ("audit",),
     ("render",),
-    ("api",),
+    ("api", "bot"),
     ("cli",),
     ("site",),
     ("__main__",),

@@ -20,9 +20,13 @@ _MOST_SEEN = 20_000
 
 
 class Tree:
-    """Reads files for context, never outside the roots, through links or otherwise; each file once."""
+    """Reads files for context, never outside the roots, through links or otherwise; each file once.
 
-    def __init__(self, roots: tuple[str, ...]) -> None:
+    `fetch` is told of each location before it is read, where files are only brought when somebody wants them.
+    """
+
+    def __init__(self, roots: tuple[str, ...], fetch: Callable[[str], None] | None = None) -> None:
+        self._fetch = fetch
         self._roots = _outermost(os.path.join(os.path.realpath(root), "") for root in roots)
         self._read: dict[str, Source | None] = {}
         #: What was concluded from these files in this run, by whoever concluded it.
@@ -98,6 +102,8 @@ class Tree:
     def _load(self, location: str) -> Source | None:
         if not os.path.isfile(location) or not self.contains(location):
             return None
+        if self._fetch is not None:
+            self._fetch(location)
         try:
             return read(location, os.path.relpath(location))
         except Unreadable:

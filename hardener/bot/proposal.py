@@ -1,0 +1,107 @@
+"""What is proposed: the values between a report and a pull request. Knows no forge, and no words for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from hardener.record import NamedTuple
+from hardener.report import Report, Trouble
+
+if TYPE_CHECKING:
+    from hardener.bot.forge import Commit, Entry, Written
+    from hardener.trial.verdict import Verdict
+
+
+class Asked(NamedTuple):
+    """What whoever runs the bot asks for, beside what the repository's own configuration says."""
+
+    #: The branch that pull requests go to; empty for the repository's own.
+    base: str = ""
+    #: Only these rules; empty for those of the configuration.
+    only: frozenset[str] = frozenset()
+    #: Say what would be done, and do nothing.
+    dry_run: bool = False
+    draft: bool = False
+    #: Try each bundle on the engine here, and propose what held: it runs what the repository contains.
+    verify: bool = False
+    #: Also fixes whose evidence is incomplete.
+    unsafe: bool = False
+    #: Believe files of evidence and profiles in a repository that is somebody else's.
+    trust_evidence: bool = False
+    #: Say on the lines what is held back; keep the issue that lists all; propose a configuration before all else.
+    remarks: bool = False
+    dashboard: bool = False
+    onboard: bool = False
+    #: What one pull request is about, where that is not what the configuration says.
+    per: str = ""
+
+
+class Snapshot(NamedTuple):
+    """The files of a commit, laid out in a folder that looks like the root of a repository.
+
+    All that the commit has is there by name, with its mode; what nobody has asked for yet is empty. Links and submodules are not
+    there. Whoever reads a file has it fetched before: `Request.fetch` does so for what is read for context.
+    """
+
+    folder: str
+    commit: str
+    entries: Mapping[str, Entry]
+    #: Has the file at an absolute location filled, where it was not; raises a `ForgeError`.
+    fetch: Callable[[str], None]
+    #: What could not be laid out, and why.
+    troubles: tuple[Trouble, ...] = ()
+
+
+class Per(Enum):
+    """What one pull request is about."""
+
+    #: A Compose project with the Dockerfiles that it builds, a folder of manifests, a chart, a folder of Dockerfiles.
+    PROJECT = "project"
+    FILE = "file"
+    RULE = "rule"
+    REPOSITORY = "repository"
+
+
+class Step(NamedTuple):
+    """What one rule changes, on top of the steps before it: one commit."""
+
+    #: The id of the rule; empty for what only follows from all of them together.
+    rule: str
+    #: Every file that it changes, as this step leaves it.
+    files: tuple[Written, ...]
+    #: What it says and where: the report's outcomes of this rule.
+    report: Report
+
+
+class Bundle(NamedTuple):
+    """What belongs into one pull request."""
+
+    #: What it is about, stable from run to run and unique in the repository: a folder such as `deploy/shop`, `.` for the root, a
+    #: file, a rule, or empty for all of the repository.
+    scope: str
+    per: Per
+    #: All that is known of its files: applied, held back, without a fix; with postures, before and after.
+    report: Report
+    #: Together, they come to exactly the changes of the report.
+    steps: tuple[Step, ...]
+    #: The fixes that are made, as a digest: the same as long as they are the same fixes, wherever lines move.
+    fixes: str
+    #: Files of evidence in the repository that were found and not believed, because it is somebody else's.
+    unbelieved: tuple[str, ...] = ()
+    #: What a trial on an engine came to, where one was made.
+    verdict: Verdict | None = None
+
+
+class Proposal(NamedTuple):
+    """A pull request to be."""
+
+    scope: str
+    branch: str
+    title: str
+    #: Markdown, with the line that we know it by again.
+    body: str
+    commits: tuple[Commit, ...]
+    #: As in the bundle.
+    fixes: str
