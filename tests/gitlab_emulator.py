@@ -7,7 +7,8 @@ app/services/commits/create_service.rb @0526dc1e, lib/gitlab/pagination/gitaly_k
 lib/gitlab/quick_actions/extractor.rb @18f78289, doc/ci/jobs/ci_job_token.md @017a6c12; what a commit does to files, modes and
 branches is internal/gitaly/service/operations/commit_files.go of gitlab-org/gitaly (as in xuxiaowei-io/gitaly).
 
-It knows nothing of the adapter. Nothing happens by itself: no branch is deleted, no merge request closed.
+It knows nothing of the adapter. Nothing happens by itself but one thing: a merge request is closed when its branch is deleted
+(renovatebot/renovate#1657).
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ class GitLabEmulator:
         self.most_compared = 1000
         #: How often a merge request is still "preparing".
         self.preparing = 0
-        self.labels_allowed = True
+        self.labels_allowed = self.takes_ranges = True
         #: `(verb, pattern of the path, what happens)`, each once: a status, "cut" or "cut after".
         self.faults: list[tuple[str, str, Any]] = []
         self.headers_of_fault: dict[str, str] = {}
@@ -280,6 +281,9 @@ class GitLabEmulator:
     def delete_branch(self, name: str) -> None:
         if self.branches.pop(name, None) is None:
             raise not_found("Branch")
+        for pull in self.pulls:
+            if (pull["source_branch"], pull["state"]) == (name, "opened"):
+                pull["state"] = "closed"
 
     @route("GET", "/projects/(?P<project>[^/]+)/repository/tree")
     def tree(self) -> Any:
@@ -547,6 +551,8 @@ class GitLabEmulator:
         old = self.blobs[before[path][1]] if path in before else b""
         numbers = _old_numbers(old, self.blobs[after[path][1]])
         if not 1 <= line < len(numbers) or place.get("old_line") != numbers[line][0]:
+            raise Refused(400, '400 Bad request - Note {:line_code=>["can\'t be blank", "must be a valid line code"]}')
+        if "line_range" in place and not self.takes_ranges:
             raise Refused(400, '400 Bad request - Note {:line_code=>["can\'t be blank", "must be a valid line code"]}')
         for end in place.get("line_range", {}).values():
             is_old, following = numbers[end["new_line"]]

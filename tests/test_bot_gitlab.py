@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 import threading
@@ -265,6 +264,16 @@ def test_what_stands_on_a_branch_is_replaced_in_one_step(server: GitLabEmulator)
     assert server.branches.keys() == {"main", BRANCH}
 
 
+def test_its_merge_request_stays_open(server: GitLabEmulator) -> None:
+    """GitLab closes one when its branch is deleted, however soon there is another."""
+    forge, base = forge_of(server), server.branches["main"]
+    was = forge.put_branch(BRANCH, "", base, THREE, None)
+    forge.make_pull(BRANCH, "main", "t", "b", draft=False, labels=[])
+    was = forge.put_branch(BRANCH, was, base, THREE[:1], None)
+    forge.put_branch(BRANCH, was, base, THREE, None)
+    assert server.pulls[0]["state"] == "opened"
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_it_leaves_what_somebody_else_pushed(server: GitLabEmulator, count: int) -> None:
     forge, base = forge_of(server), server.branches["main"]
@@ -456,6 +465,17 @@ def test_remarks_stand_on_their_lines(server: GitLabEmulator) -> None:
     forge.make_remarks(1, head, "Held back:", [*wanted, *rejected, Remark("added", 2, "last")])
     assert forge.comments(1) == ["Held back:"]
     assert forge.remarks(1) == [*wanted, Remark("added", 2, "last")]
+
+
+def test_a_remark_without_its_first_line_is_better_than_none(server: GitLabEmulator) -> None:
+    forge = forge_of(server)
+    commit = Commit("m", (Written("added", b"a\nb\nc\n", is_new=True),))
+    head = forge.put_branch(BRANCH, "", server.branches["main"], [commit], None)
+    forge.make_pull(BRANCH, "main", "t", "b", draft=False, labels=[])
+    server.takes_ranges = False
+    forge.make_remarks(1, head, "", [Remark("added", 3, "x", 1), Remark("added", 9, "y", 1)])
+    assert forge.remarks(1) == [Remark("added", 3, "x")]
+    assert forge.comments(1) == []
 
 
 def test_no_remarks_on_a_merge_request_that_is_not_ready(server: GitLabEmulator) -> None:
@@ -732,7 +752,3 @@ def test_hostile_names(server: GitLabEmulator) -> None:
     assert all(path.startswith("/projects/") for _, path in server.asked)
     with pytest.raises(ForgeError, match="invalid path"):
         forge.put_branch(BRANCH, "", server.branches["main"], [Commit("m", (Written("../x", b"", is_new=True),))], None)
-
-
-def test_the_emulator_speaks_json(server: GitLabEmulator) -> None:
-    assert json.dumps(server.project())

@@ -333,15 +333,18 @@ class GitLab:
         if words:
             self.make_comment(number, words)
         for remark in remarks:
-            if remark.path not in changes:
-                continue
-            place = position(refs, changes[remark.path], remark.start, remark.line)
-            try:
-                self._server.post(self._path("merge_requests", number, "discussions"), body=guarded(remark.body), position=place)
-            except (Forbidden, Missing, Limited, Unavailable):
-                raise
-            except ForgeError:
-                continue
+            if remark.path in changes:
+                self._say(number, remark.body, position(refs, changes[remark.path], remark.start, remark.line))
+
+    def _say(self, number: int, body: str, place: dict[str, Any]) -> None:
+        """Begin a discussion, if GitLab takes one there; on its last line alone, where it does not take all of them."""
+        try:
+            self._server.post(self._path("merge_requests", number, "discussions"), body=guarded(body), position=place)
+        except (Forbidden, Missing, Limited, Unavailable):
+            raise
+        except ForgeError:
+            if place.pop("line_range", None):
+                self._say(number, body, place)
 
     def _refs(self, number: int, head: str) -> Mapping[str, Any]:
         """Which commits a merge request compares. GitLab finds out some time after it is made, or its branch has moved."""

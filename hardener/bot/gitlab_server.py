@@ -16,6 +16,8 @@ from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from gitlab.exceptions import GitlabError
     from requests import Response, Session
 
@@ -211,14 +213,15 @@ class Server:
     def _refusal(self, error: GitlabError) -> ForgeError:
         """What a refusal of GitLab means."""
         code, said = error.response_code or 0, self.line(error.error_message or error.response_body or "")
-        if said.startswith(("<", "{")) and code >= 500:
+        if said.startswith("<"):
+            # A page for a browser.
             said = ""
         reason = f"GitLab answered {code}" + (f": {said}" if said else "")
         if code == 429:
             return Limited(reason, self._until())
         if 300 <= code < 400:
-            target = self._session.answered.headers.get("Location", "") if self._session.answered is not None else ""
-            return ForgeError(f"{self.line(self.address)} sends its clients elsewhere", f"give the address {self.line(target)}")
+            target = self.line(self._headers().get("Location", "").partition("/api/v4")[0])
+            return ForgeError(f"{self.line(self.address)} sends its clients elsewhere", f"give the address {target}")
         if code >= 500 or code == 408:
             return Unavailable(reason, "run again later")
         if self.is_job_token and code in (401, 403, 404):
@@ -235,12 +238,15 @@ class Server:
             return ForgeError(reason, "the change is larger than this GitLab takes in one request")
         return Forbidden(reason, remedy) if remedy and code in (400, 422) else ForgeError(reason, remedy)
 
-    def _until(self) -> Any:
+    def _headers(self) -> Mapping[str, str]:
+        """Those of the last answer."""
+        return self._session.answered.headers if self._session.answered is not None else {}
+
+    def _until(self) -> datetime | None:
         """When GitLab wants to be asked again (doc/security/rate_limits.md, "Response headers")."""
         from datetime import UTC, datetime, timedelta
 
-        headers: Mapping[str, str] = self._session.answered.headers if self._session.answered is not None else {}
-        now = datetime.now(UTC)
+        headers, now = self._headers(), datetime.now(UTC)
         wait, reset = headers.get("Retry-After", ""), headers.get("RateLimit-Reset", "")
         if re.fullmatch(r"[0-9]{1,6}", wait):
             return now + timedelta(seconds=int(wait))
