@@ -84,7 +84,6 @@ class Server:
 
     def __init__(self, address: str, token: str, *, is_job_token: bool = False) -> None:
         from gitlab import Gitlab
-        from urllib3 import Retry
 
         from hardener import __version__
 
@@ -92,9 +91,6 @@ class Server:
         self.is_job_token = is_job_token
         self._token = token
         self._session = _bound_session(f"{self.address}/api/v4/")
-        for adapter in self._session.adapters.values():
-            # Nothing below may repeat what writes.
-            adapter.max_retries = Retry(0, read=False)
         self._gitlab = Gitlab(
             self.address,
             **{"job_token" if is_job_token else "private_token": token},  # type: ignore[arg-type]
@@ -264,9 +260,11 @@ def understood() -> Iterator[None]:
 
 
 def quoted(name: str | int) -> str:
-    """A name as one part of a path."""
+    """A name as one part of a path. Raises `Missing` for those that a path goes up by: nothing is called so."""
     from urllib.parse import quote
 
+    if not str(name).strip("."):
+        raise Missing(f"there is nothing by the name {str(name)!r}")
     return quote(str(name), safe="")
 
 
