@@ -248,7 +248,7 @@ class GitHub:
                 name=name,
                 branch=text(data, "default_branch"),
                 url=text(data, "html_url"),
-                is_own=self._own or self._is_owner(text(data, "owner", "login")),
+                is_own=self._own or self._is_owner(data),
                 may_push=not known or rights.get("push") is True,
                 is_archived=at(data, "archived") is True or at(data, "disabled") is True,
             )
@@ -264,8 +264,11 @@ class GitHub:
     def _objects(self) -> Objects:
         return self._repository[2]
 
-    def _is_owner(self, owner: str) -> bool:
-        return bool(self._token) and bool(owner) and self._who.lower() == owner.lower()
+    def _is_owner(self, repository: Any) -> bool:
+        owner = text(repository, "owner", "login")
+        if not owner or text(repository, "owner", "type") == "Organization":  # which has no token
+            return False
+        return self._who.lower() == owner.lower()
 
     @property
     def _who(self) -> str:
