@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,7 +32,7 @@ from hardener.bot.forge import (
     Written,
 )
 from hardener.bot.github import GitHub
-from hardener.bot.github_errors import Asked, Refused, failure, said
+from hardener.bot.github_errors import Attempt, Refused, failure, said
 
 TOKEN = "ghs_a1b2c3d4e5f6"
 BRANCH = "harden/shop"
@@ -713,6 +714,24 @@ def test_nothing_is_suggested_for_no_line(connect: Connect) -> None:
     assert connect("acme/shop", "http://localhost:1").suggestion("a\n", 0) == ""
 
 
+def test_an_enterprise_server_is_asked_below_its_own_address(proxy: FailingProxy, connect: Connect) -> None:
+    proxy.on("GET", "/api/v3/repos/acme/shop", body={**SHOP, "owner": {"login": "Ann", "type": "User"}})
+    proxy.on("GET", "/api/v3/user", status=403, body={"message": "Resource not accessible by integration"})
+    proxy.on("POST", "/api/graphql", body={"data": {"viewer": {"login": "ann"}}})
+    assert connect("acme/shop", proxy.url + "/api/v3/").repository().is_own
+
+
+def test_it_takes_its_time_between_writes(proxy: FailingProxy, connect: Connect) -> None:
+    proxy.on("GET", "/repos/acme/shop", body=SHOP)
+    proxy.on("POST", ".*", body={})
+    forge = connect("acme/shop", proxy.url, pause=0.1)
+    forge.make_comment(1, "a")
+    start = time.monotonic()
+    forge.make_comment(1, "b")
+    forge.make_comment(1, "c")
+    assert time.monotonic() - start >= 0.2
+
+
 # Failures
 
 
@@ -794,7 +813,7 @@ NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=UTC)
     ],
 )
 def test_a_limit_says_until_when(status: int, headers: dict[str, str], words: str, until: str | None) -> None:
-    error = failure(Asked("POST", "/repos/a/b/pulls"), status, headers, words, NOW)
+    error = failure(Attempt("POST", "/repos/a/b/pulls"), status, headers, words, NOW)
     assert isinstance(error, Limited)
     assert (error.until and f"{error.until:%H:%M}") == until
     assert str(error).endswith(f"run again after {until} UTC" if until else "run again in an hour")
@@ -802,9 +821,9 @@ def test_a_limit_says_until_when(status: int, headers: dict[str, str], words: st
 
 def test_no_limit_is_seen_where_there_is_none() -> None:
     headers = {"x-ratelimit-remaining": "4999", "x-ratelimit-reset": "1"}
-    error = failure(Asked("POST", "/repos/a/b/pulls"), 403, headers, "Resource not accessible by integration", NOW)
+    error = failure(Attempt("POST", "/repos/a/b/pulls"), 403, headers, "Resource not accessible by integration", NOW)
     assert type(error) is Forbidden
-    assert type(failure(Asked("GET", "/repos/a/b"), 404, {"x-ratelimit-remaining": "0"}, "Not Found", NOW)) is Missing
+    assert type(failure(Attempt("GET", "/repos/a/b"), 404, {"x-ratelimit-remaining": "0"}, "Not Found", NOW)) is Missing
 
 
 ACTIONS = "GitHub Actions is not permitted to create or approve pull requests."
@@ -840,7 +859,7 @@ ACTIONS = "GitHub Actions is not permitted to create or approve pull requests."
 )
 def test_a_refusal_says_what_a_person_can_do(asked: str, status: int, words: str, kind: type, remedy: str) -> None:
     verb, path = asked.split()
-    error = failure(Asked(verb, path), status, {}, words, NOW)
+    error = failure(Attempt(verb, path), status, {}, words, NOW)
     assert type(error) is kind
     assert remedy in error.remedy
     assert words in error.reason
@@ -849,7 +868,7 @@ def test_a_refusal_says_what_a_person_can_do(asked: str, status: int, words: str
 
 def test_single_sign_on_is_told_without_its_link() -> None:
     header = {"x-github-sso": "required; url=https://github.com/orgs/acme/sso?authorization_request=SECRET"}
-    error = failure(Asked("GET", "/repos/a/b"), 403, header, "Resource protected by organization SAML enforcement.", NOW)
+    error = failure(Attempt("GET", "/repos/a/b"), 403, header, "Resource protected by organization SAML enforcement.", NOW)
     assert isinstance(error, Forbidden)
     assert "Configure SSO" in str(error)
     assert "SECRET" not in str(error)

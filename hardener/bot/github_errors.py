@@ -31,8 +31,8 @@ class Refused(ForgeError):
     """GitHub takes a request for one that cannot be carried out (400, 409, 410, 422): asked again, it would say the same."""
 
 
-class Asked(NamedTuple):
-    """A request: enough of it to say what was to be done, and which right that takes."""
+class Attempt(NamedTuple):
+    """A request that failed: enough of it to say what was to be done, and which right that takes."""
 
     verb: str
     #: Below the API's address, such as `/repos/acme/shop/git/refs`.
@@ -83,21 +83,21 @@ def said(data: Any, token: str = "") -> str:
     return clean(text[:_ROOM] + "…" if len(text) > _ROOM else text)
 
 
-def failure(asked: Asked, status: int, headers: Mapping[str, str], words: str, now: datetime | None = None) -> ForgeError:
+def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: str, now: datetime | None = None) -> ForgeError:
     """The error for an answer. `headers` have their names in small letters, `words` is what `said` gives."""
     if limit := _limit(status, headers, words, now or datetime.now(UTC)):
         return limit
-    deed, permission = asked.deed
+    deed, permission = attempt.deed
     told = f"{status}: {words}" if words else str(status)
-    writes = asked.verb != "GET"
+    writes = attempt.verb != "GET"
     if status == 401:
         return Forbidden(f"GitHub does not know the token ({told})", "it may have expired or been revoked: make a new one")
     if status in (403, 451):
         return Forbidden(f"GitHub forbids to {deed} ({told})", _remedy(headers, words, permission))
-    if status in (400, 409, 422) and "/git/refs" in asked.path and _RULE_WORDS.search(words):
+    if status in (400, 409, 422) and "/git/refs" in attempt.path and _RULE_WORDS.search(words):
         return Forbidden(f"a rule of the repository forbids to {deed} ({told})", _RULE_REMEDY)
     # To whoever may not write, GitHub says that there is nothing to write to.
-    if status == 404 and asked.verb == "POST" and not re.search(r"/\d+(/|$)", asked.path):
+    if status == 404 and attempt.verb == "POST" and not re.search(r"/\d+(/|$)", attempt.path):
         return Forbidden(f"GitHub does not let the token {deed} ({told})", _grant(permission))
     if status == 404:
         seen = "look at its name, and whether the token may see it: GitHub does not tell a private repository from none"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Missing, Unavailable
-from hardener.bot.github_errors import Asked, failure, lost, said
+from hardener.bot.github_errors import Attempt, failure, lost, said
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -152,7 +152,8 @@ class Requests:
         import urllib3
 
         try:
-            status, answered, text = self._requester.requestJson(verb, path, dict(parameters), dict(headers), body)
+            sent = {"Accept": "application/vnd.github+json", **headers}
+            status, answered, text = self._requester.requestJson(verb, path, dict(parameters), sent, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, RuntimeError, ValueError) as error:
             failed = lost(error, self.host, PATIENCE)
             again = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -165,7 +166,7 @@ class Requests:
         data = self._parsed(text, status)
         if status < 300:
             return _Answer(data, answered)
-        refusal = failure(Asked(verb, path), status, answered, said(data, self._token))
+        refusal = failure(Attempt(verb, path), status, answered, said(data, self._token))
         if verb == "GET" and status in (502, 503, 504):
             raise _Hiccup(refusal)
         raise refusal
