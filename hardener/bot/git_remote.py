@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 NETWORK_PATIENCE = 600.0
 #: How the transports are reached that a forge has; a remote's helper, such as that of `ext::`, is a program to be run.
 _SCHEME = re.compile(r"(https|ssh|file|http)://[^\s-]\S*", re.IGNORECASE)
-_LIKE_SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!:)[^\s:]\S*")
+_LIKE_SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!:|//)[^\s-]\S*")
 _LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_REFS = 1_000
