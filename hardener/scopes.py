@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from hardener.config import Config, find_config, given_config
-from hardener.discover import Found, discover
+from hardener.discover import Fetch, Found, discover
 from hardener.errors import UsageError
 from hardener.finding import Severity
 from hardener.pipeline import Request
@@ -56,8 +56,10 @@ def config_for(path: str, chosen: Chosen) -> Config:
     return find_config(path if os.path.isdir(path) else os.path.dirname(path) or ".")
 
 
-def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False) -> tuple[list[Scope], list[Trouble]]:
-    """What is found below the paths, each file once, by configuration; and what was in the way. `force_exclude` as in `discover`.
+def scopes(
+    paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False, fetch: Fetch | None = None
+) -> tuple[list[Scope], list[Trouble]]:
+    """What is found below the paths, each file once, by configuration; and what was in the way. The rest as in `discover`.
 
     A path has the configuration that is nearest to it. A file that is found from two paths has that which is nearer to it.
     """
@@ -72,7 +74,8 @@ def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False)
     troubles: list[Trouble] = []
     taken: set[str] = set()
     for config in sorted(members, key=lambda config: len(config.folder), reverse=True):
-        files, more = discover(members[config], config.exclude, config.policy.folder, force_exclude=force_exclude)
+        where, exclude = config.policy.folder, config.exclude
+        files, more = discover(members[config], exclude, where, force_exclude=force_exclude, fetch=fetch)
         found[config] = [file for file in files if file.location not in taken]
         taken.update(file.location for file in files)
         troubles += more

@@ -232,7 +232,7 @@ def test_what_is_laid_out_is_inert(repository: Path) -> None:
         assert set(files) == {"d/program", "ä b"}
         assert {path.stat().st_mode & 0o111 for path in files.values()} == {0}
         assert files["ä b"].read_text() == "../../outside"
-        assert Path(old.folder).stat().st_mode & 0o077 == 0
+        assert Path(old.folder).parent.stat().st_mode & 0o077 == 0
     assert not Path(old.folder).exists()
 
 

@@ -17,7 +17,7 @@ FLOORS = (
     ("errors", "record", "suggestion"),
     ("standards", "pod_fields", "safe_sysctls"),
     ("pod_security",),
-    ("source", "git", "toml"),
+    ("source", "git", "toml", "checkout"),
     ("finding",),
     ("policy", "posture", "fingerprint"),
     ("report",),

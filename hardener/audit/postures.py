@@ -40,11 +40,11 @@ def standings(request: Request) -> tuple[Report, tuple[Standing, ...]]:
     _, untouched = examine(request._replace(select=frozenset(), ignore=frozenset(rule.id for rule in load()), singly=False))
     report, groups = examine(request)
     roots = tree_roots(request)
-    later = Tree(roots)
+    later = Tree(roots, request.fetch)
     for change in report.changes:
         if change.location:
             later.take(change.location, change.after)
-    before = _subjects((group for group, _ in untouched), Tree(roots))
+    before = _subjects((group for group, _ in untouched), Tree(roots, request.fetch))
     after = {subject.key: subject for subject in _subjects((group for _, group in groups), later)}
     named = {file.location: file.name for file in request.files if file.kind == DOCKERFILE}
     built = {named[subject.dockerfile] for subject in before if subject.dockerfile in named}

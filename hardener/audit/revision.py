@@ -6,14 +6,13 @@ is made. All files get one mode. What is too large to be read is left out, and s
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from hardener.checkout import NoSuchName, checkout, put
 from hardener.errors import UsageError
 from hardener.git import PATIENCE, command, environment
 from hardener.record import NamedTuple
@@ -27,8 +26,6 @@ MAX_FILES = 100_000
 MAX_BYTES = 512 * 1024 * 1024
 #: So much of the list of files is read: names of the usual length for more files than are taken.
 _MAX_LISTED = 32 * 1024 * 1024
-#: What the system says to a name that no checkout could have: too long, or of a file and a folder at once. It is left out.
-_NO_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 #: What nobody keeps in version control, and Compose files read all the same.
 _LARGEST_ENV = 64 * 1024
 
@@ -51,14 +48,10 @@ def past(revision: str, folder: str) -> Iterator[Past]:
     """
     root = _root(folder)
     commit, name = _commit(root, revision)
-    top = os.path.realpath(tempfile.mkdtemp(prefix="harden-since-"))
-    try:
+    with checkout("harden-since-") as top:
         _lay_out(root, commit, top)
-        os.mkdir(os.path.join(top, ".git"))  # it is a repository to whoever looks for its root
         _lend_environment(root, top)
         yield Past(top, root, commit, name)
-    finally:
-        shutil.rmtree(top, ignore_errors=True)
 
 
 def _root(folder: str) -> str:
@@ -96,11 +89,8 @@ def _lay_out(root: str, commit: str, top: str) -> None:
         words = head.split()
         if not tab or words[0] not in (b"100644", b"100755", b"100664") or int(words[3]) > MAX_FILE:
             continue
-        name = os.fsdecode(path)
-        if any(part in ("", ".", "..") or part.lower() == ".git" for part in name.split("/")):
-            continue
         total += int(words[3])
-        wanted.append((words[2], name))
+        wanted.append((words[2], os.fsdecode(path)))
         if len(wanted) > MAX_FILES or total > MAX_BYTES:
             raise _too_many(commit)
     _write(root, wanted, top)
@@ -150,22 +140,14 @@ def _write(root: str, wanted: list[tuple[bytes, str]], top: str) -> None:
             data = process.stdout.read(int(words[2]))
             process.stdout.read(1)
             try:
-                _put(os.path.join(top, *name.split("/")), data)
+                with suppress(NoSuchName):  # no checkout has it either
+                    put(top, name, data)
             except OSError as error:
-                if error.errno not in _NO_NAME:
-                    raise UsageError(f"{name} cannot be laid out: {(error.strerror or str(error)).lower()}") from None
+                raise UsageError(f"{name} cannot be laid out: {(error.strerror or str(error)).lower()}") from None
         asking.join()
 
 
-def _put(path: str, data: bytes) -> None:
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "xb") as file:
-        file.write(data)
-
-
 def _ask(pipe: object, names: list[bytes]) -> None:
-    from contextlib import suppress
-
     with suppress(BrokenPipeError):
         pipe.write(b"".join(name + b"\n" for name in names))  # type: ignore[attr-defined]
         pipe.close()  # type: ignore[attr-defined]

@@ -41,8 +41,8 @@ class Asked(NamedTuple):
 class Snapshot(NamedTuple):
     """The files of a commit, laid out in a folder that looks like the root of a repository.
 
-    All that the commit has is there by name, with its mode; what nobody has asked for yet is empty. Links and submodules are not
-    there. Whoever reads a file has it fetched before: `Request.fetch` does so for what is read for context.
+    All that the commit has is there by name, with its mode; what nobody has asked for yet is NUL from end to end. Links and
+    submodules are not there. Whoever reads a file has it fetched before: `Request.fetch` does so for all that a run reads.
     """
 
     folder: str

@@ -31,7 +31,7 @@ def run(request: Request, folders: Sequence[str] = ()) -> Report:
     Findings that an overlay answers already are left out, as those that are mended in a file are.
     """
     folders = [os.path.realpath(folder) for folder in folders]
-    tree = Tree((*tree_roots(request), *map(repository_root, folders)))
+    tree = Tree((*tree_roots(request), *map(repository_root, folders)), request.fetch)
     notes = [
         Trouble(
             found.name,

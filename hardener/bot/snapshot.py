@@ -1,0 +1,179 @@
+"""The files of a commit as a folder, each brought when somebody reads it. Knows what discovery opens, not what it finds there.
+
+What nobody has asked for yet is NUL from end to end, and as long as the file is: whoever reads it without having it fetched is
+told that it is no text, or too large, and never takes it for an empty file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError
+from hardener.bot.proposal import Snapshot
+from hardener.checkout import NoSuchName, checkout, put
+from hardener.config.find import FILE as CONFIGURATION
+from hardener.config.find import SHARED_FILE, find_config
+from hardener.config.model import Config
+from hardener.discover import MAX_DEPTH, VENDORED, discover
+from hardener.errors import HardenError
+from hardener.record import NamedTuple
+from hardener.report import Trouble
+from hardener.source import MAX_BYTES
+
+#: More files and folders than these are not laid out.
+MAX_ENTRIES = 200_000
+#: Regular files; 100664 is how git wrote them in its first months.
+_FILES = (FILE, EXECUTABLE, "100664")
+_CLONE = "run it with --git in a clone, or exclude folders in hardener.toml"
+
+
+class Most(NamedTuple):
+    """How much is asked of a forge for one snapshot."""
+
+    requests: int
+    bytes: int
+
+
+#: Forges count requests: GitHub grants a job's own token a thousand an hour, and people five thousand
+#: (docs.github.com, "Rate limits for the REST API").
+AFAR = Most(3_000, 256 * 1024 * 1024)
+#: What lies on this disk costs nobody anything.
+HERE = Most(MAX_ENTRIES, 4 * 1024 * 1024 * 1024)
+
+
+@contextmanager
+def snapshot(forge: Forge, commit: str, *, whole: bool = False) -> Iterator[Snapshot]:
+    """The files of a commit in a folder that is gone at the end; with `whole`, all of them, however large.
+
+    Otherwise there is at once what is discovered from the root under the configuration there, that configuration with the files
+    that it names, and each hardener.toml. Whoever discovers in another way passes `fetch` on. Names that no checkout could have
+    are left out, and named once in `troubles`. Raises a `ForgeError`, also where there is more than is asked of a forge.
+    """
+    listing = forge.listing(commit)
+    if not listing.complete:
+        raise ForgeError("the repository has more files than the forge lists", _CLONE)
+    with checkout("harden-pr-") as top:
+        files = _Files(forge, commit, top, whole=whole)
+        left_out = files.lay_out(listing.entries)
+        if whole:
+            files.fetch_all()
+        else:
+            _fetch_what_is_discovered(files, top)
+        yield Snapshot(top, commit, files.entries, files.fetch, tuple(_told(left_out)))
+
+
+class _Files:
+    """The files of a folder, of which some are still to be brought."""
+
+    def __init__(self, forge: Forge, commit: str, top: str, *, whole: bool) -> None:
+        self.entries: dict[str, Entry] = {}
+        self._forge = forge
+        self._commit = commit
+        self._top = top
+        self._whole = whole
+        self._most = HERE if getattr(forge, "is_local", False) else AFAR
+        self._requests = self._bytes = 0
+        #: By location, what is not there yet.
+        self._missing: dict[str, Entry] = {}
+        #: What several files say, by its id: None until it is there.
+        self._shared: dict[str, bytes | None] = {}
+
+    def lay_out(self, entries: Iterable[Entry]) -> list[str]:
+        """Make every file, with its mode and what stands for its text; the paths that could not be made."""
+        folders: set[str] = set()
+        left_out: list[str] = []
+        for entry in entries:
+            if entry.mode not in _FILES:
+                continue
+            if entry.path.count("/") > MAX_DEPTH:
+                left_out.append(entry.path)
+                continue
+            folder = os.path.dirname(entry.path)
+            while folder and folder not in folders:
+                folders.add(folder)
+                folder = os.path.dirname(folder.rstrip("/"))
+            if len(folders) + len(self.entries) + len(left_out) > MAX_ENTRIES:
+                raise ForgeError(f"the repository has more than {MAX_ENTRIES} files and folders", "run harden in a clone of it")
+            stands_for = min(entry.size, MAX_BYTES + 1) if entry.size >= 0 else 1
+            try:
+                made = put(self._top, entry.path, executable=entry.mode == EXECUTABLE, size=stands_for)
+            except NoSuchName:
+                left_out.append(entry.path)
+            except OSError as error:
+                raise _not_here(entry.path, error) from None
+            else:
+                self.entries[entry.path] = entry
+                if entry.size:
+                    self._missing[made] = entry
+        counted = Counter(entry.id for entry in self._missing.values() if entry.id)
+        self._shared = {id: None for id, count in counted.items() if count > 1}
+        return left_out
+
+    def fetch(self, location: str) -> None:
+        """Fill the file at a location, where that is still to be done. What is too large to be read stays as it is."""
+        at = location if location in self._missing else os.path.realpath(location)
+        entry = self._missing.get(at)
+        if entry is None or (entry.size > MAX_BYTES and not self._whole):
+            return
+        data = self._data(entry)
+        try:
+            with open(at, "wb") as file:
+                file.write(data if self._whole else data[: MAX_BYTES + 1])
+        except OSError as error:
+            raise _not_here(entry.path, error) from None
+        del self._missing[at]
+
+    def fetch_all(self) -> None:
+        """Fill all files."""
+        for location in tuple(self._missing):
+            self.fetch(location)
+
+    def fetch_named(self, wanted: Callable[[str], bool]) -> None:
+        """Fill the files whose paths are wanted, but for those in folders of other people's code."""
+        for location, entry in tuple(self._missing.items()):
+            if wanted(entry.path) and VENDORED.isdisjoint(entry.path.split("/")):
+                self.fetch(location)
+
+    def _data(self, entry: Entry) -> bytes:
+        data = self._shared.get(entry.id)
+        if data is not None:
+            return data
+        self._requests += 1
+        if self._requests > self._most.requests:
+            raise ForgeError(f"the repository has more than {self._most.requests} files to be read", _CLONE)
+        data = self._forge.read(self._commit, entry)
+        self._bytes += len(data)
+        if self._bytes > self._most.bytes:
+            raise ForgeError(f"the files to be read have more than {self._most.bytes // 1024 // 1024} MiB", _CLONE)
+        if entry.id in self._shared:
+            self._shared[entry.id] = data
+        return data
+
+
+def _fetch_what_is_discovered(files: _Files, top: str) -> None:
+    files.fetch_named(lambda path: os.path.basename(path) == CONFIGURATION or path == SHARED_FILE)
+    try:
+        config = find_config(top)
+    except HardenError:  # whoever runs will say so
+        config = Config()
+    named = [config.baseline] if config.baseline else []
+    for folder in config.policy.profiles:
+        named += (os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".toml"))
+    found, _ = discover([top], config.exclude, config.policy.folder, fetch=files.fetch)
+    for location in (*named, *(one.location for one in found)):
+        files.fetch(location)
+
+
+def _told(left_out: list[str]) -> Iterator[Trouble]:
+    if left_out:
+        others = f", as are {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        reason = f"its name is one that no checkout could have: left out{others}"
+        yield Trouble(left_out[0][:200], 0, reason, "rename it")
+
+
+def _not_here(path: str, error: OSError) -> ForgeError:
+    reason = (error.strerror or str(error)).lower()
+    return ForgeError(f"{path[:200]!a} cannot be laid out here: {reason}", "make room for temporary files")
