@@ -15,7 +15,6 @@ from hardener.bot import dashboard, onboarding
 from hardener.bot.acting import Acted, act, make_remarks, on_changed_lines
 from hardener.bot.done import Done, Told
 from hardener.bot.forge import (
-    LINK,
     Forbidden,
     Forge,
     ForgeError,
@@ -35,7 +34,7 @@ from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
 from hardener.config.find import FILE, SHARED_FILE
 from hardener.config.model import PullRequests
-from hardener.errors import HardenError, Unreadable
+from hardener.errors import HardenError
 from hardener.record import NamedTuple
 from hardener.report import Status, Trouble
 
@@ -98,9 +97,7 @@ def configuration(snapshot: Snapshot) -> Config:
     """What a repository tells at its root. Raises `Unreadable`, with file and line, for what cannot be understood."""
     for name in (FILE, SHARED_FILE):
         entry = snapshot.entries.get(name)
-        if entry is not None and entry.mode == LINK and name == FILE:
-            raise Unreadable(name, "it is a link, which is not followed here", "put a file there")
-        if entry is not None and entry.mode != LINK:
+        if entry is not None:
             snapshot.fetch(os.path.join(snapshot.folder, name))
     with chdir(snapshot.folder):
         return find_config(".")
@@ -226,7 +223,7 @@ class _Run:
         for name in sorted(self.pulls.keys() - set(names)):
             if name == configure and not is_configured:
                 continue
-            gone = "there is a configuration now" if name == configure else "what it is about is no longer in the repository"
+            gone = "there is a configuration now" if name == configure else "what it was about is no longer there"
             case = self._case(name, None)._replace(gone=gone, is_sure=is_sure)
             mark = mark_of((case.pull or max(case.pulls, key=lambda pull: pull.number)).body)
             if mark is None or mark.branch != name:
