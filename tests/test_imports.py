@@ -32,7 +32,7 @@ FLOORS = (
     ("passes",),
     ("discover", "config"),
     ("pipeline",),
-    ("scopes", "ignores"),
+    ("scopes", "ignores", "first_config"),
     ("pages",),
     ("overlay",),
     ("trial",),
