@@ -152,9 +152,8 @@ def _not_touched(bundle: Bundle) -> Iterator[Piece]:
     if found:
         number = sum(one.status.value in ("reported", "refused", "failed") for one in bundle.report.outcomes)
         told = f"Found, and not changed here: {number}" if number else "Not read, or not judged"
-        yield Piece(f"<details><summary>{told}</summary>\n\n", ((ITEM, ""),))
-        yield from found
-        yield Piece("</details>\n\n", ((ITEM, ""),))
+        text = "".join(piece.text for piece in found)
+        yield Piece(f"<details><summary>{told}</summary>\n\n{text}</details>\n\n", ((ITEM, f"{told}.\n\n"),))
 
 
 def _farewell(bundle: Bundle, look: Look) -> str:
@@ -163,8 +162,8 @@ def _farewell(bundle: Bundle, look: Look) -> str:
     config, label = code("hardener.toml"), code(shortened(look.settings.stop_label))
     comment, ignored = code(f"# harden: ignore[{rule}] the reason"), code(f'ignore = ["{rule}"]')
     lines = [
-        f"To leave a fix out, write {comment} above its service or instruction, or {ignored} in {config}; the next run takes it out "
-        f"of this {look.pull_word}. {code(f'harden explain {rule}')} says what may break.",
+        f"To leave a fix out, write {comment} above its service or instruction, or {ignored} in {config}; the next run takes it "
+        f"out of this {look.pull_word}. {code(f'harden explain {rule}')} says what may break.",
         "To take a part back after merging, revert its commit; that needs a merge that does not squash.",
         f"To decline, close it: it stays closed until the set of fixes changes. The label {label}, or a commit of yours on this "
         f"branch, stops the bot here; {code('enabled = false')} below {code('[pr]')} in {config} stops it in this repository.",

@@ -40,8 +40,8 @@ def _run(verdict: Verdict) -> Iterator[Piece]:
     engines = dict.fromkeys(record.engine for record in verdict.records.values() if record.engine)
     where = f"on {'; '.join(map(prose, engines))}" if engines else "on a Docker engine"
     yield Piece(
-        f"{_HEADING}**It was run** {where}, as it is and with these changes: on empty volumes, restarted, and with its containers "
-        "made anew over their data. With these changes it did what it does without them, as far as the run could see.\n\n"
+        f"{_HEADING}**It was run** {where}, as it is and with these changes: on empty volumes, restarted, and with its "
+        "containers made anew over their data. With them it did what it does without, as far as the run could see.\n\n"
     )
     rows = [(name, record.seen) for name, record in sorted(verdict.records.items())]
     if rows:

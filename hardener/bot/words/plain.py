@@ -28,7 +28,7 @@ _BRACKETS = str.maketrans("[]{}<>*`#", "()()()   ")
 
 def plain(text: str, most: int = 300) -> str:
     """A text of at most so many characters, on one line, in which no forge, and no git, finds anything to act upon."""
-    text = shortened(shown(text), most).translate(_BRACKETS)
+    text = "".join(c if c.isprintable() else "?" for c in shortened(shown(text), most)).translate(_BRACKETS)
     text = text.replace("://", ": ").replace("@", " at ").replace("\\", "/")
     text = re.sub(r"\bwww\.", "www ", text, flags=re.IGNORECASE)
     text = _TRAILER.sub(r"\1", _KEY.sub(r"\1 ", _SIGN.sub("", text)))
