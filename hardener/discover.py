@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hardener import source
@@ -46,6 +46,9 @@ _NOT_MANIFEST = frozenset(
 #: A manifest says what it is within so many bytes of its beginning, behind a licence and the like.
 _SOON = 64 * 1024
 
+#: What is told of a file before it is read, where files are only brought when somebody wants them.
+Fetch = Callable[[str], None]
+
 _compose_name: re.Pattern[str] | None = None
 _compose_text: re.Pattern[str] | None = None
 _manifest_text: re.Pattern[str] | None = None
@@ -76,13 +79,14 @@ def discover(
     *,
     force_exclude: bool = False,
     kinds: Sequence[str] = KINDS,
+    fetch: Fetch | None = None,
 ) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
     A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
     `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `force_exclude`, as
     for a hook that names every file that was touched, all of this is left out by name too, and so is what is of no kind that
-    is known. `kinds` are those that are looked for in folders.
+    is known. `kinds` are those that are looked for in folders. `fetch` is told of each file before it is read.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -94,11 +98,11 @@ def discover(
         name = _shown(path)
         real = os.path.realpath(path)
         if os.path.isdir(real):
-            candidates = _walk(real, "" if name == "." else name, troubles, kinds, _excluded(exclude, base, real))
-        elif force_exclude and (os.path.islink(path) or _is_left_out(real, exclude, base)):
+            candidates = _walk(real, "" if name == "." else name, troubles, kinds, _excluded(exclude, base, real), fetch)
+        elif force_exclude and (os.path.islink(path) or _is_left_out(real, exclude, base, fetch)):
             continue
         else:
-            candidates = _named(real, name, troubles, needs_kind=not force_exclude)
+            candidates = _named(real, name, troubles, fetch, needs_kind=not force_exclude)
         for candidate in candidates:
             if candidate.location not in seen:
                 seen.add(candidate.location)
@@ -128,7 +132,7 @@ def _shown(path: str) -> str:
     return ("/" if path.startswith("/") else "") + ("/".join(parts) or ("" if path.startswith("/") else "."))
 
 
-def _named(location: str, name: str, troubles: list[Trouble], needs_kind: bool) -> Iterator[Found]:
+def _named(location: str, name: str, troubles: list[Trouble], fetch: Fetch | None, *, needs_kind: bool) -> Iterator[Found]:
     """One file given on the command line: taken whatever it is called, as long as its text is of a kind that is known.
 
     Another is a trouble where it `needs_kind`; so is one that cannot be read, unless it lies there and its name says nothing.
@@ -138,7 +142,7 @@ def _named(location: str, name: str, troubles: list[Trouble], needs_kind: bool) 
         yield Found(location, name, kind, True)
         return
     try:
-        text = source.read(location, name)
+        text = _text(location, name, fetch)
     except Unreadable as error:
         if needs_kind or kind in (COMPOSE, DOCKERFILE) or not os.path.isfile(location):
             troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
@@ -169,10 +173,12 @@ def _excluded(exclude: Sequence[str], base: str, top: str) -> Ignored | None:
     return Ignored(list(exclude), base)
 
 
-def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None) -> Iterator[Found]:
+def _walk(
+    top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str], excluded: Ignored | None, fetch: Fetch | None
+) -> Iterator[Found]:
     """The files of a folder and the folders in it, a folder's own files first, each in order of name."""
     prefix = f"{top_name}/" if top_name not in ("", "/") else top_name
-    waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top))]
+    waiting: list[tuple[str, str, int, Ignored | None]] = [(top, prefix, 0, _above(top, fetch))]
     while waiting:
         folder, prefix, depth, ignored = waiting.pop()
         try:
@@ -181,7 +187,7 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]
         except OSError as error:
             troubles.append(Trouble(prefix.rstrip("/") or ".", 0, _reason(error), "check its permissions, or name other paths"))
             continue
-        ignored = _with_rules_of(folder, entries, ignored)
+        ignored = _with_rules_of(folder, entries, ignored, fetch)
         folders: list[tuple[str, str, int, Ignored | None]] = []
         for entry in entries:
             try:
@@ -205,13 +211,15 @@ def _walk(top: str, top_name: str, troubles: list[Trouble], kinds: Sequence[str]
             found = Found(entry.path, prefix + entry.name, kind, False, within=top)
             if sure:
                 yield found
-            elif (weak := _weak(found)) is not None:
+            elif (weak := _weak(found, fetch)) is not None:
                 yield weak
         waiting += reversed(folders)
 
 
-def _weak(found: Found) -> Found | None:
+def _weak(found: Found, fetch: Fetch | None) -> Found | None:
     """A file whose name is only a hint, if its text agrees; what cannot be read was no more than a hint."""
+    if fetch is not None:
+        fetch(found.location)
     try:
         if found.kind == KUBERNETES:  # most YAML and JSON is something else
             with open(found.location, "rb") as file:
@@ -227,13 +235,19 @@ def _weak(found: Found) -> Found | None:
     return found._replace(kind=kind, text=text) if kind in (found.kind, KUBERNETES) else None
 
 
-def _is_left_out(location: str, exclude: Sequence[str], base: str) -> bool:
+def _text(location: str, name: str, fetch: Fetch | None) -> Source:
+    if fetch is not None:
+        fetch(location)
+    return source.read(location, name)
+
+
+def _is_left_out(location: str, exclude: Sequence[str], base: str, fetch: Fetch | None) -> bool:
     """Whether a walk from the root of its repository would leave out a file: for where it lies, or as git or a person says."""
     root = repository_root(os.path.dirname(location))
     folder, ignored = root, None
     for inner in os.path.relpath(location, root).split(os.sep):
         holds_git = os.path.lexists(os.path.join(folder, ".git"))
-        ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
+        ignored = _with_rules(folder, holds_git, os.path.isfile(os.path.join(folder, ".gitignore")), ignored, fetch)
         folder = os.path.join(folder, inner)
         excluded = _excluded(exclude, base, os.path.dirname(folder))
         rules = [one for one in (ignored, excluded) if one is not None]
@@ -244,7 +258,7 @@ def _is_left_out(location: str, exclude: Sequence[str], base: str) -> bool:
     return False
 
 
-def _above(top: str) -> Ignored | None:
+def _above(top: str, fetch: Fetch | None) -> Ignored | None:
     """The rules that hold in a folder because of the folders around it, up to the root of its repository."""
     chain = [top]
     while not os.path.lexists(os.path.join(chain[-1], ".git")):
@@ -254,24 +268,27 @@ def _above(top: str) -> Ignored | None:
         chain.append(parent)
     ignored: Ignored | None = None
     for folder in reversed(chain[1:]):
-        ignored = _with_rules(folder, folder == chain[-1], os.path.isfile(os.path.join(folder, ".gitignore")), ignored)
+        has_rules = os.path.isfile(os.path.join(folder, ".gitignore"))
+        ignored = _with_rules(folder, folder == chain[-1], has_rules, ignored, fetch)
         # The user named a folder inside an ignored one: what ignores that has no say inside it.
         if ignored is not None and ignored.folder(chain[chain.index(folder) - 1]):
             ignored = None
     return ignored
 
 
-def _with_rules_of(folder: str, entries: Sequence[os.DirEntry[str]], ignored: Ignored | None) -> Ignored | None:
+def _with_rules_of(
+    folder: str, entries: Sequence[os.DirEntry[str]], ignored: Ignored | None, fetch: Fetch | None
+) -> Ignored | None:
     root = has_rules = False
     for entry in entries:
         if entry.name == ".git":
             root = True
         elif entry.name == ".gitignore":
             has_rules = entry.is_file()
-    return _with_rules(folder, root, has_rules, ignored) if root or has_rules else ignored
+    return _with_rules(folder, root, has_rules, ignored, fetch) if root or has_rules else ignored
 
 
-def _with_rules(folder: str, root: bool, has_rules: bool, ignored: Ignored | None) -> Ignored | None:
+def _with_rules(folder: str, root: bool, has_rules: bool, ignored: Ignored | None, fetch: Fetch | None) -> Ignored | None:
     """The rules of a folder joined to those around it; at the root of a repository those around it end."""
     excludes = _excludes(folder) if root else ""
     if root:
@@ -282,6 +299,8 @@ def _with_rules(folder: str, root: bool, has_rules: bool, ignored: Ignored | Non
 
     for path in (excludes, os.path.join(folder, ".gitignore") if has_rules else ""):
         if path:
+            if fetch is not None:
+                fetch(path)
             ignored = Ignored.read(path, folder, ignored)
     return ignored
 

@@ -60,7 +60,7 @@ class Request(NamedTuple):
     advance: Callable[[int, int], None] | None = None
     #: Whether somebody is asked about each fix before it is made.
     ask: Ask | None = None
-    #: What is told of each file before it is read for context, where files are only brought when somebody wants them.
+    #: What is told of each file before it is read, where files are only brought when somebody wants them.
     fetch: Callable[[str], None] | None = None
 
 
@@ -201,6 +201,8 @@ def _groups(
     """
     sources: dict[str, Source] = {}
     for location, found in files.items():
+        if request.fetch is not None and found.text is None:
+            request.fetch(found.location)
         try:
             sources[location] = found.text or text_source.read(found.location, found.name)
         except Unreadable as error:
@@ -259,7 +261,7 @@ def _built_around(files: Mapping[str, Found], tree: Tree, request: Request) -> I
     named = [found for found in files.values() if found.kind == DOCKERFILE and found.location and not found.within]
     around: dict[str, Source] = {}
     for root in {repository_root(os.path.dirname(found.location)) for found in named}:
-        for found in discover((root,), kinds=(COMPOSE,))[0]:
+        for found in discover((root,), kinds=(COMPOSE,), fetch=request.fetch)[0]:
             if found.location not in files and (text := tree(found.location)) is not None:
                 around[found.location] = text
     if not around:

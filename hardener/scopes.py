@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hardener.config import Config, find_config, given_config
 from hardener.discover import Found, discover
@@ -56,8 +56,10 @@ def config_for(path: str, chosen: Chosen) -> Config:
     return find_config(path if os.path.isdir(path) else os.path.dirname(path) or ".")
 
 
-def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False) -> tuple[list[Scope], list[Trouble]]:
-    """What is found below the paths, each file once, by configuration; and what was in the way. `force_exclude` as in `discover`.
+def scopes(
+    paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False, fetch: Callable[[str], None] | None = None
+) -> tuple[list[Scope], list[Trouble]]:
+    """What is found below the paths, each file once, by configuration; and what was in the way. The others as in `discover`.
 
     A path has the configuration that is nearest to it. A file that is found from two paths has that which is nearer to it.
     """
@@ -72,7 +74,8 @@ def scopes(paths: Sequence[str], chosen: Chosen, *, force_exclude: bool = False)
     troubles: list[Trouble] = []
     taken: set[str] = set()
     for config in sorted(members, key=lambda config: len(config.folder), reverse=True):
-        files, more = discover(members[config], config.exclude, config.policy.folder, force_exclude=force_exclude)
+        where = config.policy.folder
+        files, more = discover(members[config], config.exclude, where, force_exclude=force_exclude, fetch=fetch)
         found[config] = [file for file in files if file.location not in taken]
         taken.update(file.location for file in files)
         troubles += more
