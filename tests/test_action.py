@@ -154,7 +154,7 @@ def test_an_unknown_mode_is_an_error(workspace: Path) -> None:
 #: What stands in for `harden`, and writes down how it was called.
 STAND_IN = """#!/bin/sh
 for word in "$@"; do printf '<%s>' "$word"; done
-printf ' token=%s\\n' "${GITHUB_TOKEN:-}"
+printf ' token=%s\\n' "${HARDEN_TOKEN:-}"
 exit "${ENDS:-0}"
 """
 

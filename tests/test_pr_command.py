@@ -37,6 +37,7 @@ PROPOSAL = Proposal(
         ),
     ),
     "0123456789abcdef",
+    {"deploy/shop/compose.yaml": BEFORE},
 )
 OPENED = Told(
     "deploy/shop",
@@ -47,7 +48,6 @@ OPENED = Told(
     "https://forge.example.com/a/b/pull/12",
     PROPOSAL.title,
     proposal=PROPOSAL,
-    before={"deploy/shop/compose.yaml": BEFORE},
 )
 #: What GitHub's runner, Azure's and a terminal would take for orders, wherever a stranger can put it.
 HOSTILE = (

@@ -47,7 +47,8 @@ def _propose(bundle: Bundle, forge: Forge, repository: Repository, config: Confi
         forge.pull_sign,
         forge.longest_body,
     )
-    return propose(bundle, look)
+    before = {change.before.path: change.before.to_bytes() for change in bundle.report.changes if not change.is_new}
+    return propose(bundle, look)._replace(before=before)
 
 
 def _remarks(bundle: Bundle, suggest: Callable[[str, int], str]) -> Sequence[Remark]:

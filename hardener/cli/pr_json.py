@@ -89,7 +89,7 @@ def _pull_request(told: Told, show: bool) -> dict[str, Any]:
         if show:
             commits = [
                 made | {"message": commit.message, "diff": diff}
-                for made, commit, diff in zip(commits, told.proposal.commits, diffs(told), strict=True)
+                for made, commit, diff in zip(commits, told.proposal.commits, diffs(told.proposal), strict=True)
             ]
             said["body"] = told.proposal.body
         said["commits"] = commits

@@ -51,7 +51,8 @@ def summary(all: Sequence[Done], *, dry_run: bool = False) -> str:
     where = (plain(all[0].repository) or "the repository") if len(all) == 1 else count(len(all), "repository", "repositories")
     troubles = sum(len(done.troubles) + (done.ended is not None) for done in all)
     problems = f"; {count(troubles, 'problem')} in the way" if troubles else ""
-    return f"{said[0].upper()}{said[1:]} in {where}{problems}{'; nothing was sent' if dry_run else ''}."
+    sent = "; nothing was sent" if dry_run else ""
+    return f"{said[0].upper()}{said[1:]} in {where}{problems}{sent}."
 
 
 def _counted(number: int, words: str) -> str:
@@ -94,9 +95,10 @@ def _content(told: Told, proposal: Proposal, base: str, show: bool, colour: bool
     for heading, said in (("title", proposal.title), ("body", proposal.body)):
         yield f"  {heading}"
         yield from _quoted(said)
-    for at, (commit, diff) in enumerate(zip(proposal.commits, diffs(told), strict=True), 1):
+    for at, (commit, diff) in enumerate(zip(proposal.commits, diffs(proposal), strict=True), 1):
         yield f"  commit {at} of {len(proposal.commits)}"
         yield from _quoted(commit.message)
+        yield "  |"
         for line in _quoted(diff):
             mark = _COLOURS.get(line[4:5], "") if colour else ""
             yield f"{mark}{line}{_PLAIN}" if mark else line

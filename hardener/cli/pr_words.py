@@ -9,6 +9,7 @@ from hardener.bot.done import Done, Told
 from hardener.bot.forge import Commit
 from hardener.bot.manners import Do
 from hardener.bot.marks import final_files
+from hardener.bot.proposal import Proposal
 from hardener.render.diff import named
 from hardener.render.summary import clean
 from hardener.report import FileChange
@@ -74,12 +75,11 @@ def paths(told: Told) -> list[str]:
     return sorted(final_files(commit.files for commit in told.proposal.commits)) if told.proposal else []
 
 
-def diffs(told: Told) -> Iterator[str]:
+def diffs(proposal: Proposal) -> Iterator[str]:
     """For each commit its change as a unified diff, on top of the commits before it."""
-    now = dict(told.before)
-    for commit in told.proposal.commits if told.proposal else ():
-        changes = ((file.path, now.get(file.path), file.data) for file in commit.files)
-        yield "".join(_diff(path, before, after) for path, before, after in changes)
+    now = dict(proposal.before)
+    for commit in proposal.commits:
+        yield "".join(_diff(file.path, now.get(file.path), file.data) for file in commit.files)
         now |= {file.path: file.data for file in commit.files}
 
 
