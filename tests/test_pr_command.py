@@ -350,6 +350,78 @@ def test_no_error_says_a_token_either(bot: Bot, harden: Harden, monkeypatch: pyt
     assert SECRET not in out + error
 
 
+class Opened:
+    """The places that were worked in, with the host of the token, and the folder for git."""
+
+    def __init__(self) -> None:
+        self.places: list[tuple[str, str, str]] = []
+
+    def open_forge(self, place: Any, token: Any, *, git_folder: str = "") -> Any:
+        self.places.append((place.url, token.host, git_folder))
+        return place
+
+    def work_at(self, forge: Any, asked: Asked, now: datetime) -> Done:
+        assert now.tzinfo is UTC
+        return Done(forge.repository, dry_run=asked.dry_run, notes=(f"said {SECRET}",))
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opened:
+    made = Opened()
+    monkeypatch.setattr("hardener.bot.opening.open_forge", made.open_forge)
+    monkeypatch.setattr("hardener.bot.making.work_at", made.work_at)
+    monkeypatch.chdir(tmp_path)
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GH_TOKEN", SECRET)
+    return made
+
+
+def clone_of(folder: Path, url: str) -> None:
+    subprocess.run(["git", "init", "-q", str(folder)], check=True)
+    subprocess.run(["git", "-C", str(folder), "remote", "add", "origin", url], check=True)
+
+
+def test_where_is_said_by_name_by_a_clone_or_by_the_job(
+    opened: Opened, harden: Harden, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone_of(tmp_path / "here", "git@github.com:acme/shop.git")
+    assert harden("--repo", "a/b") == (0, "note: said ***\nNothing to do in a/b.\n", "")
+    assert harden("here")[0] == harden("here", "--git")[0] == 0
+    monkeypatch.chdir(tmp_path / "here")
+    assert harden()[0] == harden("--git")[0] == 0
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.com")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "job/own")
+    assert harden()[0] == harden("--repo", "a/b")[0] == harden(".")[0] == 0
+    shop = "https://github.com/acme/shop"
+    assert [(url, git) for url, _, git in opened.places] == [
+        ("https://github.com/a/b", ""),
+        (shop, ""),
+        (shop, "here"),
+        (shop, ""),
+        (shop, "."),
+        ("https://github.com/job/own", ""),
+        ("https://github.com/a/b", ""),
+        (shop, ""),
+    ]
+    assert {host for _, host, _ in opened.places} == {"github.com"}
+
+
+def test_a_folder_that_says_nothing_is_no_place(opened: Opened, harden: Harden, tmp_path: Path) -> None:
+    code, out, error = harden()
+    assert (code, out, opened.places) == (2, "", [])
+    assert "--repo" in error or "clone" in error
+
+
+def test_many_repositories_go_on_where_the_last_run_stopped(opened: Opened, harden: Harden, tmp_path: Path) -> None:
+    (tmp_path / "repos.txt").write_text("a/b\nc/d # a comment\ne/f\n")
+    assert harden("--all", "repos.txt", "--most", "2", "--dry-run")[1].endswith("in 2 repositories; nothing was sent.\n")
+    assert not (tmp_path / "repos.txt.state").exists()
+    assert harden("--all", "repos.txt", "--most", "2")[0] == harden("--all", "repos.txt", "--most", "1")[0] == 0
+    assert [url.rpartition("com/")[2] for url, _, _ in opened.places] == ["a/b", "c/d", "a/b", "c/d", "e/f"]
+
+
 def keys(value: Any) -> Iterator[str]:
     for name, inner in value.items() if isinstance(value, dict) else ():
         yield name

@@ -9,11 +9,13 @@ import typer
 
 _HELP = """Open pull requests for the fixes that are safe: one a project, one commit a hazard, each with its evidence.
 
-Nothing is cloned: files are read, and branches made, through the forge, which is GitHub, GitLab, Gitea or Forgejo. Look first at
-what would be done: `harden pr --dry-run`, and with --show every word of it. What is open is brought up to date and never doubled;
-what somebody closed stays closed; where somebody else has pushed, it stops.
+Nothing is cloned: files are read, and branches made, through the forge: GitHub, GitLab, Gitea or Forgejo.
 
-The token is that of the environment, or of the forge's own command line: README.md says what it has to be allowed."""
+Look first at what would be done: `harden pr --dry-run`, and with --show every word of it.
+
+What is open is brought up to date and never doubled; what was closed stays closed; where somebody else has pushed, it stops.
+
+The token is that of the environment, or of the forge's own command line; README.md says what it has to be allowed."""
 _WHERE, _WHAT, _HOW = "Where", "What to propose", "How to go about it"
 
 
@@ -24,7 +26,12 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
             str, typer.Argument(metavar="[DIR]", help="A clone, whose remote says where. Default: this folder, or the CI job.")
         ],
         "repo": _text("--repo", "OWNER/NAME|URL", "The repository, in place of that of a clone.", _WHERE),
-        "forge": _text("--forge", "NAME|URL", "Where it is: github, gitlab, gitea, forgejo, or the address of one.", _WHERE),
+        "forge": _text(
+            "--forge",
+            "NAME|URL|NAME=URL",
+            "Where it is: github, gitlab, gitea or forgejo, an address, or both: gitea=https://git.example.com.",
+            _WHERE,
+        ),
         "base": _text("--base", "BRANCH", "The branch that pull requests go to. Default: the repository's own.", _WHERE),
         "all": _text(
             "--all",
@@ -58,7 +65,7 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         "trust_evidence": _flag("--trust-evidence", "Believe evidence and profiles in a repository that is not yours.", _WHAT),
         "suggest": _flag("--suggest", "Say on the lines what is held back, with what could be written there.", _WHAT),
         "dashboard": _flag("--dashboard", "Keep an issue that lists all pull requests, and what was declined.", _WHAT),
-        "onboard": _flag("--onboard", "Propose a hardener.toml first, and nothing else until that is merged or closed.", _WHAT),
+        "onboard": _flag("--onboard", "Propose a hardener.toml first, and nothing new before that is merged.", _WHAT),
         "dry_run": _flag("--dry-run", "Say what would be done, and do nothing.", _HOW),
         "show": _flag("--show", "With --dry-run: also every title, body, message and diff, as it would be sent.", _HOW),
         "draft": _flag("--draft", "Open them as drafts.", _HOW),
