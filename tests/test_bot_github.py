@@ -250,6 +250,7 @@ def test_a_branch_is_taken_away_from_where_it_was_read(github: Emulator, connect
 @pytest.mark.parametrize(
     ("verb", "path", "how", "error"),
     [
+        ("POST", ".*/git/blobs", {"status": 403, "body": {"message": "Resource not accessible by integration"}}, Forbidden),
         ("POST", ".*/git/blobs", {"first": 2, "status": 502}, Unavailable),
         ("POST", ".*/git/blobs", {"first": 3, "cut": "before"}, Unavailable),
         ("POST", ".*/git/trees", {"first": 2, "cut": "after"}, Unavailable),
@@ -639,7 +640,8 @@ def test_pages_are_bounded_and_forks_are_told_apart(proxy: FailingProxy, shop: G
     ]
     pages = [path for path in proxy.paths() if "state=closed" in path]
     assert len(pages) == 5, "of those not open, the newest 500"
-    assert all(path.startswith("GET /repos/acme/shop/pulls?direction=desc&page=") for path in pages)
+    assert all("direction=desc" in path and "per_page=100" in path and "sort=created" in path for path in pages)
+    assert all(path.startswith("GET /repos/acme/shop/pulls?") for path in proxy.paths()[1:3]), "no link of an answer is followed"
 
 
 PATCH = "@@ -1,2 +1,3 @@ services:\n a\n+b\n c\n@@ -40 +41 @@\n-x\n+y"
@@ -864,6 +866,21 @@ def test_a_refusal_says_what_a_person_can_do(asked: str, status: int, words: str
     assert remedy in error.remedy
     assert words in error.reason
     assert str(status) in error.reason
+
+
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [
+        ("contents=write,workflows=write", "give it `contents: write, workflows: write`"),
+        ("issues=write; pull_requests=write", "give it `pull-requests: write`"),
+        ("administration=write", "give it `administration: write`"),
+        ("`rm -rf`\x1b[0m", "give it `pull-requests: write`"),
+        ("", "give it `pull-requests: write`"),
+    ],
+)
+def test_the_permission_is_the_one_that_github_names(header: str, named: str) -> None:
+    error = failure(Attempt("POST", "/repos/a/b/pulls"), 403, {"x-accepted-github-permissions": header}, "No", NOW)
+    assert error.remedy.startswith(named + ";")
 
 
 def test_single_sign_on_is_told_without_its_link() -> None:

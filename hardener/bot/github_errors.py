@@ -88,14 +88,15 @@ def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: st
     if limit := _limit(status, headers, words, now or datetime.now(UTC)):
         return limit
     deed, permission = attempt.deed
+    permission = _accepted(headers.get("x-accepted-github-permissions", ""), permission)
     told = f"{status}: {words}" if words else str(status)
     writes = attempt.verb != "GET"
     if status == 401:
         return Forbidden(f"GitHub does not know the token ({told})", "it may have expired or been revoked: make a new one")
     if status in (403, 451):
-        return Forbidden(f"GitHub forbids to {deed} ({told})", _remedy(headers, words, permission))
+        return Forbidden(f"GitHub does not let the token {deed} ({told})", _remedy(headers, words, permission))
     if status in (400, 409, 422) and "/git/refs" in attempt.path and _RULE_WORDS.search(words):
-        return Forbidden(f"a rule of the repository forbids to {deed} ({told})", _RULE_REMEDY)
+        return Forbidden(f"a rule of the repository does not let the token {deed} ({told})", _RULE_REMEDY)
     # To whoever may not write, GitHub says that there is nothing to write to.
     if status == 404 and attempt.verb == "POST" and not re.search(r"/\d+(/|$)", attempt.path):
         return Forbidden(f"GitHub does not let the token {deed} ({told})", _grant(permission))
@@ -107,7 +108,8 @@ def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: st
             f"GitHub has turned this off here, asked to {deed} ({told})", "turn on Issues in the repository's settings"
         )
     if status >= 500:
-        return Unavailable(f"GitHub fails ({told})", "run again later" + (": nothing of it is on a branch" if writes else ""))
+        unseen = writes and re.fullmatch(rf"{_HERE}/git/(blobs|trees|commits)", attempt.path)
+        return Unavailable(f"GitHub fails ({told})", "run again later" + (": nothing of it is on a branch" if unseen else ""))
     if 300 <= status < 400:
         return ForgeError(
             f"GitHub sends us elsewhere ({told})", "the repository may have been renamed: call it by its name of now"
@@ -176,6 +178,18 @@ _RULE_REMEDY = (
     "let the rule for branches, in the repository's settings, leave out ours or let the token bypass it, or choose another "
     "`branch_prefix`"
 )
+
+
+def _accepted(header: str, permission: str) -> str:
+    """The permission that GitHub itself asks for, where it says so: ours, if that is one of those that would do.
+
+    `pull_requests=write; issues=write,metadata=read` is one of the sets between semicolons (github.blog/changelog/
+    2023-08-10-x-accepted-github-permissions-header-for-fine-grained-permission-actors).
+    """
+    if not re.fullmatch(r"[a-z_]+=[a-z]+([,;] ?[a-z_]+=[a-z]+){0,9}", header):
+        return permission
+    sets = [", ".join(one.strip().replace("_", "-").replace("=", ": ") for one in each.split(",")) for each in header.split(";")]
+    return permission if permission in sets else sets[0]
 
 
 def _grant(permission: str) -> str:
