@@ -397,8 +397,10 @@ class GiteaServer:
     def as_pull(self, issue: dict[str, Any]) -> dict[str, Any]:
         pull = issue["pull"]
         is_there = pull["branch"] in self.branches
+        shared = self.as_issue(issue)
+        del shared["pull_request"]
         return {
-            **self.as_issue(issue),
+            **shared,
             "draft": bool(re.match(r"WIP:|\[WIP\]", issue["title"], re.IGNORECASE)),
             "merged": pull["merged"], "mergeable": pull["mergeable"],
             "base": {"label": pull["base"], "ref": pull["base"], "sha": self.branches.get(pull["base"], ""), "repo_id": 1},

@@ -11,7 +11,8 @@ which begins at the base and goes away in the end, and the real branch is touche
   pushed in the second between is replaced, and only the history of the pull request tells of it.
 - Older servers can do neither, and taking a branch away closes its pull requests (issue 35368). We say so and do nothing.
 
-What a broken run leaves is our own branch; the next one takes it away, if what is on it is ours.
+What a broken run leaves is our own branch; the next one takes it away, if what is on it is ours. Workflows that run on each push
+run for it, too, as for any branch.
 """
 
 from __future__ import annotations
@@ -242,6 +243,11 @@ def _check(commits: Sequence[Commit], tree: Mapping[str, Entry], *, complete: bo
         entry = tree.get(file.path)
         if entry is None and not complete:
             raise ForgeError(f"there are more files than can be listed, {name} not among them", "run in a clone with --git")
+        try:
+            file.path.encode()
+        except UnicodeEncodeError:
+            # JSON would carry another name.
+            raise ForgeError(f"{name} is not a name in Unicode", "run in a clone with --git") from None
         mode = FILE if entry is None else entry.mode
         if file.mode != mode or mode not in (FILE, EXECUTABLE):
             raise ForgeError(
