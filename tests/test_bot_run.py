@@ -85,8 +85,9 @@ def test_a_changed_file_updates_it() -> None:
         lambda forge: forge.amend("harden/shop", {"other": "mine"}),
         lambda forge: _below(forge),
         lambda forge: _squashed(forge),
+        lambda forge: _merged(forge),
     ],
-    ids=["on-top", "another-file", "amended", "amended-by-a-file", "below", "squashed"],
+    ids=["on-top", "another-file", "amended", "amended-by-a-file", "below", "squashed", "merged"],
 )
 def test_foreign_work_stops_it_and_is_said_once(interfere: Callable[[FakeForge], None]) -> None:
     forge = opened()
@@ -119,6 +120,13 @@ def _below(forge: FakeForge) -> None:
 def _squashed(forge: FakeForge) -> None:
     last = forge.commits[forge.branches["harden/shop"]]
     forge.branches["harden/shop"] = forge.add(last.tree, (forge.branches["main"],), last.message)
+
+
+def _merged(forge: FakeForge) -> None:
+    """A merge that keeps our files and our words, such as `git merge --strategy ours` amended."""
+    last = forge.commits[forge.branches["harden/shop"]]
+    other = forge.add({}, (), "theirs")
+    forge.branches["harden/shop"] = forge.add(last.tree, (*last.parents, other), last.message)
 
 
 def test_a_closed_one_stays_closed_until_the_fixes_are_others() -> None:
@@ -420,6 +428,37 @@ def test_a_run_that_is_cut_anywhere_is_gone_on_with(after: bool) -> None:
         assert forge.writes() == [], nth
 
 
+def seen(forge: FakeForge) -> object:
+    """What anybody sees, by branch, whichever number it has."""
+    pulls = sorted(
+        (
+            pull.branch,
+            pull.state.value,
+            pull.title,
+            pull.body,
+            len(forge.said.get(number, [])),
+            len(forge.on_lines.get(number, [])),
+        )
+        for number, pull in forge.made.items()
+    )
+    return dict(forge.branches), pulls, len(forge.issues)
+
+
+def test_a_refusal_anywhere_keeps_nothing_else_from_it_and_is_gone_on_with() -> None:
+    start = busy()
+    whole = copy.deepcopy(start)
+    well(whole, dashboard=True, remarks=True)
+    for nth in range(1, len(whole.writes()) + 1):
+        forge = copy.deepcopy(start)
+        forge.fail = FailAt(nth, ForgeError("not now"))
+        done = run(forge, dashboard=True, remarks=True)
+        assert done.ended is None
+        assert sum(one.error is not None for one in done.told) + len(done.notes) == 1
+        assert len(forge.writes()) >= len(whole.writes()) - 2
+        well(forge, dashboard=True, remarks=True)
+        assert seen(forge) == seen(whole), nth
+
+
 def test_the_dashboard_lists_all_and_a_tick_brings_one_back() -> None:
     forge = shop(**{"`x` @me/compose.yaml": "broken", "b/compose.yaml": "b: root\n"})
     well(forge, dashboard=True)
@@ -444,9 +483,10 @@ def test_the_dashboard_lists_all_and_a_tick_brings_one_back() -> None:
     forge.push("main", {"hardener.toml": WIDE})
     assert well(forge, dashboard=True)["shop"] is Do.OPEN
     assert "- [" not in forge.issues[issue.number].body
-    # A dashboard that was closed is not kept.
-    forge.issues[issue.number] = issue._replace(is_open=False, body="")
-    well(forge, dashboard=True)
+    # A dashboard that was closed is not kept, and what is ticked there no longer counts.
+    forge.close_pull(forge.open()[-1].number, "no, again")
+    forge.issues[issue.number] = tick._replace(is_open=False)
+    assert well(forge, dashboard=True)["shop"] is Do.DECLINE
     assert forge.writes() == []
 
 

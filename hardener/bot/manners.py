@@ -128,7 +128,8 @@ def settled(case: Case) -> Decision | None:
         return Decision(Do.NOTHING, case.gone)
     declined = _declined(case.pulls, case.proposal)
     if declined is not None and not case.is_asked_again:
-        return Decision(Do.DECLINE, f"number {declined.number} was closed, and the fixes are the same")
+        why = "the fixes are the same" if _mark(declined) else "its text no longer says which fixes it was about"
+        return Decision(Do.DECLINE, f"number {declined.number} was closed, and {why}")
     return _postponed(case)
 
 

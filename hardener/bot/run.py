@@ -186,14 +186,14 @@ class _Run:
 
     def _see_dashboard(self) -> tuple[bool, Issue | None]:
         """Whether the issue is kept that lists all, and what it is; what is ticked there is asked for again."""
-        if not (self.asked.dashboard or self.wishes.dashboard):
-            return False, None
+        if self.asked.only or not (self.asked.dashboard or self.wishes.dashboard):
+            return False, None  # it is about all rules
         try:
             issue = self.forge.issue(dashboard.TITLE)
         except ForgeError as error:
             self._do_without_dashboard(error)
             return False, None
-        self.again = dashboard.ticked(issue.body) if issue is not None else frozenset()
+        self.again = dashboard.ticked(issue.body) if issue is not None and issue.is_open else frozenset()
         return True, issue
 
     def _do_without_dashboard(self, error: ForgeError) -> None:
