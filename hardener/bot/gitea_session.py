@@ -184,7 +184,7 @@ class Session:
         if status == 403:
             return Forbidden(
                 f"{host} forbids this{words}",
-                "give the account the right to write, and let the rules for protected branches allow it to push to harden/* and harden-next/*",
+                "give the account the right to write, and let rules for protected branches allow it harden/* and harden-next/*",
             )
         if status == 404:
             return Missing(f"{host} has nothing there{words}", f"check the name, and whether the token may see it: {SCOPES}")
