@@ -242,6 +242,16 @@ class GiteaServer:
             "parents": [{"sha": one, "url": ""} for one in commit.parents],
         }  # fmt: skip
 
+    def list_commits(self, query: dict[str, str], **_: Any) -> Any:
+        """All that a commit stands on, by date, the newest first: a page (routers/api/v1/repo/commits.go, GetAllCommits)."""
+        self.find(query["sha"])
+        found, waiting = [], [query["sha"]]
+        for id in waiting:
+            if id not in found:
+                found.append(id)
+                waiting += self.find(id).parents
+        return [self.get_commit(id) for id in found[: int(query["limit"])]]
+
     def compare(self, base: str, head: str, **_: Any) -> Any:
         known = {one for one, _ in self.past(base)}
         self.find(head)
@@ -557,6 +567,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", "/git/trees/([0-9a-f]+)", GiteaServer.get_tree),
     ("GET", "/git/blobs/([0-9a-f]+)", GiteaServer.get_blob),
     ("GET", "/git/commits/([0-9a-f]+)", GiteaServer.get_commit),
+    ("GET", "/commits", GiteaServer.list_commits),
     ("GET", "/raw/(.+)", GiteaServer.get_raw),
     ("GET", r"/compare/(.+?)\.\.\.(.+)", GiteaServer.compare),
     ("POST", "/branches", GiteaServer.make_branch),

@@ -242,6 +242,11 @@ def test_history_follows_first_parents(server: GiteaServer) -> None:
         (first, "first\n", ()),
     ]
     assert [past.id for past in forge.history(merge, 1)] == [merge]
+    for number in range(60):
+        merge = server.commit({}, [merge, side], f"{number}\n")
+    before = len(server.asked)
+    assert [past.message for past in forge.history(merge, 60)] == [f"{number}\n" for number in reversed(range(60))]
+    assert len(server.asked) - before < 6
     with pytest.raises(Missing):
         forge.history("a" * 40, 1)
     with pytest.raises(Missing):

@@ -748,6 +748,19 @@ def test_what_reads_is_asked_at_most_three_times(status: int, proxy: FailingProx
     assert len([path for path in proxy.paths() if path.endswith("c2")]) == 3
 
 
+def test_a_long_past_takes_few_requests(proxy: FailingProxy, shop: GitHub) -> None:
+    def commit(number: int) -> dict[str, object]:
+        parents = [{"sha": f"c{number - 1}"}, {"sha": "side"}] if number else []
+        return {"sha": f"c{number}", "parents": parents, "commit": {"message": f"m{number}", "tree": {"sha": f"t{number}"}}}
+
+    side = {"sha": "side", "parents": [], "commit": {"message": "side", "tree": {"sha": "t"}}}
+    for number in range(151):
+        page = [side, *(commit(older) for older in range(number, max(number - 99, -1), -1))]
+        proxy.on("GET", f"/repos/acme/shop/commits[?]sha=c{number}&per_page=[0-9]+", body=page)
+    assert [past.message for past in shop.history("c150", 200)] == [f"m{number}" for number in range(150, -1, -1)]
+    assert len(proxy.paths()) == 2
+
+
 def test_a_connection_that_is_cut_is_made_anew_only_to_read(proxy: FailingProxy, shop: GitHub) -> None:
     commit_of(proxy, "c1", "t1")
     proxy.on("GET", ".*/git/commits/c1", times=2, cut="before")

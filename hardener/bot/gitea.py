@@ -30,7 +30,7 @@ from hardener.bot.forge import (
     State,
 )
 from hardener.bot.gitea_branch import Branches, id_of
-from hardener.bot.gitea_session import SCOPES, Session, inside, objects, text
+from hardener.bot.gitea_session import PAGE, SCOPES, Session, inside, objects, text
 from hardener.bot.gitea_session import number as number_of
 from hardener.render.summary import clean, shortened
 
@@ -150,14 +150,21 @@ class Gitea:
         return content
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
-        """Along first parents: a request each, as the server's own lists follow all of them by date."""
+        """Along first parents. The server lists all that a commit stands on, by date: what is not in a list is asked for alone."""
         found: list[Past] = []
-        short = {"stat": "false", "verification": "false", "files": "false"}
+        known: dict[str, Past] = {}
+        short: dict[str, str | int] = {"stat": "false", "verification": "false", "files": "false"}
         while commit and len(found) < most:
-            data = self._session.ask("GET", f"{self._path}/git/commits/{_checked(commit)}", query=short).data
-            parents = tuple(text(parent, "sha") for parent in objects(inside(data, "parents")))
-            found.append(Past(commit, text(data, "commit", "message"), parents))
-            commit = parents[0] if parents else ""
+            checked = _checked(commit)
+            if commit not in known and most - len(found) > 2:
+                query = {**short, "sha": checked, "limit": min(most - len(found), PAGE)}
+                listed = self._session.ask("GET", f"{self._path}/commits", query=query, take=(404, 409)).data
+                known |= {past.id: past for past in map(_past, objects(listed))}
+            if commit not in known:
+                data = self._session.ask("GET", f"{self._path}/git/commits/{checked}", query=short).data
+                known[commit] = _past(data)._replace(id=commit)
+            found.append(known[commit])
+            commit = next(iter(found[-1].parents), "")
         return found
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
@@ -363,6 +370,11 @@ def _pull(data: object) -> Pull:
         conflicts=False if inside(data, "mergeable") is True else None,
         head=text(data, "head", "sha"),
     )
+
+
+def _past(data: object) -> Past:
+    parents = tuple(text(parent, "sha") for parent in objects(inside(data, "parents")))
+    return Past(text(data, "sha"), text(data, "commit", "message"), parents)
 
 
 def _issue(data: object) -> Issue:

@@ -25,7 +25,7 @@ SCOPES = "give it the scopes write:repository, write:issue and read:user"
 #: How long a server may keep silent, in seconds.
 _PATIENCE = 30
 #: What one page may hold unless the server says less: MAX_RESPONSE_ITEMS (go-gitea/gitea modules/setting/api.go@2f1cce27).
-_PAGE = 50
+PAGE = 50
 #: How often a read that moves within the server is followed: it does so where a repository has another name by now.
 _HOPS = 3
 #: What stands behind the `?` of an address.
@@ -104,7 +104,7 @@ class Session:
         """
         seen, page = 0, 1
         while seen < most:
-            response = self._sent("GET", path, None, {**query, "page": page, "limit": _PAGE})
+            response = self._sent("GET", path, None, {**query, "page": page, "limit": PAGE})
             if response.status_code >= 300:
                 raise self._refusal("GET", response, self._shown(_message(response)))
             items = objects(_json(response))

@@ -11,7 +11,7 @@ from typing import Any
 
 from hardener.bot.forge import SUBMODULE, Author, Commit, Entry, ForgeError, Listing, Missing, Past
 from hardener.bot.github_answers import at, entry, past, required, text
-from hardener.bot.github_requests import Requests
+from hardener.bot.github_requests import PER_PAGE, Requests
 from hardener.record import NamedTuple
 
 #: Requests for the trees of one commit, where GitHub does not list it at once (more than 100,000 files, or 7 MB).
@@ -35,18 +35,31 @@ class Objects:
     def __init__(self, requests: Requests, here: str) -> None:
         """`here` is the path of the repository, `/repos/OWNER/NAME`."""
         self._requests = requests
+        self._here = here
         self._git = f"{here}/git"
         self._commits: dict[str, tuple[Past, str]] = {}
         #: By tree: its files, or None where GitHub does not list them at once.
         self._listed: dict[str, tuple[Entry, ...] | None] = {}
 
     def history(self, commit: str, most: int) -> list[Past]:
-        """As `Forge.history`."""
+        """As `Forge.history`. GitHub lists all that a commit stands on, by date: what is not in a list is asked for by itself."""
         found: list[Past] = []
         while commit and len(found) < most:
+            if commit not in self._commits and most - len(found) > 2:
+                self._list_commits(commit, most - len(found))
             found.append(self._commit(commit)[0])
             commit = next(iter(found[-1].parents), "")
         return found
+
+    def _list_commits(self, commit: str, most: int) -> None:
+        """Get to know a commit and those before it, up to a page of them, with one request."""
+        try:
+            listed = self._requests.get(f"{self._here}/commits", {"sha": _id(commit), "per_page": min(most, PER_PAGE)})
+        except Missing:
+            return  # one that it does not find here may be there all the same, and npm's `emulate` has no such list
+        for item in listed if isinstance(listed, list) else []:
+            known, tree = past(item)
+            self._commits.setdefault(known.id, (known, tree))
 
     def listing(self, commit: str) -> Listing:
         """All files; of a commit that GitHub does not list at once, those outside of folders of other people's code."""
