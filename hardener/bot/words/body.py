@@ -75,10 +75,11 @@ def _opening(bundle: Bundle) -> str:
     if weak:
         rest = f"For {weak} of them evidence is incomplete: what is not known is said with each, and they have to be tested."
     else:
-        rest = f"{'Each rests' if len(fixes) > 1 else 'It rests'} on what was read or measured: {_shown(fixes)}."
+        rest = f"{'Each rests' if len(fixes) > 1 else 'It rests'} on what was read or measured: {_shown(fixes)}. "
+        rest += "What could not be shown was left out."
     if not fixes:
         return f"This changes {number}: see the commits.\n\n"
-    return f"{first} {rest} What could not be shown was left out. Comments and formatting stay as they are.\n\n"
+    return f"{first} {rest} Comments and formatting stay as they are.\n\n"
 
 
 def _shown(fixes: Iterable[Outcome]) -> str:
