@@ -42,7 +42,7 @@ from hardener.trial.steps import Step as Back
 from hardener.trial.verdict import NotExercised, Verdict
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-LOOK = Look(PullRequests(), "acme/webshop", "main")
+LOOK = Look(PullRequests(), "acme/webshop")
 QUICK = settings(deadline=None, max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 #: What forges and continuous integration act upon in a commit (docs.github.com, "Skipping workflow runs" and "Using keywords in
 #: issues and pull requests"; docs.gitlab.com, "Managing issues" and "CI/CD pipelines").
