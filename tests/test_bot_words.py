@@ -42,7 +42,7 @@ from hardener.trial.steps import Step as Back
 from hardener.trial.verdict import NotExercised, Verdict
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
-LOOK = Look(PullRequests(), "acme/webshop", "main")
+LOOK = Look(PullRequests(), "acme/webshop")
 QUICK = settings(deadline=None, max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 #: What forges and continuous integration act upon in a commit (docs.github.com, "Skipping workflow runs" and "Using keywords in
 #: issues and pull requests"; docs.gitlab.com, "Managing issues" and "CI/CD pipelines").
@@ -163,6 +163,10 @@ def test_what_is_to_be_done_before_merging_can_be_copied(tmp_path: Path) -> None
     assert "evidence is incomplete" in before
     message = next(one.message for one in made.commits if "non-root" in one.message)
     assert "\nBy hand:\n- before the next start: note stat" in message
+    assert "What could not be shown was left out" not in made.body
+    write(tmp_path, {"compose.yaml": DATA.replace(b"./db", b"./$(id)|x")})
+    after = propose(bundle(tmp_path, unsafe=True), LOOK).body.partition("### Before merging\n")[2]
+    assert "what a shell acts upon: quote them" in after.partition("###")[0]
 
 
 def test_what_was_not_believed_is_named(shop: Bundle) -> None:
@@ -192,8 +196,8 @@ def test_a_trial_is_told(shop: Bundle) -> None:
     assert "**It was run** on Docker `28.0.1`, cgroup `v2`, as it is and with these changes" in body
     assert f"| `db` | `postgres:16` | `sha256:{'a' * 64}` |" in body
     assert "| `web` | built here | not known |" in body
-    assert "- `db`: chown: `/data: @everyone` (cold). So it is left db with CHOWN\n" in body
-    assert "- no answer (in its log). So it is left web as root\n" in body
+    assert "- `db`: chown: `/data`: `@everyone` (cold). Now: db with CHOWN\n" in body
+    assert "- no answer (in its log). Now: web as root\n" in body
     assert "it keeps all data in memory" in body
     assert "`web`: `/srv/media` starts empty" in body
     assert "### Before merging\n" in body
@@ -337,6 +341,7 @@ ACTED_UPON = [
     "Signed-off-by: Eve <eve@evil.example>",
     "\nHarden-Branch: main",
     "BREAKING CHANGE: all",
+    "breaking-change all " + "x " * 40 + "BREAKING  CHANGE",
     "/close",
     "\n/approve",
     "a\u200bb\u202ec\u2066d\ufeffe",

@@ -33,6 +33,8 @@ _ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "justified"
 _ORDERS = re.compile(r"(?:chown|docker compose) .+?(?= on the host| in existing volumes|;| \(|$)")
 #: What a brief table need not show.
 _QUIET = (Cell(Answer.GOOD, Answer.GOOD), Cell(Answer.NONE, Answer.NONE))
+#: What a shell acts upon in a command, which is never in those that we write: it can only come from a path.
+_ACTED_UPON = re.compile(r"[|&<>\\\"'*?!#]|\$\(|`[^`]*;[^`]*`")
 _LEGEND = {
     "fixed": "**fixed**: open before, not after",
     "ok": "ok: before and after",
@@ -198,6 +200,8 @@ def step_by_hand(step: str) -> str:
     for match in _ORDERS.finditer(step):
         parts += (prose(step[at : match.start()]), code(match[0]))
         at = match.end()
+    if _ACTED_UPON.search(step):
+        parts, at = [*parts, prose(step[at:]), "(its paths hold what a shell acts upon: quote them)"], len(step)
     return " ".join(part for part in (*parts, prose(step[at:])) if part)
 
 

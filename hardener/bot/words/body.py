@@ -25,8 +25,8 @@ from hardener.render.markdown import by_hand, command, files, held_back, picture
 from hardener.render.summary import count, shortened
 from hardener.report import Outcome
 
-#: Room for the sentence that says what was left out.
-_ROOM = 300
+#: A longer command has no room below a body that had to be cut.
+_LONGEST_COMMAND = 120
 #: So many fixes have their evidence in sight.
 _FEW = 3
 #: Repositories that the first paragraph names.
@@ -42,7 +42,8 @@ def body(bundle: Bundle, look: Look, limit: int) -> str:
     fitted = fit([*_pieces(bundle, look, run)], limit)
     text = fitted.text.rstrip("\n") + "\n"
     if fitted.left_out:
-        diff = code(command(run, _select(bundle, "--diff")))
+        diff = command(run, _select(bundle, "--diff"))
+        diff = code(diff if len(diff) <= _LONGEST_COMMAND else "harden --diff")
         text += f"\nLeft out, as a {look.pull_word} has no room for it: {fitted.left_out}. {diff} and the commits have it.\n"
     # The only comment of HTML is the mark, which comes after this.
     return text.replace("<!--", "<\u200b!--")
@@ -75,10 +76,11 @@ def _opening(bundle: Bundle) -> str:
     if weak:
         rest = f"For {weak} of them evidence is incomplete: what is not known is said with each, and they have to be tested."
     else:
-        rest = f"{'Each rests' if len(fixes) > 1 else 'It rests'} on what was read or measured: {_shown(fixes)}."
+        rest = f"{'Each rests' if len(fixes) > 1 else 'It rests'} on what was read or measured: {_shown(fixes)}. "
+        rest += "What could not be shown was left out."
     if not fixes:
         return f"This changes {number}: see the commits.\n\n"
-    return f"{first} {rest} What could not be shown was left out. Comments and formatting stay as they are.\n\n"
+    return f"{first} {rest} Comments and formatting stay as they are.\n\n"
 
 
 def _shown(fixes: Iterable[Outcome]) -> str:

@@ -57,7 +57,7 @@ def _run(verdict: Verdict) -> Iterator[Piece]:
         yield Piece(_folded("Images that were run", table(("service", "image", "digest"), cells) + more + "\n"), ((ITEM, ""),))
     broke = (
         f"{_about(step.complaint.service, step.complaint.text)} ({step.phase or 'in its log'}). "
-        f"So it is left {prose(described(step.remedy))}"
+        f"Now: {prose(described(step.remedy))}"
         for step in verdict.steps
     )
     yield from _list("Broke, and was taken back", broke, is_open=True)

@@ -10,14 +10,12 @@ class Look(NamedTuple):
     """Where a pull request is to be read, and how its repository wants it."""
 
     settings: PullRequests = PullRequests()
-    #: `OWNER/NAME`, and the branch that it goes to.
+    #: `OWNER/NAME`.
     repository: str = ""
-    base: str = ""
     #: Whether whoever runs the bot owns the repository: to strangers it says more of who it is, and how to be rid of it.
     is_own: bool = False
     #: As the forge has them (`hardener.bot.forge.Forge`).
     pull_word: str = "pull request"
-    pull_sign: str = "#"
     longest_body: int = 65_536
     #: Who signs off where the configuration names no author, as `NAME <EMAIL>`; without both, nothing is signed off.
     signer: str = ""

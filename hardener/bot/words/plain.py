@@ -19,8 +19,10 @@ _NAME = re.compile(r"[A-Za-z0-9_]+(?:[._/-][A-Za-z0-9_]+)*", re.ASCII)
 #: Names that forges make a link of all the same: keys of issues, commits, hosts.
 _LINKED = re.compile(r"(?:[A-Z][A-Z0-9_]*|gh)-[0-9]+|[0-9a-f]{7,64}|[0-9]{5,}|www\..*", re.IGNORECASE | re.ASCII)
 _KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|[Gg][Hh])-(?=[0-9])", re.ASCII)
-#: What a trailer or a footer of conventional commits begins with.
-_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+|BREAKING[ -]CHANGES?)\s*:", re.ASCII)
+#: What a trailer begins with.
+_TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+)\s*:[\s:]*", re.ASCII)
+#: With which a line may begin to announce a new major version, colon or not (conventional-commits-parser, `noteKeywords`).
+_BREAKING = re.compile(r"(breaking)[ -]+(change)", re.IGNORECASE)
 #: What stands before the number or the name of something that a forge keeps.
 _SIGN = re.compile(r"[!%&~$]+(?=[\w\"])")
 _BRACKETS = str.maketrans("[]{}<>*`#", "()()()   ")
@@ -30,9 +32,9 @@ def plain(text: str, most: int = 300) -> str:
     """A text of at most so many characters, on one line, in which no forge, and no git, finds anything to act upon."""
     text = "".join(c if c.isprintable() else "?" for c in shortened(shown(text), most)).translate(_BRACKETS)
     text = text.replace("://", ": ").replace("@", " at ").replace("\\", "/")
-    text = re.sub(r"\bwww\.", "www ", text, flags=re.IGNORECASE)
-    text = _TRAILER.sub(r"\1", _KEY.sub(r"\1 ", _SIGN.sub("", text)))
-    return " ".join(text.split())
+    text = re.sub(r"(www)\.", r"\1 ", text, flags=re.IGNORECASE)
+    text = _TRAILER.sub(r"\1 ", _KEY.sub(r"\1 ", _SIGN.sub("", text)))
+    return _BREAKING.sub(r"\1_\2", " ".join(text.split()))
 
 
 def name(text: str) -> str:

@@ -37,10 +37,11 @@ def remarks(bundle: Bundle, suggest: Suggest, left: Report | None = None) -> tup
     """
     report = left or bundle.report
     changes = {} if left else {change.before.path: change for change in bundle.report.changes}
+    moved = {path: _Lines(change) for path, change in changes.items()}
     by_line: dict[tuple[str, int], list[tuple[Outcome, _Suggestion | None]]] = {}
     for one in sorted((one for one in report.outcomes if one.status in _SAID), key=lambda one: -one.severity):
         place = one.finding.place
-        lines = _Lines(changes.get(place.path))
+        lines = moved.get(place.path, _UNMOVED)
         offered = _suggestion(one, changes.get(place.path), lines) if one.status is Status.HELD_BACK else None
         by_line.setdefault((place.path, lines.after(place.line)), []).append((one, offered))
     found: dict[tuple[str, int], Remark] = {}
@@ -123,6 +124,9 @@ class _Lines:
     def touches(self, start: int, end: int) -> bool:
         """Whether a change is at lines `[start, end)`, or next to them."""
         return any(block.start <= end and block.end >= start for block in self.blocks)
+
+
+_UNMOVED = _Lines(None)
 
 
 class _Suggestion(NamedTuple):
