@@ -95,6 +95,15 @@ def test_a_snapshot_is_judged_as_a_checkout_is(stack: str, tmp_path: Path) -> No
         assert len(files.asked) == len(set(files.asked))
 
 
+def test_the_root_is_as_open_as_that_of_a_checkout() -> None:
+    """An image gets the mode of a folder that is copied: a closed one would keep another user out."""
+    files = {"Dockerfile": b'FROM python:3.12-slim\nCOPY . /app\nCMD ["python", "/app/main.py"]\n', "main.py": b"print(1)\n"}
+    with snapshot(forge(Files(files)), "c") as there:
+        assert "by its owner only" not in "".join(report(there.folder, there.fetch))
+        os.chmod(there.folder, 0o700)
+        assert "by its owner only" in "".join(report(there.folder, there.fetch))
+
+
 def test_what_discovery_reads_is_there_and_what_nobody_asked_for_is_no_text() -> None:
     files = Files(
         {
@@ -520,6 +529,48 @@ def test_what_git_says_has_no_password(clone: Path) -> None:
     assert variables["GIT_CONFIG_KEY_0"] == "http.https://localhost:9/.extraHeader"
     assert variables["GIT_ALLOW_PROTOCOL"] == "https:ssh"
     there.close()
+
+
+def test_the_token_goes_where_it_is_asked_for_and_is_not_kept(clone: Path, tmp_path: Path) -> None:
+    """The user's own means come first; what they keep, they keep of their own."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    seen: list[str] = []
+    refs = b"%s\trefs/heads/main\n" % git(clone, "rev-parse", "HEAD").strip()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization", ""))
+            self.send_response(200 if seen[-1] == "Basic dG9rZW4=" else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.end_headers()
+            self.wfile.write(refs)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/helped\ncat >> {tmp_path}/helped\n")
+    helper.chmod(0o755)
+    with open(tmp_path / "gitconfig", "a") as file:
+        file.write(f'[credential]\nhelper = "!{helper}"\n')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/o/r.git"
+        there = WithGit(forge(Rest()), str(clone), url=url, header="Authorization: Basic dG9rZW4=")
+        assert there.head("main") == refs[:40].decode()
+        there.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (seen[0], seen[-1]) == ("", "Basic dG9rZW4=")
+    helped = (tmp_path / "helped").read_text()
+    assert helped.startswith("get")
+    assert "store" not in helped
 
 
 def test_signed_where_the_user_says_so(clone: Path, tmp_path: Path) -> None:
