@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import gc
 import os
+import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from compose_oracle import Files, write
@@ -19,6 +20,9 @@ from hardener.discover import discover
 from hardener.finding import Place
 from hardener.pipeline import Request, run
 from hardener.report import Report, Status
+
+if TYPE_CHECKING:
+    from github_emulator import Emulator
 
 #: More would not be faster: each process reads all tests first, and those on the engine follow one another.
 MOST_WORKERS = 5
@@ -124,3 +128,18 @@ def engine() -> Iterator[Engine]:
         yield engine
     finally:
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def github(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """An emulated GitHub; its tests make repositories of their own there, and are marked `network`, for npm installs it."""
+    import github_emulator
+
+    if github_emulator.missing():
+        pytest.skip(github_emulator.missing())
+    try:
+        emulator = github_emulator.Emulator(tmp_path_factory.mktemp("github"))
+    except (OSError, subprocess.TimeoutExpired) as error:
+        pytest.skip(str(error))
+    yield emulator
+    emulator.close()

@@ -46,18 +46,25 @@ def run(folder: Path, **inputs: str) -> Ran:
         file.write_text("")
     environment = {"PATH": os.environ["PATH"], "RUNNER_TEMP": str(temporary), "GITHUB_ACTIONS": "true"}
     environment |= {name: str(path) for name, path in files.items()}
-    done = script("Run harden", folder / given["working-directory"], environment, given, {})
+    step = next(step for step in STEPS if is_run(step, given["mode"]) and "id" in step)
+    done = script(step["name"], folder / given["working-directory"], environment, given, {})
     outputs = dict(line.split("=", 1) for line in files["GITHUB_OUTPUT"].read_text().splitlines())
-    ended = script("Pass on the exit code", folder, environment, given, outputs) if done.returncode == 0 else done
+    known = {f"steps.{step['id']}.outputs.{name}": value for name, value in outputs.items()}
+    ended = script("Pass on the exit code", folder, environment, given, known) if done.returncode == 0 else done
     return Ran(done, outputs, ended.returncode)
+
+
+def is_run(step: dict[str, Any], mode: str) -> bool:
+    """Whether a step is run in a mode; of conditions, only those about the mode are known here."""
+    asked = re.fullmatch(r"inputs\.mode (==|!=) '(\w+)'", step.get("if", ""))
+    return asked is None or (asked[1] == "==") == (asked[2] == mode)
 
 
 def script(
     name: str, folder: Path, environment: dict[str, str], inputs: dict[str, str], outputs: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
     step = next(step for step in STEPS if step["name"] == name)
-    known = {f"inputs.{name}": value for name, value in inputs.items()}
-    known |= {f"steps.run.outputs.{name}": value for name, value in outputs.items()}
+    known = {f"inputs.{name}": value for name, value in inputs.items()} | outputs
     values = {
         name: re.sub(r"\$\{\{ (\S+) \}\}", lambda found: known.get(found[1], ""), text) for name, text in step["env"].items()
     }
@@ -141,7 +148,56 @@ def test_fail_on_decides_about_findings_without_fixes(workspace: Path) -> None:
 def test_an_unknown_mode_is_an_error(workspace: Path) -> None:
     ran = run(workspace, mode="wirte")
     assert ran.ended == 2
-    assert "mode is check, diff or write" in ran.text
+    assert "mode is check, diff, write or pr" in ran.text
+
+
+#: What stands in for `harden`, and writes down how it was called.
+STAND_IN = """#!/bin/sh
+for word in "$@"; do printf '<%s>' "$word"; done
+printf ' token=%s\\n' "${HARDEN_TOKEN:-}"
+exit "${ENDS:-0}"
+"""
+
+
+def stand_in(workspace: Path, ends: int = 0) -> None:
+    programs = workspace.parent / "runner/harden/bin"
+    programs.mkdir(parents=True)
+    (programs / "harden").write_text(STAND_IN.replace("${ENDS:-0}", str(ends)))
+    (programs / "harden").chmod(0o755)
+
+
+def test_pull_requests_are_opened_with_the_token_and_arguments_that_are_given(workspace: Path) -> None:
+    stand_in(workspace)
+    ran = run(workspace, mode="pr", token="secret", args="--only\n$(touch owned)\n--draft", paths="else", fail_on="low")
+    assert ran.text == "<pr><--only><$(touch owned)><--draft> token=secret\n"
+    assert (ran.ended, ran.outputs) == (0, {"exit-code": "0"})
+    assert not list(workspace.rglob("owned"))
+
+
+def test_a_run_for_pull_requests_that_did_not_go_well_fails_the_step(workspace: Path) -> None:
+    stand_in(workspace, ends=2)
+    ran = run(workspace, mode="pr", token="secret")
+    assert (ran.ended, ran.outputs["exit-code"]) == (2, "2")
+
+
+def test_nothing_but_the_step_that_opens_pull_requests_sees_the_token(workspace: Path) -> None:
+    assert [step["name"] for step in STEPS if "inputs.token" in str(step)] == ["Open pull requests"]
+    assert [step["name"] for step in STEPS if is_run(step, "pr") and "id" in step] == ["Open pull requests"]
+    assert [step["name"] for step in STEPS if is_run(step, "check") and "id" in step] == ["Run harden"]
+
+
+@pytest.mark.parametrize(("mode", "extra"), [("check", ""), ("write", ""), ("pr", "[github]")])
+def test_the_client_of_the_forge_is_installed_only_where_it_is_used(workspace: Path, mode: str, extra: str) -> None:
+    programs = workspace.parent / "runner/harden/bin"
+    programs.mkdir(parents=True)
+    (programs / "python").write_text(STAND_IN)
+    (programs / "python").chmod(0o755)
+    (workspace.parent / "python3").write_text("#!/bin/sh\n")
+    (workspace.parent / "python3").chmod(0o755)
+    path = f"{workspace.parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "RUNNER_TEMP": str(workspace.parent / "runner"), "GITHUB_ACTION_PATH": "/action"}
+    done = script("Install harden", workspace, environment, {"mode": mode}, {})
+    assert done.stdout.endswith(f"</action{extra}> token=\n")
 
 
 def test_no_value_becomes_text_of_a_script() -> None:

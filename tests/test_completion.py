@@ -57,6 +57,7 @@ def answers(shell: str, script: str, words: str, home: Path, **variables: str) -
         ("--select root-user,unlimited-c", ["root-user,unlimited-cpu"]),
         ("--fail-on cri", ["critical"]),
         ("needs --format js", ["json"]),
+        ("pr --only root-u", ["root-user"]),
         ("--unsafe", ["--unsafe-fixes"]),
     ],
 )

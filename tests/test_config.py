@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 import tomllib
 from datetime import date
@@ -14,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardener.config import Config, find_config, given_config
-from hardener.config.keys import mebibytes
+from hardener.config.keys import KEYS, mebibytes
+from hardener.config.model import PullRequests
 from hardener.config.positions import positions
+from hardener.config.told import toml
 from hardener.errors import Unreadable, UsageError
 from hardener.finding import Severity
 from hardener.policy import Amounts
@@ -63,7 +66,39 @@ naming = "name"
 image = "registry.example.com/proxy:1"
 [verify]
 probes = ["true", "in db: pg_isready"]
+[pr]
+enabled = false
+per = "file"
+draft = true
+labels = ["security", "good first issue"]
+author = "Ann Example <ann@example.com>"
+sign-off = true
+branch-prefix = "bot/harden-"
+title-prefix = "fix(docker): "
+rebase = "conflicts"
+per-hour = 1
+at-once = 3.0
+stop-label = "hands-off"
+remarks = true
+dashboard = true
 """
+#: The same as a value: every field another one than where nothing is said.
+PULL_REQUESTS = PullRequests(
+    enabled=False,
+    per="file",
+    draft=True,
+    labels=("security", "good first issue"),
+    author="Ann Example <ann@example.com>",
+    sign_off=True,
+    branch_prefix="bot/harden-",
+    title_prefix="fix(docker): ",
+    rebase="conflicts",
+    per_hour=1,
+    at_once=3,
+    stop_label="hands-off",
+    remarks=True,
+    dashboard=True,
+)
 
 
 @pytest.fixture
@@ -88,7 +123,7 @@ def test_all_that_may_be_said_is_read(repository: Path, shared: bool) -> None:
     text, name, above = FULL, "hardener.toml", 0
     if shared:
         tables = FULL.replace("[[", "[[tool.hardener.").replace("\n[limits", "\n[tool.hardener.limits")
-        for table in ("users", "socket-proxy", "verify"):
+        for table in ("users", "socket-proxy", "verify", "pr"):
             tables = tables.replace(f"\n[{table}]", f"\n[tool.hardener.{table}]")
         text, name, above = f"[project]\nname = 'x'\n[tool.hardener]\n{tables}", "pyproject.toml", 3
     config = configured(repository, text, name)
@@ -98,6 +133,8 @@ def test_all_that_may_be_said_is_read(repository: Path, shared: bool) -> None:
     assert config.exclude == ("legacy/**",)
     assert (config.fail_on, config.unsafe_fixes) == ("low", True)
     assert config.probes == ("true", "in db: pg_isready")
+    assert config.pull_requests == PULL_REQUESTS
+    assert isinstance(config.pull_requests.at_once, int)
     assert config.baseline == str(repository / "old/baseline.json")
     assert policy.profiles == (str(repository / "profiles"),)
     assert policy.folder == str(repository)
@@ -126,6 +163,42 @@ def test_all_that_may_be_said_is_read(repository: Path, shared: bool) -> None:
     said = [lines[int(amounts.source.rpartition(":")[2]) - 1] for amounts in policy.limits]
     first = ['"postgres:16*".memory = "4G"', '"postgres:*".cpus = 2', 'memory = "2G"']
     assert said == [*first, 'memory = "512M"', "cpus = 1.5", "pids = 200"]
+
+
+def test_the_table_of_pull_requests_says_what_holds_without_it() -> None:
+    keys = next(key for key in KEYS if key.name == "pr").keys
+    fields = PullRequests()._asdict()
+    assert {key.name.replace("-", "_"): key.default for key in keys} == {**fields, "labels": list(fields["labels"])}
+    assert [name for name, value in PULL_REQUESTS._asdict().items() if value == fields[name]] == []
+
+
+@pytest.mark.parametrize("prefix", ["harden/", "h-", "bot/harden-", "a/b/c/d-", "Team_1/x/"])
+def test_git_takes_what_may_begin_a_branch(repository: Path, prefix: str) -> None:
+    assert configured(repository, f"[pr]\nbranch-prefix = '{prefix}'\n").pull_requests.branch_prefix == prefix
+    subprocess.run(["git", "check-ref-format", "--branch", f"{prefix}deploy--shop"], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("branch-prefix", ["", "harden", "/", "-", "-x/", "/x/", "a//b/", "../x/", "x..y/", "x.lock/", "a b/", "a~1/", "x:y/",
+                           "@{/", "é/", "a/b/c/d/e/", "x\n/", "x/\n", "x" * 41 + "/"]),
+        ("author", ["", "Ann", "ann@example.com", "Ann <ann>", "<ann@example.com>", "Ann <a@b> <c@d>", "A\nB <a@b>", "A <a@b>\n",
+                    "A\u202eB <a@b>", "A <a b@c>", "A <a@b> x", " A <a@b>", "A\n\nX: y <a@b>"]),
+        ("title-prefix", ["x" * 41, "a\nb", "@everyone ", "a\x1b[1m", "a\u2028b", "fix: \n"]),
+        ("stop-label", ["", " x", "a,b", "x" * 51, "a\nb"]),
+        ("labels", [[""], ["a,b"], ["a\nb"], ["\u2066"]]),
+        ("per-hour", [0, -1, 101, 1.5, True]),
+        ("at-once", [0, 101]),
+        ("rebase", ["sometimes"]),
+        ("per", ["service", ""]),
+    ],
+)  # fmt: skip
+def test_what_the_bot_could_not_write_is_refused(repository: Path, key: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(Unreadable, match=rf"`pr.{key}(\[1\])?` must be ") as told:
+            configured(repository, f"[pr]\n{key} = {toml(value)}\n")
+        assert told.value.line == 2
 
 
 def test_the_nearest_counts_and_none_beyond_the_repository(tmp_path: Path) -> None:

@@ -45,17 +45,52 @@ WHOLE: dict[str, Any] = {
     "users": {"naming": "name"},
     "socket-proxy": {"image": "registry.example.com/proxy:1"},
     "verify": {"probes": ["true"]},
+    "pr": {
+        "enabled": True,
+        "per": "rule",
+        "draft": True,
+        "labels": ["security"],
+        "author": "Ann Example <ann@example.com>",
+        "sign-off": True,
+        "branch-prefix": "bot/harden-",
+        "title-prefix": "fix(docker): ",
+        "rebase": "never",
+        "per-hour": 1,
+        "at-once": 100,
+        "stop-label": "hands-off",
+        "remarks": True,
+        "dashboard": False,
+    },
 }
 VALUES = st.sampled_from(
     [
         "", " ", "low", "never", "LOW", "root-user", "512M", "5M", "6M", "0.5G", "0.0G", "512", "name", "postgres:16", "a b",
+        "harden/", "a/b-", "Ann <ann@example.com>", "fix: ", "a,b", "@a",
         "2027-01-31", "2027-13-01", "x\ny", 0, 1, 200, 200.0, 0.5, -1, 1e9, True, False, [], ["root-user"], ["x"], [""], [1],
         [[]], [True], {}, {"memory": "1G"}, {"reason": "x"}, [{}], [{"reason": "x", "paths": ["y"]}],
         [{"reason": "x", "paths": []}], [{"reason": "x", "severity": "low"}],
         date(2027, 1, 31), {"a": {"services": ["x"]}}, {"a\nb": {"services": ["x"]}},
     ]
 )  # fmt: skip
-NAMES = st.sampled_from(["select", "memory", "reason", "images", "naming", "class", "x", "fail_on", "", "é", "until", "pids"])
+NAMES = st.sampled_from(
+    [
+        "select",
+        "memory",
+        "reason",
+        "images",
+        "naming",
+        "class",
+        "x",
+        "fail_on",
+        "",
+        "é",
+        "until",
+        "pids",
+        "author",
+        "labels",
+        "per-hour",
+    ]
+)
 
 
 @cache

@@ -32,7 +32,7 @@ FLOORS = (
     ("passes",),
     ("discover", "config"),
     ("pipeline",),
-    ("scopes", "ignores"),
+    ("scopes", "ignores", "first_config"),
     ("pages",),
     ("overlay",),
     ("trial",),
@@ -60,7 +60,7 @@ HEAVY = {
     "tomllib",
     "subprocess",
 }
-LAZY_MODULES = {"cli/app.py", "cli/commands.py", "ignored.py", "render/json.py", "syntax/dockerfile/twin.py"}
+LAZY_MODULES = {"cli/app.py", "cli/command_pr.py", "cli/commands.py", "ignored.py", "render/json.py", "syntax/dockerfile/twin.py"}
 LONGEST = 450
 
 every_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -34,6 +34,12 @@ def postures(request: Request) -> Report:
 
 def standings(request: Request) -> tuple[Report, tuple[Standing, ...]]:
     """The same, with the findings about each container."""
+    report, found, _ = examined(request)
+    return report, found
+
+
+def examined(request: Request) -> tuple[Report, tuple[Standing, ...], list[tuple[Group, Group]]]:
+    """The same, with each group of files as it is and as it would be."""
     from hardener.rules import load
 
     # As they are: a run that no rule takes part in. What is built here must not see a Dockerfile as it would become.
@@ -53,7 +59,7 @@ def standings(request: Request) -> tuple[Report, tuple[Standing, ...]]:
     rows = sorted(_rows(asked), key=lambda row: (order.get(row[0].place.path, len(order)), row[0].place))
     about = _About(report.outcomes, frozenset(key for row in rows for one in row for key in one.keys))
     found = tuple(_standing(row, after, about.of(row)) for row in rows)
-    return report._replace(postures=tuple(standing.posture for standing in found)), found
+    return report._replace(postures=tuple(standing.posture for standing in found)), found, groups
 
 
 class _Subject(NamedTuple):

@@ -21,6 +21,10 @@ _MARK = re.compile(r"<!-- harden: branch=([!-~]{1,255}) fixes=([0-9a-f]{16}) bod
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 #: What stands for the folder at the root, and for all of a repository.
 _ROOT, _ALL = "root", "all"
+#: What follows the prefix in the name of the branch that proposes a configuration.
+CONFIGURE = "configure"
+#: The fixes of a pull request that we took back ourselves: nobody declined it.
+WITHDRAWN = "0" * 16
 
 
 def branch_of(prefix: str, scope: str) -> str:
@@ -32,7 +36,7 @@ def branch_of(prefix: str, scope: str) -> str:
     if scope in (".", ""):
         return prefix + (_ROOT if scope else _ALL)
     name = scope.replace("/", "--")
-    lossless = "--" not in scope and _PLAIN.fullmatch(name) and name not in (_ROOT, _ALL)
+    lossless = "--" not in scope and _PLAIN.fullmatch(name) and name not in (_ROOT, _ALL, CONFIGURE)
     # What `git check-ref-format` refuses of these.
     if lossless and ".." not in name and not name.endswith((".", ".lock")):
         return prefix + name
@@ -106,6 +110,17 @@ def marked(body: str, branch: str, fixes: str, title: str = "") -> str:
     """A body with its mark, which also tells by which title and text it is known."""
     text = body.rstrip("\n")
     return f"{text}\n\n<!-- harden: branch={branch} fixes={fixes} body={digest(title, text)} -->\n"
+
+
+def withdrawn(body: str, branch: str) -> str:
+    """A body whose mark says that we took it back; all else in it stays as it is."""
+    found = mark_of(body)
+    mark = f"<!-- harden: branch={branch} fixes={WITHDRAWN} body={found.body if found else digest()} -->"
+    if found is None:
+        text = body.rstrip()
+        return f"{text}\n\n{mark}\n"
+    last = list(_MARK.finditer(body))[-1]
+    return body[: last.start()] + mark + body[last.end() :]
 
 
 def mark_of(body: str) -> Mark | None:

@@ -105,3 +105,5 @@ class Proposal(NamedTuple):
     commits: tuple[Commit, ...]
     #: As in the bundle.
     fixes: str
+    #: What the files that it changes say on the base, by path, for whoever shows the difference; a new one is not there.
+    before: Mapping[str, bytes] = {}

@@ -30,6 +30,7 @@ harden needs [PATHS]              what each container needs, how that is known, 
 harden why FILE:LINE              the evidence for a setting that stands there
 harden verify [DIR]               run the project on your Docker engine, and back off what breaks
 harden audit [PATHS]              how each container stands, before and after; also of an engine or a change
+harden pr [DIR]                   open pull requests for the fixes; with --dry-run, say what they would be
 harden config [PATH]              the configuration that holds there, and where it says so
 harden init [DIR]                 write a commented hardener.toml that fits the repository
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from hardener.cli.command_pr import add_pr
 from hardener.scopes import Chosen
 
 #: What the command line asks for: run it for the exit code.
@@ -92,6 +93,7 @@ def add_commands(application: typer.Typer, chosen: list[Action]) -> None:
     application.command(help="Show the evidence for a setting that stands in a file.")(why)
     _add_verify(application, chosen, whose)
     _add_audit(application, chosen, whose)
+    add_pr(application, chosen, rule_ids)
     _add_configuration(application, chosen, config_option, isolated_option)
 
 

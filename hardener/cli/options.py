@@ -14,7 +14,7 @@ from hardener.render.formats import NAMES
 
 PROGRAM = "harden"
 #: Words that are commands when they come first; `./rules` is a folder of that name.
-COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "audit", "config", "init")
+COMMANDS = ("rules", "explain", "profiles", "needs", "why", "verify", "audit", "pr", "config", "init")
 
 FLAG, LIST, TEXT, CHOICE = "flag", "list", "text", "choice"
 MODE_PANEL, RULE_PANEL, OUTPUT_PANEL = "What to do (default: report)", "Which fixes", "Input and output"

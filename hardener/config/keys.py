@@ -74,6 +74,25 @@ _PROCESSES = Kind("a whole number", WHOLE, least=1, most=4_194_304)
 _NAMING = Kind('"numeric" or "name"', choices=("numeric", "name"))
 _IMAGE = Kind("an image such as registry.example.com/proxy:1.2", pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$")
 _COMMANDS = Kind("a command", pattern=_SAID, many=True)
+#: What ends a line, steers a terminal or turns the direction of writing around: none of it in what the bot writes by our leave.
+_STEERS = r"\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069"
+_PER = Kind('"project", "file", "rule" or "repository"', choices=("project", "file", "rule", "repository"))
+_REBASE = Kind('"always", "conflicts" or "never"', choices=("always", "conflicts", "never"))
+#: GitHub takes labels of up to 50 characters; GitLab parts them by commas.
+_LABEL = Kind("a label of at most 50 characters, without commas", pattern=rf"^[^\s,{_STEERS}][^,{_STEERS}]{{0,49}}$")
+_LABELS = _LABEL._replace(many=True)
+_SOLID = rf"[^\s<>{_STEERS}]"
+_AUTHOR = Kind(
+    "a name and an address such as `Ann Example <ann@example.com>`",
+    pattern=rf"^{_SOLID}(?:[^<>{_STEERS}]{{0,98}}{_SOLID})? <[^\s<>@{_STEERS}]{{1,64}}@[^\s<>@{_STEERS}]{{1,189}}>$",
+)
+#: Of what `git check-ref-format` takes, only what needs no second look.
+_PREFIX = Kind(
+    "a part of a branch's name, of letters, digits, `_`, `-` and `/`, that ends with `/` or `-`",
+    pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}(?:/[A-Za-z0-9][A-Za-z0-9_-]{0,39}){0,3}[/-]$",
+)
+_TITLE = Kind("one line of at most 40 characters, without `@`", pattern=rf"^[^@{_STEERS}]{{0,40}}$")
+_SOME = Kind("a whole number from 1 to 100", WHOLE, least=1, most=100)
 
 _AMOUNTS = (
     Key("memory", _AMOUNT_OF_MEMORY, "Memory, in M or G of 1024.", example='"512M"'),
@@ -174,6 +193,34 @@ KEYS: tuple[Key, ...] = (
                 [],
                 '["curl -fsS http://$HARDEN_ADDRESS/health"]',
             ),
+        ),
+    ),
+    Key(
+        "pr",
+        None,
+        "How this repository wants the pull requests of `harden pr`.",
+        form=TABLE,
+        keys=(
+            Key("enabled", _FLAG, "Whether any are made at all.", True, "false"),
+            Key("per", _PER, "What one is about.", "project", '"file"'),
+            Key("draft", _FLAG, "Open them as drafts.", False, "true"),
+            Key("labels", _LABELS, "What they are labelled with.", [], '["security"]'),
+            Key(
+                "author",
+                _AUTHOR,
+                "Whose name is on the commits; empty for whoever has the token, and the forge may sign them.",
+                "",
+                '"Ann Example <ann@example.com>"',
+            ),
+            Key("sign-off", _FLAG, "Whether each commit ends with `Signed-off-by:`.", False, "true"),
+            Key("branch-prefix", _PREFIX, "What the names of their branches begin with.", "harden/", '"bot/harden-"'),
+            Key("title-prefix", _TITLE, "What stands before their titles and those of commits.", "", '"fix(docker): "'),
+            Key("rebase", _REBASE, "When commits are made anew on top of a base that has moved.", "always", '"conflicts"'),
+            Key("per-hour", _SOME, "How many are opened in an hour, at most.", 2, "1"),
+            Key("at-once", _SOME, "How many are open at once, at most.", 5, "2"),
+            Key("stop-label", _LABEL, "Who gives this label to one has it left as it is.", "harden:stop", '"hands-off"'),
+            Key("remarks", _FLAG, "Say what is held back on its lines, with what could be written there.", False, "true"),
+            Key("dashboard", _FLAG, "Keep an issue that lists them all, and what was declined.", False, "true"),
         ),
     ),
 )

@@ -22,7 +22,7 @@ from hardener.config.keys import (
     choices_of,
     mebibytes,
 )
-from hardener.config.model import Config
+from hardener.config.model import Config, PullRequests
 from hardener.config.positions import Path, positions
 from hardener.errors import Unreadable
 from hardener.finding import Severity
@@ -155,6 +155,7 @@ def config_of(source: Source, folder: str, top: str, *, shared: bool) -> Config 
         unsafe_fixes=table.get("unsafe-fixes", False),
         baseline=_within(told, ("baseline",), table.get("baseline", ""), folder, top),
         probes=tuple(table.get("verify", {}).get("probes", ())),
+        pull_requests=_pull_requests(table.get("pr", {})),
     )
 
 
@@ -180,6 +181,13 @@ def _waivers(told: Told, tables: Sequence[Mapping[str, Any]]) -> Iterator[Waiver
             until=_date(told, table.get("until"), ("silence", number, "until")),
             **lists,
         )
+
+
+def _pull_requests(table: Mapping[str, Any]) -> PullRequests:
+    """The table `pr`: its keys are the fields. TOML may say a whole number as 2.0."""
+    plain = PullRequests()
+    told = {name.replace("-", "_"): value for name, value in table.items()}
+    return PullRequests(**{name: type(getattr(plain, name))(value) for name, value in told.items()})
 
 
 def _date(told: Told, value: Any, path: Path) -> Any:

@@ -32,6 +32,11 @@ def unified(changes: Iterable[FileChange], folder: str) -> bytes:
     return b"".join(part for change in changes for part in _file(change, os.path.relpath(_true_path(change, folder), base)))
 
 
+def named(change: FileChange, path: str) -> bytes:
+    """The diff of one change, under a path that is given: of a file that lies on no disk."""
+    return b"".join(_file(change, path))
+
+
 def edits(before: str, after: str) -> Iterator[Edit]:
     """The edits, of whole lines, that make the second text of the first."""
     old, new = _lines(before.encode("utf-8")), _lines(after.encode("utf-8"))

@@ -31,6 +31,8 @@ _ROWS, _NAMES = 25, 6
 _ANSWERS = {Answer.GOOD: "ok", Answer.BAD: "open", Answer.JUSTIFIED: "justified", Answer.UNKNOWN: "?", Answer.NONE: "-"}
 #: Commands in steps for a person: what rules and trials write there begins so, and ends so.
 _ORDERS = re.compile(r"(?:chown|docker compose) .+?(?= on the host| in existing volumes|;| \(|$)")
+#: What a brief table need not show.
+_QUIET = (Cell(Answer.GOOD, Answer.GOOD), Cell(Answer.NONE, Answer.NONE))
 _LEGEND = {
     "fixed": "**fixed**: open before, not after",
     "ok": "ok: before and after",
@@ -60,18 +62,21 @@ def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
     return text
 
 
-def picture(report: Report) -> Iterator[Piece]:
-    """Services by questions: how they stand before and after, the worst first; with the score where it was asked for."""
-    if report.postures:
+def picture(report: Report, *, brief: bool = False) -> Iterator[Piece]:
+    """Services by questions: how they stand before and after, the worst first; with the score where it was asked for.
+
+    `brief` leaves out the score, and the questions to which all have good answers that stay so.
+    """
+    if report.postures and not brief:
         points = score(report.postures)
         yield Piece(f"Score: {points.before} → {points.after} of 100.\n\n")
     drawn = grid(report)
     if drawn.rows:
-        yield Piece(_table(drawn), ((PICTURE, ""),))
+        columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in drawn.rows)]
+        yield Piece(_table(drawn, columns), ((PICTURE, ""),)) if columns else Piece("")
 
 
-def _table(drawn: Grid) -> str:
-    columns = drawn.columns
+def _table(drawn: Grid, columns: Sequence[int]) -> str:
     several = len({row.path for row in drawn.rows}) > 1
     rows = drawn.rows[:_ROWS]
     head = ["service", *(QUESTIONS[at].short for at in columns)]
@@ -83,7 +88,8 @@ def _table(drawn: Grid) -> str:
         text += f"\n\n{count(len(drawn.rows) - _ROWS, 'row')} more, not worse than these."
     seen = {_stands(row.cells[at]).strip("*") for row in rows for at in columns}
     legend = [words for word, words in _LEGEND.items() if any(word in cell.split(" → ") for cell in seen)]
-    legend.append("-: does not apply" if drawn.asked else "-: nothing found")
+    if "-" in seen:
+        legend.append("-: does not apply" if drawn.asked else "-: nothing found")
     return f"{text}\n\n{'; '.join(legend)}.\n\n"
 
 
@@ -165,27 +171,27 @@ def _how_to_write(report: Report, run: Run) -> Iterator[Piece]:
         yield Piece(f"{code(command(run, options))} makes these changes.\n\n")
 
 
-def held_back(report: Report, run: Run) -> Iterator[Piece]:
-    """Fixes without enough evidence: what is missing, and the command that shows them."""
+def held_back(report: Report, run: Run, lead: str = "") -> Iterator[Piece]:
+    """Fixes without enough evidence: what is missing, and the command that shows them, or another `lead`, as Markdown."""
     held = [one for one in report.outcomes if one.status is Status.HELD_BACK]
     groups = _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message)
     show = code(command(run, "--diff --unsafe-fixes"))
     lines = []
     for (what, why), found in groups:
         lines.append(f"- {_who(found)}: {prose(what)}. Missing: {prose(why or 'evidence about this workload')}\n")
-    yield from _section(f"### Held back\n\nEvidence is missing for these; {show} shows them.\n\n", lines)
+    yield from section(f"### Held back\n\n{lead or f'Evidence is missing for these; {show} shows them.'}\n\n", lines)
 
 
-def by_hand(report: Report) -> Iterator[Piece]:
-    """What belongs to a fix that is made, and that only a person can do."""
+def by_hand(report: Report, heading: str = "### To do by hand\n\n") -> Iterator[Piece]:
+    """What belongs to a fix that is made, and that only a person can do; `heading` is Markdown with its line ends."""
     steps: dict[str, list[Outcome]] = {}
     for outcome in report.outcomes:
         if outcome.status is Status.APPLIED and outcome.finding.fix and outcome.finding.fix.migration:
             steps.setdefault(outcome.finding.fix.migration, []).append(outcome)
-    yield from _section("### To do by hand\n\n", (f"- {_who(found)}: {_step(step)}\n" for step, found in steps.items()))
+    yield from section(heading, (f"- {_who(found)}: {step_by_hand(step)}\n" for step, found in steps.items()))
 
 
-def _step(step: str) -> str:
+def step_by_hand(step: str) -> str:
     """A step with its commands as they can be copied."""
     parts: list[str] = []
     at = 0
@@ -195,11 +201,11 @@ def _step(step: str) -> str:
     return " ".join(part for part in (*parts, prose(step[at:])) if part)
 
 
-def remaining(report: Report) -> Iterator[Piece]:
+def remaining(report: Report, heading: str = "### Remains\n\n") -> Iterator[Piece]:
     """What stays as it is: without a fix, refused or taken back. What is low is folded away, by hazard."""
     left = [one for one in report.outcomes if one.status in _UNDONE]
     worse = sorted((one for one in left if one.severity > Severity.LOW), key=lambda one: -one.severity)
-    yield from _section("### Remains\n\n", map(_left, _alike(worse, lambda one: one.finding.message)))
+    yield from section(heading, map(_left, _alike(worse, lambda one: one.finding.message)))
     low = [one for one in left if one.severity is Severity.LOW]
     if low:
         lines = "".join(map(_left, sorted(_alike(low, lambda _: ""), key=lambda group: group[1][0].finding.rule)))
@@ -227,12 +233,12 @@ _UNDONE = {Status.REPORTED: "Because", Status.REFUSED: "Refused", Status.FAILED:
 def silenced(report: Report) -> Iterator[Piece]:
     """What somebody said is to be let be, and why."""
     groups = _alike((one for one in report.outcomes if one.status is Status.SILENCED), lambda one: one.finding.rule)
-    yield from _section("### Silenced\n\n", (f"- {code(rule)} {_who(found)}: {prose(why)}\n" for (rule, why), found in groups))
+    yield from section("### Silenced\n\n", (f"- {code(rule)} {_who(found)}: {prose(why)}\n" for (rule, why), found in groups))
 
 
 def problems(report: Report) -> Iterator[Piece]:
     """What could not be read or edited, and what was not judged."""
-    yield from _section("### Problems\n\n", map(_trouble, report.troubles))
+    yield from section("### Problems\n\n", map(_trouble, report.troubles))
     if report.notes:
         lines = "".join(map(_trouble, report.notes))
         yield Piece(f"<details><summary>Not judged: {len(report.notes)}</summary>\n\n{lines}\n</details>\n\n", ((ITEM, ""),))
@@ -244,7 +250,7 @@ def _trouble(trouble: Trouble) -> str:
     return f"- {_name(place)}: {prose(trouble.reason)}{remedy}\n"
 
 
-def _section(heading: str, lines: Iterable[str]) -> Iterator[Piece]:
+def section(heading: str, lines: Iterable[str]) -> Iterator[Piece]:
     """Lines below a heading, which is not there without them."""
     found = list(lines)
     for number, line in enumerate(found, 1):

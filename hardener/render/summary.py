@@ -6,8 +6,11 @@ from hardener.report import Report, Status, Trouble
 
 #: What ends a terminal's line or steers it. Names and messages come from files that nobody vouches for.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-#: What ends a line to some readers, and what turns the direction of writing around.
-_CONTROL |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
+#: What ends a line to some readers, what turns the direction of writing around, and what nobody sees, so that two names would
+#: look alike. Joiners (U+200C, U+200D) stay, with which words are written.
+_UNSEEN = (0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2065))
+_UNSEEN += (*range(0x2066, 0x206A), 0x3164, 0xFEFF, *range(0xE0000, 0xE0080))
+_CONTROL |= {code: f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in _UNSEEN}
 
 
 def clean(text: str) -> str:

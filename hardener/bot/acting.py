@@ -1,0 +1,121 @@
+"""What a decision comes to at a forge: calls, in an order in which any of them may be the last. Decides nothing.
+
+After each call, what is there is something that the next run understands and goes on with: commits without a pull request yet, a
+pull request whose words are old, one that says of itself that it was taken back.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from hardener.bot.forge import Author, Forge, Pull, Remark
+from hardener.bot.manners import Case, Decision, Do
+from hardener.bot.marks import WITHDRAWN, mark_of, withdrawn
+from hardener.bot.notes import closed, has_stopped, stopped
+from hardener.bot.proposal import Asked, Snapshot
+from hardener.record import NamedTuple
+
+_REMARKS = "What harden found on these lines and does not change by itself."
+
+
+class Acted(NamedTuple):
+    """What is there afterwards: the pull request, if any, and its head."""
+
+    pull: Pull | None
+    head: str
+
+
+def act(forge: Forge, case: Case, decision: Decision, asked: Asked) -> Acted:
+    """Do what was decided. Raises a `ForgeError` where the forge does not, with nothing left that a later run cannot finish."""
+    pull, proposal, wishes = case.pull, case.proposal, case.wishes
+    head = case.there.head if case.there else ""
+    if decision.do in (Do.OPEN, Do.UPDATE, Do.REBASE):
+        assert proposal is not None
+        head = forge.put_branch(case.branch, head, case.base.commit, proposal.commits, author_of(wishes.author))
+    if decision.do in (Do.OPEN, Do.FINISH):
+        assert proposal is not None
+        draft = asked.draft or wishes.draft
+        pull = forge.make_pull(case.branch, case.base.branch, proposal.title, proposal.body, draft=draft, labels=wishes.labels)
+    elif decision.words and pull is not None and proposal is not None:
+        title, body = (proposal.title, proposal.body) if decision.body else (pull.title, pull.body)
+        forge.put_pull(pull.number, title=title, body=body, base=case.base.branch)
+        pull = pull._replace(title=title, body=body, base=case.base.branch)
+    elif decision.do is Do.CLOSE:
+        assert pull is not None
+        _close(forge, pull, decision.why)
+    elif decision.do is Do.STOP and pull is not None and not has_stopped(forge.comments(pull.number)):
+        forge.make_comment(pull.number, stopped(case.branch, forge.pull_word, dashboard=asked.dashboard or wishes.dashboard))
+    if decision.do in (Do.CLOSE, Do.DROP) and head:
+        forge.drop_branch(case.branch, head)
+    return Acted(pull, head)
+
+
+def _close(forge: Forge, pull: Pull, why: str) -> None:
+    """Take a pull request back; first of all it says so itself, or a later run would take it for declined."""
+    mark = mark_of(pull.body)
+    if mark is None or mark.fixes != WITHDRAWN:
+        forge.put_pull(pull.number, title=pull.title, body=withdrawn(pull.body, pull.branch), base=pull.base)
+    forge.close_pull(pull.number, closed(why, forge.pull_word))
+
+
+def author_of(text: str) -> Author | None:
+    """Whose name is on the commits, from `NAME <EMAIL>`; None where nobody is named."""
+    name, _, address = text.rpartition(" <")
+    return Author(name, address.removesuffix(">")) if name else None
+
+
+def make_remarks(forge: Forge, acted: Acted, remarks: Sequence[Remark], *, dry_run: bool) -> int:
+    """Make those remarks that are not there yet, as one review; how many they were."""
+    if acted.pull is None or not remarks:
+        return len(remarks)
+    # Lines move when a base does, and forges may change how lines end: the same words about the same file were said.
+    said = {_said(remark) for remark in forge.remarks(acted.pull.number)}
+    new = [remark for remark in remarks if _said(remark) not in said]
+    if new and not dry_run:
+        forge.make_remarks(acted.pull.number, acted.head or acted.pull.head, _REMARKS, new)
+    return len(new)
+
+
+def _said(remark: Remark) -> tuple[str, str]:
+    return remark.path, "\n".join(remark.body.split())
+
+
+def on_changed_lines(remarks: Iterable[Remark], files: Mapping[str, bytes], snapshot: Snapshot) -> list[Remark]:
+    """Those remarks that stand on lines which a pull request shows: what changes, and what is around it.
+
+    `files` are those that it changes, as it leaves them. Forges take remarks on no other lines.
+    """
+    shown: dict[str, set[int]] = {}
+    kept = []
+    for remark in remarks:
+        if remark.path not in files:
+            continue
+        if remark.path not in shown:
+            shown[remark.path] = _lines(_before(snapshot, remark.path), files[remark.path])
+        if {remark.line, remark.start or remark.line} <= shown[remark.path]:
+            kept.append(remark)
+    return kept
+
+
+def _before(snapshot: Snapshot, path: str) -> bytes:
+    location = os.path.join(snapshot.folder, *path.split("/"))
+    if not os.path.isfile(location):
+        return b""
+    with open(location, "rb") as file:
+        return file.read()
+
+
+def _lines(before: bytes, after: bytes) -> set[int]:
+    """The lines of a file, from 1, that a diff shows of it."""
+    from hardener.render.diff import CONTEXT, edits
+
+    old, new = before.decode("utf-8", "replace"), after.decode("utf-8", "replace")
+    shown: set[int] = set()
+    further = 0
+    for edit in edits(old, new):
+        start = old.count("\n", 0, edit.start) + further
+        end = start + len(edit.text.split("\n")) - edit.text.endswith("\n")
+        shown |= set(range(max(1, start + 1 - CONTEXT), end + CONTEXT + 1))
+        further += edit.text.count("\n") - old.count("\n", edit.start, edit.end)
+    return shown & set(range(1, new.count("\n") + (not new.endswith("\n")) + 1))

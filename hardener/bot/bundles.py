@@ -1,0 +1,240 @@
+"""From the files of a repository to what belongs into each pull request. Judges nothing itself, and knows no forge and no words.
+
+One run of the pipeline over all files is split: each change is in exactly one bundle, and all of them together are what `harden
+--write` would have written. What is merged alone must be as safe as all of it together, so what is built stays with what runs it,
+and a file is only on its own where its fixes come out the same while the others stay as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from hardener.audit.postures import examined
+from hardener.bot.connected import Part, connected, projects, together, worlds
+from hardener.bot.marks import digest
+from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
+from hardener.bot.steps import State, World, series, step_of, steps_of
+from hardener.config import Config
+from hardener.config.find import FILE, SHARED_FILE
+from hardener.discover import COMPOSE, Found
+from hardener.fingerprint import fingerprints
+from hardener.group import Group
+from hardener.pipeline import Request, run
+from hardener.record import NamedTuple
+from hardener.report import Report, Status, Trouble, joined
+from hardener.scopes import Chosen, Scope, Wish, request_for, scopes
+
+#: The name of `hardener.needs.recorded.FILE`, known without that module.
+_RECORDED = "harden.evidence.yaml"
+
+
+class Bundles(NamedTuple):
+    """What may become pull requests: each file that was looked at is in one, with what was found there, fixed or not."""
+
+    bundles: tuple[Bundle, ...]
+    #: What was in the way and belongs to none of them, beside what the snapshot has of its own.
+    troubles: tuple[Trouble, ...] = ()
+
+
+class Judged(NamedTuple):
+    """All files of one configuration, and what came of them."""
+
+    request: Request
+    report: Report
+    groups: tuple[Group, ...]
+
+
+def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool) -> Bundles:
+    """Judge all files of a snapshot, and split what came of it as the repository, or whoever asks, wants it.
+
+    `believes`: whether recorded runs and profiles in the repository count, as they do in one's own. Where they do not, what else
+    its configuration says still does: what is let be, amounts, also `unsafe-fixes`, are wishes of whoever keeps it, and no claims
+    about what its containers need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
+    `Snapshot.fetch` raises.
+    """
+    per = Per(asked.per or config.pull_requests.per)
+    with contextlib.chdir(snapshot.folder):
+        found, troubles = _found(snapshot)
+        singly = asked.remarks or config.pull_requests.remarks
+        judged = [_judged(_request(scope, snapshot, asked, believes)._replace(singly=singly)) for scope in found]
+        report = joined([one.report for one in judged])
+        report = report._replace(troubles=(*troubles, *report.troubles))
+        unbelieved = _Unbelieved(snapshot, [] if believes else [scope.config for scope in found])
+        if per is Per.RULE:
+            return _by_rule(judged, report, snapshot, unbelieved)
+        return _by_files(_parts(per, judged, snapshot), per, judged, report, snapshot, unbelieved)
+
+
+def fixes_of(report: Report, folder: str) -> str:
+    """The fixes that a report makes, as a digest: what each is about and does there, without lines and other findings."""
+    names = fingerprints((outcome.finding for outcome in report.outcomes), folder, folder)
+    made = (
+        f"{name} {outcome.finding.fix.summary}"
+        for name, outcome in zip(names, report.outcomes, strict=True)
+        if outcome.status is Status.APPLIED and outcome.finding.fix is not None
+    )
+    return digest(*sorted(made))
+
+
+def _found(snapshot: Snapshot) -> tuple[list[Scope], list[Trouble]]:
+    for name in (FILE, SHARED_FILE):
+        if name in snapshot.entries:
+            snapshot.fetch(os.path.join(snapshot.folder, name))
+    return scopes((".",), Chosen(), fetch=snapshot.fetch)
+
+
+def _request(scope: Scope, snapshot: Snapshot, asked: Asked, believes: bool) -> Request:
+    config = scope.config
+    if not believes:
+        config = config._replace(policy=config.policy._replace(profiles=()))
+    below = tuple(os.path.join(_path(folder, snapshot), "") for folder in config.policy.profiles)
+    read = [path for path in snapshot.entries if below and path.startswith(below)]
+    for path in (*read, *([_path(config.baseline, snapshot)] if config.baseline else ())):
+        if path in snapshot.entries:
+            snapshot.fetch(os.path.join(snapshot.folder, path))
+    wish = Wish(select=asked.only, unsafe=asked.unsafe, evidence=believes)
+    return request_for(scope._replace(config=config), wish)._replace(fetch=snapshot.fetch)
+
+
+def _path(location: str, snapshot: Snapshot) -> str:
+    """A path from the root, with `/`."""
+    return os.path.relpath(location, os.path.realpath(snapshot.folder)).replace(os.sep, "/")
+
+
+def _judged(request: Request) -> Judged:
+    report, _, groups = examined(request)
+    return Judged(request, report, tuple(group for group, _ in groups))
+
+
+class _Unbelieved:
+    """What is found in a repository and not believed."""
+
+    def __init__(self, snapshot: Snapshot, configs: Iterable[Config]) -> None:
+        configs = list(configs)
+        self._profiles = [_path(folder, snapshot) for config in configs for folder in config.policy.profiles]
+        recorded = [path for path in snapshot.entries if os.path.basename(path) == _RECORDED] if configs else []
+        self._recorded = {os.path.dirname(path): path for path in recorded}
+
+    def about(self, found: Iterable[Found]) -> tuple[str, ...]:
+        """What would have counted for these files. Profiles may be about any image."""
+        folders = dict.fromkeys(os.path.dirname(file.name) for file in found if file.kind == COMPOSE)
+        return (*(self._recorded[folder] for folder in folders if folder in self._recorded), *self._profiles)
+
+
+def _parts(per: Per, judged: Sequence[Judged], snapshot: Snapshot) -> list[Part]:
+    found = [file for one in judged for file in one.request.files]
+    if per is Per.REPOSITORY:
+        return [Part("", tuple(found))] if found else []
+    components = [component for one in judged for component in connected(one.request.files, one.groups)]
+    if per is Per.PROJECT:
+        return projects(found, components, snapshot.entries)
+    all_worlds = [world for one in judged for world in _worlds(one)]
+    sets = [part for component in components for part in _apart(component, all_worlds)]
+    return [Part(files[0].name, files) for files in sets]
+
+
+def _worlds(judged: Judged) -> Iterator[World]:
+    files = judged.request.files
+    for found in worlds(files, connected(files, judged.groups)):
+        names = {file.name for file in found}
+        outcomes = tuple(one for one in judged.report.outcomes if one.finding.place.path in names)
+        changes = tuple(change for change in judged.report.changes if change.before.path in names)
+        yield World(judged.request._replace(files=found), Report(outcomes, changes))
+
+
+def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tuple[Found, ...]]:
+    """A component's files each on its own; but all that are changed together, where one would be changed otherwise without."""
+    names = {file.name for file in component}
+    world = next(one for one in all_worlds if component[0] in one.request.files)
+    final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}
+    made = [one.finding for one in world.report.outcomes if one.status is Status.APPLIED]
+    sets: list[Iterable[str]] = [[name] for name in names]
+    for name in final if len(final) > 1 else ():
+        others = {finding.identity: "another pull request" for finding in made if finding.place.path != name}
+        alone = run(world.request._replace(withheld=others, singly=False))
+        if {change.before.path: change.after.text for change in alone.changes} != {name: final[name]}:
+            sets.append(final)
+            break
+    number = {name: at for at, members in enumerate(together(sets)) for name in members}
+    found: dict[int, list[Found]] = {}
+    for file in component:
+        found.setdefault(number[file.name], []).append(file)
+    return [tuple(files) for files in found.values()]
+
+
+def _by_files(
+    parts: Sequence[Part], per: Per, judged: Sequence[Judged], report: Report, snapshot: Snapshot, unbelieved: _Unbelieved
+) -> Bundles:
+    """Each part with what is its own of one report."""
+    owner = _Owner(parts)
+    states = _states(parts, [world for one in judged for world in _worlds(one) if world.report.changes])
+    made = []
+    for number, part in enumerate(parts):
+        own = owner.part_of(report, number, [group for one in judged for group in one.groups])
+        steps = steps_of(states.get(number, ()), (file.name for file in part.found), own, snapshot.entries)
+        fixes = fixes_of(own, snapshot.folder)
+        made.append(Bundle(part.scope, per, own, steps, fixes, unbelieved.about(part.found)))
+    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if owner.of(trouble.path) is None))
+
+
+def _states(parts: Sequence[Part], changed: Sequence[World]) -> dict[int, tuple[State, ...]]:
+    """The states of the commits for each part that changes: the same for those that are judged at once."""
+    sets = [[file.location for file in world.request.files] for world in changed]
+    sets += [[file.location for file in part.found] for part in parts]
+    states: dict[int, tuple[State, ...]] = {}
+    for members in together(sets):
+        some = [world for world in changed if world.request.files[0].location in members]
+        if some:
+            made = series(some)
+            states |= {number: made for number, part in enumerate(parts) if part.found[0].location in members}
+    return states
+
+
+class _Owner:
+    """Which part something is about, by its path."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self._count = len(parts)
+        self._by_name = {name: number for number, part in enumerate(parts) for name in part.names}
+        folders: dict[str, set[int]] = {}
+        for name, number in self._by_name.items():
+            folders.setdefault(os.path.dirname(name), set()).add(number)
+        self._by_folder = {folder: min(numbers) for folder, numbers in folders.items() if len(numbers) == 1}
+
+    def of(self, path: str) -> int | None:
+        """The part with a file, or the only one with files beside it; of one part, that."""
+        return self._by_name.get(path, self._by_folder.get(os.path.dirname(path), 0 if self._count == 1 else None))
+
+    def part_of(self, report: Report, number: int, groups: Iterable[Group]) -> Report:
+        """What of a report is about one part."""
+        counts = {"containers": 0, "stages": 0}
+        for group in groups:
+            if self.of(group.name) == number:
+                counts[group.counts] += group.size
+        return Report(
+            tuple(outcome for outcome in report.outcomes if self.of(outcome.finding.place.path) == number),
+            tuple(change for change in report.changes if self.of(change.before.path) == number),
+            tuple(trouble for trouble in report.troubles if self.of(trouble.path) == number),
+            tuple(note for note in report.notes if self.of(note.path) == number),
+            sum(at == number for at in self._by_name.values()),
+            counts["containers"],
+            counts["stages"],
+            tuple(posture for posture in report.postures if self.of(posture.place.path) == number),
+        )
+
+
+def _by_rule(judged: Sequence[Judged], report: Report, snapshot: Snapshot, unbelieved: _Unbelieved) -> Bundles:
+    """For each rule that found something, what it alone would do."""
+    severity = {outcome.finding.rule: outcome.severity for outcome in report.outcomes}
+    all_worlds = [world for one in judged for world in _worlds(one)]
+    made = []
+    for rule in sorted(severity, key=lambda rule: (-severity[rule], rule)):
+        some = [world for world in all_worlds if any(one.finding.rule == rule for one in world.report.outcomes)]
+        alone = joined([examined(world.request._replace(select=frozenset((rule,))))[0] for world in some])
+        found = [file for world in some for file in world.request.files]
+        steps = step_of(rule, alone, snapshot.entries)
+        made.append(Bundle(rule, Per.RULE, alone, steps, fixes_of(alone, snapshot.folder), unbelieved.about(found)))
+    told = {trouble for bundle in made for trouble in bundle.report.troubles}
+    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if trouble not in told))

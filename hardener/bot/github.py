@@ -1,0 +1,333 @@
+"""GitHub as a forge: branches, pull requests, reviews and issues of one repository, on github.com or an Enterprise server.
+
+Knows GitHub's API, and nothing of what is proposed. Every write is made once; what is seen by others comes last, in one request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from hardener.bot import github_answers as answers
+from hardener.bot.forge import (
+    Author,
+    Commit,
+    Entry,
+    Forbidden,
+    ForgeError,
+    Issue,
+    Listing,
+    Missing,
+    Moved,
+    Past,
+    Pull,
+    Remark,
+    Repository,
+    State,
+    Unavailable,
+)
+from hardener.bot.github_answers import at, text
+from hardener.bot.github_errors import Refused
+from hardener.bot.github_objects import Objects
+from hardener.bot.github_requests import PER_PAGE, Requests
+from hardener.render.summary import clean
+
+#: Pages of what is open, of what is not, and of all other lists: bounds for what a repository may have us read.
+_OPEN_PAGES, _CLOSED_PAGES, _PAGES = 100, 500 // PER_PAGE, 30
+#: Of so many of our open pull requests it is asked whether they conflict, which a list does not say.
+_LOOKED_AT = 20
+
+
+class GitHub:
+    """One repository at GitHub. Implements `Forge`, whose words say what each method does."""
+
+    kind = "github"
+    pull_word = "pull request"
+    pull_sign = "#"
+    #: 65,536 is the most that GitHub takes (renovatebot/renovate#2032).
+    longest_body = 65_000
+
+    def __init__(
+        self,
+        repository: str,
+        token: str,
+        api: str = "https://api.github.com",
+        *,
+        own: bool = False,
+        pause: float | None = None,
+    ) -> None:
+        """`repository` is `OWNER/NAME`, `api` is `https://HOST/api/v3` for an Enterprise server.
+
+        `own` says that the job runs in it; `pause` is the time between writes in seconds, None for what the host asks for.
+        Raises `ForgeError` for what cannot be a repository, an address or a token.
+        """
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", repository) or {"..", "."} & {*repository.split("/")}:
+            raise ForgeError(f"not a repository: {clean(repository[:200])}", "GitHub's are called OWNER/NAME")
+        self._requests = Requests(api, token, pause)
+        self._token = token
+        self._own = own
+        self._name = repository
+        self._found: tuple[Repository, str, Objects] | None = None
+        self._viewer: str | None = None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._requests.close()
+
+    # What is there
+
+    def repository(self) -> Repository:
+        return self._repository[0]
+
+    def head(self, branch: str) -> str:
+        return self._head(branch, keep=True)
+
+    def listing(self, commit: str) -> Listing:
+        return self._objects.listing(commit)
+
+    def read(self, commit: str, entry: Entry) -> bytes:
+        return self._objects.read(entry)
+
+    def history(self, commit: str, most: int) -> Sequence[Past]:
+        return self._objects.history(commit, most)
+
+    def changed(self, base: str, commit: str) -> frozenset[str]:
+        return self._objects.changed(base, commit)
+
+    # Branches
+
+    def put_branch(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None) -> str:
+        """As `Forge.put_branch`.
+
+        GitHub's REST API moves a branch whatever it is at, or only forward. Forward is enough where the commits go on top of
+        what stands there; else it is looked at right before, which leaves a gap of one request.
+        """
+        commit = self._objects.make(base, commits, author)
+        try:
+            if not was:
+                self._requests.send("POST", f"{self._here}/git/refs", {"ref": f"refs/heads/{branch}", "sha": commit})
+            else:
+                self._expect(branch, was)
+                body = {"sha": commit, "force": base != was}
+                self._requests.send("PATCH", f"{self._here}/git/refs/heads/{_quoted(branch)}", body)
+        except Unavailable:
+            # It may have been done, and only the answer got lost.
+            if self._head(branch) != commit:
+                raise
+        except (Refused, Missing) as refused:
+            if self._head(branch) != was:
+                raise _moved(branch) from None
+            raise (not was and self._in_the_way(branch)) or refused from None
+        return commit
+
+    def drop_branch(self, branch: str, was: str) -> None:
+        if not self._head(branch):
+            return
+        self._expect(branch, was)
+        try:
+            self._requests.send("DELETE", f"{self._here}/git/refs/heads/{_quoted(branch)}")
+        except (Refused, Missing):
+            if self._head(branch):
+                raise
+
+    # Pull requests
+
+    def pulls(self, prefix: str) -> Sequence[Pull]:
+        by_number: dict[int, Pull] = {}  # one that is closed between the two lists is in both
+        for state, most in (("open", _OPEN_PAGES), ("closed", _CLOSED_PAGES)):
+            asked = {"state": state, "sort": "created", "direction": "desc"}
+            for data in self._requests.pages(f"{self._here}/pulls", asked, most, keep=True):
+                if text(data, "head", "ref").startswith(prefix):
+                    pull = answers.pull(data)
+                    by_number[pull.number] = pull
+        ours = [pull for pull in by_number.values() if pull.state is State.OPEN and not pull.is_from_fork]
+        for pull in ours[:_LOOKED_AT]:
+            by_number[pull.number] = answers.pull(self._requests.get(f"{self._here}/pulls/{pull.number}"))
+        return sorted(by_number.values(), key=lambda pull: (pull.created, pull.number), reverse=True)
+
+    def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
+        made = {"head": branch, "base": base, "title": title, "body": body, "draft": draft}
+        pull = answers.pull(self._requests.send("POST", f"{self._here}/pulls", made))
+        wanted = sorted(set(labels))
+        if not wanted:
+            return pull
+        try:
+            given = self._requests.send("POST", f"{self._here}/issues/{pull.number}/labels", {"labels": wanted})
+        except (Forbidden, Missing, Refused):
+            return pull
+        names = [text(label, "name") for label in given] if isinstance(given, list) else []
+        return pull._replace(labels=frozenset(names))
+
+    def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
+        # Only what is different: watchers are told of every change.
+        now = answers.pull(self._requests.get(f"{self._here}/pulls/{number}"))
+        wanted = {"title": title, "body": body, "base": base}
+        is_now = {"title": now.title, "body": now.body, "base": now.base}
+        if change := {key: value for key, value in wanted.items() if value != is_now[key]}:
+            self._requests.send("PATCH", f"{self._here}/pulls/{number}", change)
+
+    def close_pull(self, number: int, why: str) -> None:
+        # A run that was cut off after the comment does not say it twice.
+        if why not in self.comments(number):
+            self.make_comment(number, why)
+        self._requests.send("PATCH", f"{self._here}/pulls/{number}", {"state": "closed"})
+
+    # Words
+
+    def remarks(self, number: int) -> Sequence[Remark]:
+        return [answers.remark(data) for data in self._ours(f"{self._here}/pulls/{number}/comments")]
+
+    def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
+        """As `Forge.make_remarks`. GitHub refuses a whole review for one line outside of the diff, so those go before."""
+        if remarks:
+            shown = answers.shown_lines(self._requests.pages(f"{self._here}/pulls/{number}/files", {}, _PAGES))
+            # Of no file at all: it does not say.
+            kept = answers.on_the_diff(remarks, shown) if shown else list(remarks)
+            if not kept:
+                return
+            remarks = kept
+        review: dict[str, object] = {"commit_id": head, "body": words, "event": "COMMENT"}
+        places = [_place(remark) for remark in remarks]
+        try:
+            self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", {**review, "comments": places})
+            return
+        except Refused:
+            if not remarks:
+                raise
+        made = False
+        for place in places:
+            try:
+                self._requests.send("POST", f"{self._here}/pulls/{number}/comments", {**place, "commit_id": head})
+                made = True
+            except Refused:
+                continue
+        if made and words:
+            self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", review)
+
+    def comments(self, number: int) -> Sequence[str]:
+        return [text(data, "body") for data in self._ours(f"{self._here}/issues/{number}/comments")]
+
+    def make_comment(self, number: int, body: str) -> None:
+        self._requests.send("POST", f"{self._here}/issues/{number}/comments", {"body": body})
+
+    def issue(self, title: str) -> Issue | None:
+        asked: dict[str, object] = {"state": "all", **({"creator": self._who} if self._who else {})}
+        found = [
+            answers.issue(data)
+            for data in self._ours(f"{self._here}/issues", asked)
+            if text(data, "title") == title and at(data, "pull_request") is None
+        ]
+        return min(found, key=lambda issue: (not issue.is_open, -issue.number), default=None)
+
+    def put_issue(self, number: int, title: str, body: str) -> Issue:
+        verb, path = ("PATCH", f"/{number}") if number else ("POST", "")
+        return answers.issue(self._requests.send(verb, f"{self._here}/issues{path}", {"title": title, "body": body}))
+
+    def suggestion(self, text: str, lines: int) -> str:
+        """As `Forge.suggestion`: docs.github.com/pull-requests, "Commenting on a pull request"; no text takes the lines away."""
+        if lines < 1:
+            return ""
+        plain = text.replace("\r\n", "\n")
+        body = plain if not plain or plain.endswith("\n") else plain + "\n"
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+        return f"{fence}suggestion\n{body}{fence}"
+
+    # How it is found out
+
+    @property
+    def _repository(self) -> tuple[Repository, str, Objects]:
+        """What it is, where it is, and its objects. One that was renamed is asked for by its new name from here on."""
+        if self._found is None:
+            data = self._requests.get(f"/repos/{self._name}")
+            name = answers.required(data, "full_name")
+            rights = at(data, "permissions")
+            # To the token of an app, GitHub lists none, though it may read at least.
+            known = isinstance(rights, dict) and any(value is True for value in rights.values())
+            repository = Repository(
+                name=name,
+                branch=text(data, "default_branch"),
+                url=text(data, "html_url"),
+                is_own=self._own or self._is_owner(data),
+                may_push=not known or rights.get("push") is True,
+                is_archived=at(data, "archived") is True or at(data, "disabled") is True,
+            )
+            here = f"/repos/{_quoted(name)}"
+            self._found = repository, here, Objects(self._requests, here)
+        return self._found
+
+    @property
+    def _here(self) -> str:
+        return self._repository[1]
+
+    @property
+    def _objects(self) -> Objects:
+        return self._repository[2]
+
+    def _is_owner(self, repository: Any) -> bool:
+        owner = text(repository, "owner", "login")
+        if not owner or text(repository, "owner", "type") == "Organization":  # which has no token
+            return False
+        return self._who.lower() == owner.lower()
+
+    @property
+    def _who(self) -> str:
+        """Whoever has the token; empty where that cannot be told."""
+        if self._viewer is None:
+            self._viewer = self._requests.viewer() if self._token else ""
+        return self._viewer
+
+    def _ours(self, path: str, asked: dict[str, object] | None = None) -> Iterator[dict[str, Any]]:
+        """The items of a list that whoever has the token made; where that cannot be told, those of any app: only they cannot."""
+        for data in self._requests.pages(path, asked or {}, _PAGES):
+            if self._who:
+                is_ours = text(data, "user", "login").lower() == self._who.lower()
+            else:
+                is_ours = bool(self._token) and text(data, "user", "type") == "Bot"
+            if is_ours:
+                yield data
+
+    def _head(self, branch: str, *, keep: bool = False) -> str:
+        try:
+            data = self._requests.get(f"{self._here}/git/ref/heads/{_quoted(branch)}", keep=keep)
+        except (Missing, Refused):  # 409 is what a repository without commits says
+            return ""
+        return text(data, "object", "sha") if text(data, "ref") == f"refs/heads/{branch}" else ""
+
+    def _expect(self, branch: str, was: str) -> None:
+        if self._head(branch) != was:
+            raise _moved(branch)
+
+    def _in_the_way(self, branch: str) -> ForgeError | None:
+        """What keeps a branch from being made: one that it would be below or above (renovatebot/renovate#5391)."""
+        parts = branch.split("/")
+        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
+        name = next((name for name in above if self._head(name)), "")
+        if not name:
+            below = self._requests.get(f"{self._here}/git/matching-refs/heads/{_quoted(branch)}/")
+            name = text(below[0], "ref").removeprefix("refs/heads/") if isinstance(below, list) and below else ""
+        if not name:
+            return None
+        return ForgeError(
+            f"the branch `{clean(name[:200])}` is in the way of `{clean(branch)}`: git has no branch below another",
+            "rename or delete it, or choose another `branch_prefix`",
+        )
+
+
+def _moved(branch: str) -> Moved:
+    return Moved(f"the branch `{clean(branch)}` is not where it was", "somebody pushed to it meanwhile: run again")
+
+
+def _place(remark: Remark) -> dict[str, object]:
+    """Where a remark stands, and what it says, as GitHub takes it."""
+    place: dict[str, object] = {"path": remark.path, "line": remark.line, "side": "RIGHT", "body": remark.body}
+    if remark.start and remark.start < remark.line:
+        place |= {"start_line": remark.start, "start_side": "RIGHT"}
+    return place
+
+
+def _quoted(name: str) -> str:
+    """A name as a part of a path, its slashes kept."""
+    from urllib.parse import quote
+
+    return quote(name, safe="/")

@@ -1,0 +1,218 @@
+"""What it means when GitHub refuses, and what a person does about it. Knows status codes and wordings, and asks nothing.
+
+Where the wordings were seen is said beside them; a wording only adds a better remedy, for documentation names few.
+What GitHub said is a stranger's text: it is told in one bounded line, without what steers a terminal and without the token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
+from hardener.record import NamedTuple
+from hardener.render.summary import clean
+
+#: Characters of what GitHub said.
+_ROOM = 300
+#: No limit of GitHub lasts longer: the primary one is by the hour.
+_LONGEST_WAIT = timedelta(days=1)
+_LIMIT_WORDS = re.compile(r"secondary rate limit|api rate limit exceeded|abuse detection", re.IGNORECASE)
+#: dependabot/dependabot-core#1911 and #9439, satisfactory-factories/application#67, actions/github-script#455.
+_RULE_WORDS = re.compile(
+    r"protected branch|rule violation|cannot force-push|creation restriction|through a pull request|verified signature",
+    re.IGNORECASE,
+)
+
+
+class Refused(ForgeError):
+    """GitHub takes a request for one that cannot be carried out (400, 409, 410, 422): asked again, it would say the same."""
+
+
+class Attempt(NamedTuple):
+    """A request that failed: enough of it to say what was to be done, and which right that takes."""
+
+    verb: str
+    #: Below the API's address, such as `/repos/acme/shop/git/refs`.
+    path: str
+
+    @property
+    def deed(self) -> tuple[str, str]:
+        """What was to be done, and the permission for it, as a workflow writes it."""
+        reads = self.verb == "GET"
+        for pattern, deed, permission in _DEEDS:
+            if not reads and re.fullmatch(pattern, self.path):
+                return deed, f"{permission}: write"
+        if re.match(r"/repos/[^/]+/[^/]+/pulls", self.path):
+            return "read pull requests", "pull-requests: read"
+        if re.match(r"/repos/[^/]+/[^/]+/issues", self.path):
+            return "read issues", "issues: read"
+        return "read the repository", "contents: read"
+
+
+_HERE = r"/repos/[^/]+/[^/]+"
+#: Of requests that write: the path, the deed, and the permission of docs.github.com/rest/authentication/
+#: permissions-required-for-fine-grained-personal-access-tokens.
+_DEEDS = (
+    (rf"{_HERE}/git/refs.*", "write a branch", "contents"),
+    (rf"{_HERE}/git/.*", "make a commit", "contents"),
+    (rf"{_HERE}/pulls", "create a pull request", "pull-requests"),
+    (rf"{_HERE}/pulls/.*", "change or review a pull request", "pull-requests"),
+    (rf"{_HERE}/issues/\d+/comments", "comment on a pull request", "pull-requests"),
+    (rf"{_HERE}/issues/\d+/labels", "label a pull request", "pull-requests"),
+    (rf"{_HERE}/issues.*", "write an issue", "issues"),
+)
+
+
+def said(data: Any, token: str = "") -> str:
+    """What GitHub says in an answer that is an error, in one line."""
+    words: list[str] = []
+    if isinstance(data, dict):
+        words.append(str(data.get("message") or ""))
+        errors = data.get("errors")
+        for error in errors[:5] if isinstance(errors, list) else []:
+            if isinstance(error, dict):
+                words.append(str(error.get("message") or " ".join(str(error.get(key, "")) for key in ("field", "code"))))
+            else:
+                words.append(str(error))
+    text = " ".join("; ".join(word for word in words if word.strip()).split())
+    if token:
+        text = text.replace(token, "***")
+    return clean(text[:_ROOM] + "…" if len(text) > _ROOM else text)
+
+
+def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: str, now: datetime | None = None) -> ForgeError:
+    """The error for an answer. `headers` have their names in small letters, `words` is what `said` gives."""
+    if limit := _limit(status, headers, words, now or datetime.now(UTC)):
+        return limit
+    deed, permission = attempt.deed
+    told = f"{status}: {words}" if words else str(status)
+    writes = attempt.verb != "GET"
+    if status == 401:
+        return Forbidden(f"GitHub does not know the token ({told})", "it may have expired or been revoked: make a new one")
+    if status in (403, 451):
+        return Forbidden(f"GitHub forbids to {deed} ({told})", _remedy(headers, words, permission))
+    if status in (400, 409, 422) and "/git/refs" in attempt.path and _RULE_WORDS.search(words):
+        return Forbidden(f"a rule of the repository forbids to {deed} ({told})", _RULE_REMEDY)
+    # To whoever may not write, GitHub says that there is nothing to write to.
+    if status == 404 and attempt.verb == "POST" and not re.search(r"/\d+(/|$)", attempt.path):
+        return Forbidden(f"GitHub does not let the token {deed} ({told})", _grant(permission))
+    if status == 404:
+        seen = "look at its name, and whether the token may see it: GitHub does not tell a private repository from none"
+        return Missing(f"GitHub has no such thing, asked to {deed} ({told})", seen)
+    if status == 410:
+        return Refused(
+            f"GitHub has turned this off here, asked to {deed} ({told})", "turn on Issues in the repository's settings"
+        )
+    if status >= 500:
+        return Unavailable(f"GitHub fails ({told})", "run again later" + (": nothing of it is on a branch" if writes else ""))
+    if 300 <= status < 400:
+        return ForgeError(
+            f"GitHub sends us elsewhere ({told})", "the repository may have been renamed: call it by its name of now"
+        )
+    return Refused(f"GitHub cannot {deed} ({told})", _refusal(words))
+
+
+def lost(error: Exception, host: str, seconds: int) -> ForgeError:
+    """The error for a request that got no whole answer. Nothing of the exception is told: it may hold what was sent."""
+    import requests
+
+    if isinstance(error, requests.exceptions.SSLError):
+        remedy = "for a certificate of your own, name its authority in REQUESTS_CA_BUNDLE"
+        return Unavailable(f"the certificate of {host} cannot be verified", remedy)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return Unavailable(f"the proxy before {host} cannot be used", "look at HTTPS_PROXY and NO_PROXY")
+    if isinstance(error, requests.exceptions.Timeout):
+        return Unavailable(f"{host} did not answer within {seconds} s", "run again later")
+    if isinstance(error, RuntimeError):  # what PyGithub raises for a redirection that it does not follow
+        return ForgeError(f"{host} sends us to another address", "name the address that it sends to, if it is one to trust")
+    return Unavailable(f"the connection to {host} could not be made, or was cut", "run again later")
+
+
+def _limit(status: int, headers: Mapping[str, str], words: str, now: datetime) -> Limited | None:
+    """By docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api, in its order."""
+    if status not in (403, 429):
+        return None
+    reason = "GitHub asks us to wait" + (f" ({status}: {words})" if words else f" ({status})")
+    if after := headers.get("retry-after", ""):
+        return Limited(reason, _until(now, _seconds(after, now)))
+    if headers.get("x-ratelimit-remaining", "") == "0":
+        reset = _number(headers.get("x-ratelimit-reset", ""))
+        return Limited(reason, None if reset is None else _until(now, reset - now.timestamp()))
+    if status == 429 or _LIMIT_WORDS.search(words):
+        return Limited(reason, _until(now, 60))
+    return None
+
+
+def _until(now: datetime, seconds: float | None) -> datetime | None:
+    """The whole minute after so many seconds, as times are told without seconds."""
+    if seconds is None:
+        return None
+    then = now + min(max(timedelta(seconds=min(seconds, 1e9)), timedelta()), _LONGEST_WAIT)
+    whole = then.replace(second=0, microsecond=0)
+    return whole if whole == then else whole + timedelta(minutes=1)
+
+
+def _seconds(text: str, now: datetime) -> float | None:
+    """`Retry-After` in either of its forms (RFC 9110, 10.2.3)."""
+    seconds = _number(text)
+    if seconds is not None:
+        return seconds
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return parsedate_to_datetime(text).timestamp() - now.timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text.strip()) else None
+
+
+_RULE_REMEDY = (
+    "let the rule for branches, in the repository's settings, leave out ours or let the token bypass it, or choose another "
+    "`branch_prefix`"
+)
+
+
+def _grant(permission: str) -> str:
+    scope = "repo" if permission.endswith("write") else "public_repo"
+    return f"give it `{permission}`; a classic token needs the scope `{scope}`"
+
+
+def _remedy(headers: Mapping[str, str], words: str, permission: str) -> str:
+    """What helps where GitHub forbids something."""
+    lower = words.lower()
+    if headers.get("x-github-sso", ""):
+        return "the organization has single sign-on: authorize the token for it, under `Configure SSO` in your settings of tokens"
+    if "create or approve pull requests" in lower:
+        return (
+            f"the token may not create pull requests: give it `{permission}`, and in the repository's settings, under Actions, "
+            "General, allow GitHub Actions to create and approve pull requests"
+        )
+    if "archived" in lower:
+        return "the repository is archived: leave it alone, or unarchive it"
+    if "ip allow list" in lower:
+        return "the organization allows only some addresses: run where one of them is yours"
+    if "locked" in lower:
+        return "the conversation is locked: unlock it, or leave it alone"
+    if _RULE_WORDS.search(words):
+        return _RULE_REMEDY
+    if "by integration" in lower:  # the token of a job or an app
+        return f"give the job `{permission}` under `permissions:`, or the app that permission; a fork's job never has it"
+    return _grant(permission)
+
+
+def _refusal(words: str) -> str:
+    """What helps where GitHub takes something for impossible."""
+    lower = words.lower()
+    if "draft pull requests are not supported" in lower:
+        return "the plan of this repository has no drafts: ask for none"
+    if "already exists" in lower:
+        return "somebody was quicker: run again"
+    if "no commits between" in lower:
+        return "the base has all of it already: run again"
+    return ""

@@ -1,0 +1,192 @@
+"""How GitHub's API is asked: one request after the other, at its pace. Knows no repository, and not what an answer means.
+
+PyGithub's `Requester` carries the requests, of which it is the documented way to ask what its objects do not. Those are not used:
+they ask again by themselves for what an answer leaves out, and tell neither a redirection nor an unchanged answer (304) from
+content. It never retries here, follows a redirection (301) by its path alone, to the same host, and keeps the time between
+requests. All that goes wrong is a `ForgeError`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from hardener.bot.forge import Forbidden, ForgeError, Missing, Unavailable
+from hardener.bot.github_errors import Attempt, failure, lost, said
+from hardener.record import NamedTuple
+
+if TYPE_CHECKING:
+    from github.Requester import Requester
+
+#: Seconds for one request; GitHub itself ends one after 10.
+PATIENCE = 30
+#: Seconds between requests, and between those that write: docs.github.com/rest/using-the-rest-api/
+#: best-practices-for-using-the-rest-api asks for one after the other, and for a second where many write. Its secondary limit
+#: lets 900 points through in a minute, of which a request that reads takes one (rate-limits-for-the-rest-api).
+BETWEEN_REQUESTS, BETWEEN_WRITES = 0.07, 1.0
+#: How often something is asked once more that a gateway lost; only what reads.
+RETRIES = 2
+#: The most that a page holds.
+PER_PAGE = 100
+_LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class _Answer(NamedTuple):
+    """What was answered with success."""
+
+    data: Any
+    headers: Mapping[str, str]
+
+
+class Requests:
+    """The API at one address, for whoever has one token; without a token, what everybody may read."""
+
+    def __init__(self, api: str, token: str, pause: float | None = None) -> None:
+        """`pause` is how many seconds pass between two requests that write; None for what is fitting for the host."""
+        from urllib.parse import urlsplit
+
+        address = urlsplit(api)
+        local = address.hostname in _LOCAL
+        if not address.hostname or address.scheme not in ("https", *(["http"] if local else [])) or address.username is not None:
+            raise ForgeError(
+                f"no address to send a token to: {said({'message': api}, token)}",
+                "it has to begin with https://, such as https://api.github.com or https://HOST/api/v3",
+            )
+        if not re.fullmatch(r"[!-~]*", token):
+            raise Forbidden("the token has characters that no token has", "look for a space or a line end in it")
+        try:
+            import github
+        except ImportError:
+            raise ForgeError("PyGithub is not installed", "install it with `pip install 'hardener[github]'`") from None
+        self.host = address.hostname
+        self._token = token
+        writes = pause if pause is not None else 0.0 if local else BETWEEN_WRITES
+        self._rest = 0.0 if local else 0.5
+        self._client = github.Github(
+            auth=github.Auth.Token(token) if token else None,
+            base_url=api.rstrip("/"),
+            timeout=PATIENCE,
+            user_agent="harden",
+            per_page=PER_PAGE,
+            retry=None,
+            seconds_between_requests=min(BETWEEN_REQUESTS, writes),
+            seconds_between_writes=writes,
+        )
+        #: Answers that may be asked for again, by what was asked, with their ETags.
+        self._kept: dict[str, tuple[str, _Answer]] = {}
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def get(self, path: str, parameters: Mapping[str, object] | None = None, *, keep: bool = False) -> Any:
+        """What is at a path. With `keep` it is only sent anew when it has changed, which does not count against the limit."""
+        return self._read(path, dict(parameters or {}), keep).data
+
+    def pages(self, path: str, parameters: Mapping[str, object], most: int, *, keep: bool = False) -> Iterator[dict[str, Any]]:
+        """The items of a list, page by page, at most so many pages. The number of the page is ours: no link is followed."""
+        for number in range(1, most + 1):
+            # The first page is the newest; all of them would be a lot to hold.
+            answer = self._read(path, {**parameters, "per_page": PER_PAGE, "page": number}, keep and number == 1)
+            items = answer.data if isinstance(answer.data, list) else []
+            yield from (item for item in items if isinstance(item, dict))
+            if 'rel="next"' not in answer.headers.get("link", ""):
+                return
+
+    def send(self, verb: str, path: str, body: Mapping[str, object] | None = None) -> Any:
+        """Have something written, once: what got no answer may have been done all the same."""
+        return self._ask(verb, path, {}, {}, body).data
+
+    def viewer(self) -> str:
+        """Who the token belongs to; empty where that cannot be told.
+
+        The token of an app or a job may not ask `GET /user` (403), but GraphQL, which says `github-actions[bot]`: as
+        marocchino/sticky-pull-request-comment, src/comment.ts (3d7b854), relies on.
+        """
+        try:
+            login = self.get("/user").get("login")
+            return login if isinstance(login, str) else ""
+        except (Forbidden, Missing, AttributeError):
+            pass
+        try:
+            answer = self._ask("POST", self._requester.graphql_url, {}, {}, {"query": "query { viewer { login } }"}).data
+            login = answer["data"]["viewer"]["login"]
+        except (ForgeError, KeyError, TypeError, AttributeError):
+            return ""
+        return login if isinstance(login, str) else ""
+
+    @property
+    def _requester(self) -> Requester:
+        return self._client.requester
+
+    def _read(self, path: str, parameters: dict[str, object], keep: bool) -> _Answer:
+        import time
+
+        key = f"{path}?{sorted(parameters.items())}"
+        etag, kept = self._kept.get(key, ("", None)) if keep else ("", None)
+        headers = {"If-None-Match": etag} if etag else {}
+        for left in range(RETRIES, -1, -1):
+            try:
+                answer = self._ask("GET", path, parameters, headers, None, kept)
+                break
+            except _Hiccup as hiccup:
+                if not left:
+                    raise hiccup.error from None
+                time.sleep(self._rest * (RETRIES + 1 - left))
+        if keep and answer.headers.get("etag"):
+            self._kept[key] = (answer.headers["etag"], answer)
+        return answer
+
+    def _ask(
+        self,
+        verb: str,
+        path: str,
+        parameters: dict[str, object],
+        headers: dict[str, str],
+        body: Mapping[str, object] | None,
+        kept: _Answer | None = None,
+    ) -> _Answer:
+        """One request. Raises `_Hiccup` for one that reads and may be asked again at once."""
+        import requests
+        import urllib3
+
+        try:
+            sent = {"Accept": "application/vnd.github+json", **headers}
+            status, answered, text = self._requester.requestJson(verb, path, dict(parameters), sent, body)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, RuntimeError, ValueError) as error:
+            failed = lost(error, self.host, PATIENCE)
+            again = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
+            never = (requests.exceptions.SSLError, requests.exceptions.ProxyError, requests.Timeout)
+            if verb == "GET" and isinstance(error, again) and not isinstance(error, never):
+                raise _Hiccup(failed) from None
+            raise failed from None
+        if status == 304 and kept is not None:
+            return kept
+        data = self._parsed(text, status)
+        if status < 300:
+            return _Answer(data, answered)
+        refusal = failure(Attempt(verb, path), status, answered, said(data, self._token))
+        if verb == "GET" and status in (502, 503, 504):
+            raise _Hiccup(refusal)
+        raise refusal
+
+    def _parsed(self, text: str, status: int) -> Any:
+        import json
+
+        try:
+            return json.loads(text) if text.strip() else None
+        except (ValueError, RecursionError):
+            if status < 300:
+                raise Unavailable(
+                    f"{self.host} answers with something that is no JSON", "look at the address of the API"
+                ) from None
+            return None
+
+
+class _Hiccup(ForgeError):
+    """Something that may have passed in a moment; `error` says what."""
+
+    def __init__(self, error: ForgeError) -> None:
+        super().__init__(error.reason, error.remedy)
+        self.error = error

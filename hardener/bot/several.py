@@ -1,0 +1,130 @@
+"""Many repositories, one after the other, so many in a run. Knows a file of names and one of what was done; decides nothing else.
+
+Those that were done longest ago come first, and those that never were before them: so a run goes on where the last one stopped,
+whether that was at its bound, at a limit of a forge or by a cut. What is noted orders them, and does no more: without it, all
+begins at the top, and every repository is found in the state that it is in.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from hardener import source
+from hardener.bot.done import Done
+from hardener.bot.forge import Forge, Limited, Unavailable
+from hardener.errors import HardenError, Unreadable, UsageError
+from hardener.record import NamedTuple
+
+#: As many in a run, unless told otherwise.
+MOST = 50
+#: `OWNER/NAME`, with groups between on GitLab; an address of http or ssh; or the short form of the latter.
+_NAME = re.compile(r"\w[\w.-]*(?:/[\w.][\w.-]*)+", re.ASCII)
+_ADDRESS = re.compile(r"(?:https?|ssh)://[\w.:/@~+-]+|[\w.-]+@[\w.-]+:[\w./~+-]+", re.ASCII)
+#: Who is named in an address of http: it may be a token.
+_SECRET = re.compile(r"https?://[^/]*@|ssh://[^/@]*:[^/@]*@")
+
+
+class Place(NamedTuple):
+    """A repository at a forge, ready to be asked."""
+
+    forge: Forge
+    #: The forge, as its limits are counted: the name of its host.
+    host: str
+
+
+class Worked(NamedTuple):
+    """What became of one of them. Without `done`, it was passed over, or not even found, and `why` says that."""
+
+    name: str
+    done: Done | None = None
+    why: str = ""
+
+
+def names(path: str) -> list[str]:
+    """The repositories that a file lists: one a line, `#` begins a comment. Raises `UsageError`, with the line, for others."""
+    try:
+        text = source.read(path, path).text
+    except Unreadable as error:
+        raise UsageError(f"--all {error}") from None
+    found: dict[str, None] = {}
+    for number, line in enumerate(text.split("\n"), 1):
+        name = re.sub(r"(?:^|\s)#.*", "", line).strip()
+        if not name:
+            continue
+        if _SECRET.match(name):
+            raise UsageError(f"--all {path}:{number}: there are credentials in the address: take them out")
+        if not (_NAME.fullmatch(name) or _ADDRESS.fullmatch(name)):
+            raise UsageError(f"--all {path}:{number}: neither OWNER/NAME nor an address of a repository")
+        found.setdefault(name)
+    return list(found)
+
+
+def several(
+    repositories: Sequence[str],
+    state: str,
+    place_of: Callable[[str], Place],
+    work: Callable[[Forge], Done],
+    now: Callable[[], datetime],
+    *,
+    most: int = MOST,
+    dry_run: bool = False,
+) -> Iterator[Worked]:
+    """Work at as many as `most` of them, each told once it is done. `state` is the file that notes which were, when, and at what.
+
+    One that cannot be worked at keeps no other from it. After a limit of a forge, the others there are passed over, and come
+    first in the next run. A dry run notes nothing. Raises `UsageError` where the state cannot be read or written.
+    """
+    noted = _noted(state)
+    order = sorted(repositories, key=lambda name: noted.get(name, {}).get("at", ""))
+    limited: dict[str, str] = {}
+    for name in order[:most]:
+        try:
+            place = place_of(name)
+        except HardenError as error:
+            yield Worked(name, why=str(error))
+            is_done, commit = not isinstance(error, Unavailable), ""
+        else:
+            if place.host in limited:
+                yield Worked(name, why=limited[place.host])
+                continue
+            done = work(place.forge)
+            if isinstance(done.ended, Limited):
+                limited[place.host] = str(done.ended)
+            yield Worked(name, done)
+            is_done, commit = not isinstance(done.ended, (Limited, Unavailable)), done.commit
+        if is_done and not dry_run:
+            noted[name] = {"repository": name, "at": now().isoformat(timespec="seconds"), "commit": commit}
+            _note(state, [noted[one] for one in repositories if one in noted])
+
+
+def _noted(path: str) -> dict[str, Mapping[str, str]]:
+    """What the state says, by repository."""
+    import json
+
+    if not os.path.lexists(path):
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    try:
+        for number, line in enumerate(source.read(path, path).text.splitlines(), 1):
+            row = json.loads(line)
+            if not isinstance(row, dict) or not all(isinstance(row.get(key), str) for key in ("repository", "at", "commit")):
+                raise UsageError(f"{path}:{number}: no line of a state of `harden pr --all`: take the file away, or name another")
+            found[row["repository"]] = row
+    except Unreadable as error:
+        raise UsageError(str(error)) from None
+    except ValueError:
+        raise UsageError(f"{path}: no state of `harden pr --all`: take the file away, or name another") from None
+    return found
+
+
+def _note(path: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write the state, in one step."""
+    import json
+
+    try:
+        source.create(path, "".join(f"{json.dumps(row)}\n" for row in rows).encode())
+    except OSError as error:
+        raise UsageError(f"{path}: it cannot be written: {(error.strerror or str(error)).lower()}") from None

@@ -1,0 +1,152 @@
+"""One commit a rule: what each changes on top of those before it, in the order in which most can be reverted alone.
+
+Each state between is a run of its own, with the rules so far and no others, so that every commit is proved. Knows no forge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from hardener.bot.forge import FILE, Entry, Written
+from hardener.bot.proposal import Step
+from hardener.bot.touching import independent, touching
+from hardener.pipeline import Request, run
+from hardener.record import NamedTuple
+from hardener.report import FileChange, Outcome, Report, Status
+from hardener.trial.candidate import CAPABILITIES, ESCALATION, ROOT_USER, WRITABLE_ROOT
+
+#: What most of that breaks which breaks at all (`hardener.trial.steps`), and so is reverted.
+_RISKY = frozenset((CAPABILITIES, ESCALATION, ROOT_USER, WRITABLE_ROOT))
+#: The files that differ from what is there, by path.
+Texts = Mapping[str, FileChange]
+#: A run of a request, which tells the pipeline's from what a trial does.
+Judge = Callable[[Request], Report]
+
+
+class World(NamedTuple):
+    """Files that are judged at once, and what came out of it with all rules."""
+
+    request: Request
+    report: Report
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The rules that applied a fix, the worst first."""
+        made = {one.finding.rule: one.severity for one in self.report.outcomes if one.status is Status.APPLIED}
+        return tuple(sorted(made, key=lambda rule: (-made[rule], rule)))
+
+
+class State(NamedTuple):
+    """What the files of several worlds say once a rule is applied beside those before it."""
+
+    rule: str
+    texts: Texts
+
+
+def series(worlds: Sequence[World], judge: Judge = run) -> tuple[State, ...]:
+    """The states of worlds that share their commits: one for each rule, and one more where these do not come to all of it.
+
+    Git cannot revert a commit alone once a later one changed a line beside its own, and most of what hardens a service stands in
+    a row. So the rules of which no two touch come last, as many of them as there can be, and of such sets the one with most of
+    what may break something. All others come before these.
+    """
+    runs = _Runs(worlds, judge)
+    severity = {one.finding.rule: one.severity for world in worlds for one in world.report.outcomes}
+    rules = sorted({rule for world in worlds for rule in world.rules}, key=lambda rule: (-severity[rule], rule))
+    if len(rules) > 1:
+        last = independent(rules, touching(_texts_of(runs.states(rules))), _RISKY)
+        rules.sort(key=lambda rule: rule in last)
+    return runs.states(rules)
+
+
+def steps_of(states: Sequence[State], names: Iterable[str], report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
+    """The steps of those files of a series that are in one bundle, whose report is given; none that changes nothing.
+
+    What a rule did that shows in no state of its own is told where it shows.
+    """
+    paths = tuple(names)
+    waiting: list[Outcome] = []
+    steps: list[Step] = []
+    before: Texts = {}
+    for state in states:
+        waiting += [one for one in report.outcomes if one.status is Status.APPLIED and one.finding.rule == state.rule]
+        changes = tuple(filter(None, (_between(before.get(path), state.texts.get(path)) for path in paths)))
+        before = state.texts
+        if changes:
+            steps.append(Step(state.rule, tuple(_written(change, entries) for change in changes), _told(waiting, changes)))
+            waiting = []
+    if waiting and steps:
+        last = steps[-1]
+        steps[-1] = last._replace(report=_told((*last.report.outcomes, *waiting), last.report.changes))
+    return tuple(steps)
+
+
+def step_of(rule: str, report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
+    """All changes of a report as one step; none where there are none."""
+    made = [one for one in report.outcomes if one.status is Status.APPLIED]
+    files = tuple(_written(change, entries) for change in report.changes)
+    return (Step(rule, files, _told(made, report.changes)),) if files else ()
+
+
+class _Runs:
+    """The runs that states are made of. Each is made once."""
+
+    def __init__(self, worlds: Sequence[World], judge: Judge) -> None:
+        self._worlds = worlds
+        self._judge = judge
+        self._made: dict[tuple[int, frozenset[str]], Texts] = {}
+
+    def states(self, rules: Sequence[str]) -> tuple[State, ...]:
+        """The state after each rule, and what is left."""
+        so_far: set[str] = set()
+        states: list[State] = []
+        for rule in rules:
+            so_far.add(rule)
+            texts: dict[str, FileChange] = {}
+            for number, world in enumerate(self._worlds):
+                texts |= self._texts(number, frozenset(so_far & set(world.rules)))
+            states.append(State(rule, texts))
+        final = {change.before.path: change for world in self._worlds for change in world.report.changes}
+        if _bytes(final) != _bytes(states[-1].texts if states else {}):
+            states.append(State("", final))
+        return tuple(states)
+
+    def _texts(self, number: int, rules: frozenset[str]) -> Texts:
+        if not rules:
+            return {}
+        if (number, rules) not in self._made:
+            request = self._worlds[number].request
+            report = self._judge(request._replace(select=rules, singly=False, trace=None, advance=None))
+            self._made[number, rules] = {change.before.path: change for change in report.changes}
+        return self._made[number, rules]
+
+
+def _texts_of(states: Sequence[State]) -> Mapping[str, list[tuple[str, str]]]:
+    """By path, the text that there was, under no rule, and what each rule left."""
+    first = {path: change.before.text for state in states for path, change in state.texts.items()}
+    return {
+        path: [("", text), *((state.rule, state.texts[path].after.text if path in state.texts else text) for state in states)]
+        for path, text in first.items()
+    }
+
+
+def _between(old: FileChange | None, new: FileChange | None) -> FileChange | None:
+    """What one file is changed by between two states; None where it is not."""
+    if old is None or new is None:
+        return new if old is None else old._replace(before=old.after, after=old.before)
+    if old.after.to_bytes() == new.after.to_bytes():
+        return None
+    return new._replace(before=old.after, is_new=False)
+
+
+def _written(change: FileChange, entries: Mapping[str, Entry]) -> Written:
+    path = change.before.path
+    return Written(path, change.after.to_bytes(), entries[path].mode if path in entries else FILE, change.is_new)
+
+
+def _bytes(texts: Texts) -> dict[str, bytes]:
+    return {path: change.after.to_bytes() for path, change in texts.items()}
+
+
+def _told(outcomes: Iterable[Outcome], changes: Sequence[FileChange]) -> Report:
+    return Report(tuple(outcomes), tuple(changes), files=len(changes))

@@ -1,0 +1,173 @@
+"""What is said on the lines of a pull request: what was held back, and what nothing repairs. Knows no forge and its limits.
+
+Lines are those of the files as the pull request leaves them. A fix that was held back is offered as a suggestion where it can be
+taken by itself: its lines are apart from all that the pull request changes, and the file can be read with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from hardener.bot.forge import Remark
+from hardener.bot.proposal import Bundle
+from hardener.bot.words.kinds import is_dockerfile
+from hardener.finding import Severity
+from hardener.record import NamedTuple
+from hardener.render.commonmark import code, prose
+from hardener.render.diff import edits
+from hardener.render.summary import shortened
+from hardener.report import FileChange, Outcome, Report, Status
+from hardener.source import Source
+
+#: So many are made; more would be noise.
+MOST = 20
+#: Findings that one remark tells of, and lines that a suggestion has.
+_TOLD, _LINES = 6, 30
+_SAID = (Status.HELD_BACK, Status.REPORTED, Status.REFUSED, Status.FAILED)
+
+#: Text that takes the place of so many lines, as a forge can apply it; empty where it cannot (`Forge.suggestion`).
+Suggest = Callable[[str, int], str]
+
+
+def remarks(bundle: Bundle, suggest: Suggest, left: Report | None = None) -> tuple[Remark, ...]:
+    """At most 20 remarks, the worst first, and one on a line at most.
+
+    `left` is a report of the files as the pull request leaves them, with `Outcome.alone`, where there is one: with it more can
+    be suggested. Otherwise the bundle's own is read, and its lines are followed through the changes.
+    """
+    report = left or bundle.report
+    changes = {} if left else {change.before.path: change for change in bundle.report.changes}
+    by_line: dict[tuple[str, int], list[tuple[Outcome, _Suggestion | None]]] = {}
+    for one in sorted((one for one in report.outcomes if one.status in _SAID), key=lambda one: -one.severity):
+        place = one.finding.place
+        lines = _Lines(changes.get(place.path))
+        offered = _suggestion(one, changes.get(place.path), lines) if one.status is Status.HELD_BACK else None
+        by_line.setdefault((place.path, lines.after(place.line)), []).append((one, offered))
+    found: dict[tuple[str, int], Remark] = {}
+    for (path, line), several in by_line.items():
+        offered = next((offer for _, offer in several if offer), None)
+        text = suggest(offered.text, offered.end - offered.start + 1) if offered else ""
+        if offered and text and (path, offered.end) not in found and (offered.end == line or (path, offered.end) not in by_line):
+            body = _body([one for one, _ in several], text, next(one for one, offer in several if offer))
+            start = offered.start if offered.start < offered.end else 0
+            found[path, offered.end] = Remark(path, offered.end, body, start)
+        elif (path, line) not in found:
+            found[path, line] = Remark(path, line, _body([one for one, _ in several], "", None))
+    return tuple(found.values())[:MOST]
+
+
+def _body(several: list[Outcome], suggestion: str, suggested: Outcome | None) -> str:
+    """What is found there, worst first, and what can be done."""
+    parts = [text.replace("<!--", "<\u200b!--") for text in _sentences(several)]
+    if suggested is not None and suggested.finding.fix:
+        parts.append(f"This would be its fix ({prose(suggested.finding.fix.summary)}); test it:\n\n{suggestion}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _sentences(several: list[Outcome]) -> Iterator[str]:
+    for one in several[:_TOLD]:
+        finding = one.finding
+        severity = one.severity.name.lower()
+        head = f"**{severity}**" if one.severity >= Severity.HIGH else severity
+        said = [f"{code(shortened(finding.subject))}: {prose(shortened(finding.message, 300))} ({head}, {code(finding.rule)})."]
+        if one.status is Status.HELD_BACK and finding.fix:
+            why = prose(shortened(one.why or "evidence about this workload", 300))
+            said.append(f"Not changed here, for want of evidence: {prose(finding.fix.summary)}. Missing: {why}.")
+        elif one.why:
+            said.append(f"Not changed here: {prose(shortened(one.why, 300))}.")
+        if finding.advice:
+            said.append(f"What to do: {prose(shortened(finding.advice, 500))}.")
+        yield " ".join(said) + f" {code(f'harden explain {finding.rule}')} says more."
+    if len(several) > _TOLD:
+        yield f"And {len(several) - _TOLD} more findings on this line."
+
+
+class _Block(NamedTuple):
+    """Lines `[start, end)` of a file, from 0, that became `number` lines."""
+
+    start: int
+    end: int
+    number: int
+    text: str
+
+
+def _blocks(before: str, after: str) -> list[_Block]:
+    source = Source("", before)
+    found = []
+    for edit in edits(before, after):
+        start = source.position(edit.start).line - 1
+        end = start + len(before[edit.start : edit.end].splitlines()) if edit.end > edit.start else start
+        if edit.start == len(before) and before and not before.endswith("\n"):
+            start = end = start + 1
+        found.append(_Block(start, end, edit.text.count("\n") + (edit.text[-1:] not in ("", "\n")), edit.text))
+    return found
+
+
+class _Lines:
+    """Where lines of a file are after a change."""
+
+    def __init__(self, change: FileChange | None) -> None:
+        self.blocks = _blocks(change.before.text, change.after.text) if change else []
+
+    def after(self, line: int) -> int:
+        """The line, from 1, that a line has become; one that is gone, the line where it was."""
+        at, moved = line - 1, 0
+        for block in self.blocks:
+            if at < block.start:
+                break
+            if at < block.end:
+                return block.start + moved + max(1, min(at - block.start + 1, block.number))
+            moved += block.number - (block.end - block.start)
+        return at + moved + 1
+
+    def touches(self, start: int, end: int) -> bool:
+        """Whether a change is at lines `[start, end)`, or next to them."""
+        return any(block.start <= end and block.end >= start for block in self.blocks)
+
+
+class _Suggestion(NamedTuple):
+    """Lines `start` to `end`, from 1, as the pull request leaves the file, and what would stand there."""
+
+    start: int
+    end: int
+    text: str
+
+
+def _suggestion(one: Outcome, change: FileChange | None, lines: _Lines) -> _Suggestion | None:
+    """The fix as a replacement of lines that a person can take with a click; None where that would not be the fix, or no file."""
+    if len(one.alone) != 1 or one.alone[0].before.path != one.finding.place.path or one.alone[0].is_new:
+        return None
+    alone = one.alone[0]
+    before, found = alone.before.text, _blocks(alone.before.text, alone.after.text)
+    if len(found) != 1 or "\r" in before + alone.after.text or (change and change.before.text != before):
+        return None
+    block, kept = found[0], ""
+    old = before.split("\n")
+    if block.start == block.end:  # what is only put in is suggested with the line before it
+        if not block.start or (block.start >= len(old) and not before.endswith("\n")):
+            return None
+        kept = old[block.start - 1] + "\n"
+        block = block._replace(start=block.start - 1)
+    new = (change.after.text if change else before).split("\n")
+    start = lines.after(block.start + 1) - 1
+    end = start + block.end - block.start
+    text = (kept + block.text).removesuffix("\n")
+    is_apart = not lines.touches(block.start, block.end) and new[start:end] == old[block.start : block.end]
+    if not is_apart or end - start > _LINES or not text:
+        return None
+    whole = "\n".join([*new[:start], *text.split("\n"), *new[end:]])
+    return _Suggestion(start + 1, end, text) if _can_be_read(alone.before.path, whole) else None
+
+
+def _can_be_read(path: str, text: str) -> bool:
+    """Whether a file is still one with the suggestion taken: two fixes may both begin a mapping that neither had."""
+    from hardener.errors import HardenError
+
+    if is_dockerfile(path):
+        return True
+    from hardener.syntax.yaml import parse
+
+    try:
+        return not parse(text).duplicate_keys
+    except HardenError:
+        return False

@@ -1,0 +1,192 @@
+"""`harden pr`: where to work, with which token, and what came of it. Knows the order of steps, no forge and no manners."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hardener.bot.done import Done
+from hardener.bot.proposal import Asked
+from hardener.cli.exits import OK, TROUBLE
+from hardener.cli.terminal import emit, has_colour, say
+from hardener.errors import HardenError, UsageError
+from hardener.record import NamedTuple
+
+if TYPE_CHECKING:
+    from hardener.bot.forge import Forge
+    from hardener.bot.remote import Place
+
+#: What says that a job runs, and of which repository: GitHub's, Gitea's and Forgejo's, and GitLab's (docs.github.com, "Variables
+#: reference"; docs.gitlab.com, "Predefined CI/CD variables").
+_JOBS = (
+    ("GITHUB_ACTIONS", "GITHUB_REPOSITORY"),
+    ("GITEA_ACTIONS", "GITHUB_REPOSITORY"),
+    ("FORGEJO_ACTIONS", "GITHUB_REPOSITORY"),
+    ("GITLAB_CI", "CI_PROJECT_PATH"),
+)
+
+
+class Where(NamedTuple):
+    """What the command line says of the place: a clone, a repository, a forge; or a file that names many repositories."""
+
+    folder: str = ""
+    repo: str = ""
+    forge: str = ""
+    #: The file, and how many of its repositories are worked in; 0 for all.
+    all: str = ""
+    most: int = 0
+    git: bool = False
+
+
+class What(NamedTuple):
+    """What it says of what is proposed."""
+
+    only: tuple[str, ...] = ()
+    per: str = ""
+    base: str = ""
+    verify: bool = False
+    unsafe: bool = False
+    trust_evidence: bool = False
+    suggest: bool = False
+    dashboard: bool = False
+    onboard: bool = False
+
+
+class How(NamedTuple):
+    """What it says of how to go about it."""
+
+    dry_run: bool = False
+    show: bool = False
+    draft: bool = False
+    format: str = "text"
+
+
+def run(where: Where, what: What, how: How) -> int:
+    """Do it, or say what would be done, and tell what came of it. Raises `UsageError` for what does not go together."""
+    _check(where, what, how)
+    secrets: list[str] = []
+    with _unsaid(secrets):
+        return tell(_worked(where, asked_of(what, how), secrets), how, secrets, are_many=bool(where.all))
+
+
+def asked_of(what: What, how: How) -> Asked:
+    """The same for the bot. Raises `UsageError` for rules that do not exist."""
+    from hardener.cli.known import rule_ids
+
+    return Asked(
+        base=what.base,
+        only=rule_ids(what.only) if what.only else frozenset(),
+        dry_run=how.dry_run,
+        draft=how.draft,
+        verify=what.verify,
+        unsafe=what.unsafe,
+        trust_evidence=what.trust_evidence,
+        remarks=what.suggest,
+        dashboard=what.dashboard,
+        onboard=what.onboard,
+        per=what.per,
+    )
+
+
+def tell(worked: Iterable[Done], how: How, secrets: Sequence[str] = (), *, are_many: bool = False) -> int:
+    """Print what comes of it, each repository once it is done, and say how the run ends.
+
+    A token is not among that, wherever it might have come from; those of later repositories are in `secrets` by then.
+    """
+    from hardener.cli import pr_json, pr_text
+    from hardener.cli.pr_words import is_well
+
+    colour = how.show and has_colour("auto")
+    told: list[Done] = []
+    for done in worked:
+        if how.format == "text":
+            for line in pr_text.lines(done, show=how.show, colour=colour, is_named=are_many):
+                say(_without(line, secrets), error=False)
+        told.append(done)
+    if how.format == "json":
+        emit(_without(pr_json.text(told, dry_run=how.dry_run, show=how.show), secrets).encode())
+    else:
+        say(_without(pr_text.summary(told, dry_run=how.dry_run), secrets), error=False)
+    return OK if all(map(is_well, told)) else TROUBLE
+
+
+def _check(where: Where, what: What, how: How) -> None:
+    if how.show and not how.dry_run:
+        raise UsageError("--show is about what would be sent: it needs --dry-run")
+    if where.folder and not os.path.isdir(where.folder):
+        raise UsageError(f"{where.folder}: there is no such folder; a repository is named with --repo")
+    if where.folder and where.repo and not where.git:
+        raise UsageError("DIR says where, and so does --repo: give one of them, or --git to use the clone")
+    if where.most and not where.all:
+        raise UsageError("--most is about many repositories: it needs --all")
+    if where.all:
+        for flag, is_given in (("DIR", where.folder), ("--repo", where.repo), ("--git", where.git), ("--base", what.base)):
+            if is_given:
+                raise UsageError(f"--all is about many repositories: {flag} does not go with it")
+
+
+def _without(text: str, secrets: Sequence[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "***") if secret else text
+    return text
+
+
+def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
+    """What comes of each repository; every token that is used is in `secrets` from then on."""
+    from hardener.bot.making import work_at
+
+    def work(forge: Forge) -> Done:
+        return work_at(forge, asked, datetime.now(UTC))
+
+    if not where.all:
+        yield work(_opened(_place(where), secrets, where.folder or "." if where.git else ""))
+        return
+    from hardener.bot import several
+    from hardener.bot.remote import place_of
+
+    def place(name: str) -> several.Place:
+        found = place_of(name, where.forge)
+        return several.Place(_opened(found, secrets), found.server.host)
+
+    most = where.most or several.MOST
+    names, state = several.names(where.all), f"{where.all}.state"
+    for one in several.several(names, state, place, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
+        yield one.done or Done(one.name, dry_run=asked.dry_run, ended=HardenError(one.why))
+
+
+def _place(where: Where) -> Place:
+    """The repository that is meant: by name, by the remote of a clone, or else the one that the CI job is for."""
+    from hardener.bot.git_remote import remote_url
+    from hardener.bot.remote import place_of
+
+    repo = where.repo
+    if not repo and not where.folder and not where.git:
+        repo = next((os.environ[name] for sign, name in _JOBS if os.environ.get(sign) and os.environ.get(name)), "")
+    return place_of(repo, where.forge, "" if repo else remote_url(where.folder or "."))
+
+
+def _opened(place: Place, secrets: list[str], git_folder: str = "") -> Forge:
+    from hardener.bot.opening import open_forge
+    from hardener.bot.token import token_for
+
+    token = token_for(place)
+    secrets += [token.value(), token.header(place.server.kind).rpartition(" ")[2]]
+    return open_forge(place, token, git_folder=git_folder)
+
+
+@contextmanager
+def _unsaid(secrets: Sequence[str]) -> Iterator[None]:
+    """Have no error say a token, whichever library it comes from."""
+    try:
+        yield
+    except HardenError as error:
+        if _without(str(error), secrets) == str(error):
+            raise
+        raise UsageError(_without(str(error), secrets)) from None
+    except Exception as error:
+        if _without(str(error), secrets) == str(error):
+            raise
+        raise RuntimeError(f"{type(error).__name__}, whose words have a token in them") from None

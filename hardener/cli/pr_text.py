@@ -1,0 +1,112 @@
+"""What `harden pr` did, or would do, for people and the log of a job: a line for each pull request. Knows no forge.
+
+No line begins with a text that is not ours, so that none of it can be an order to the program that runs the job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from hardener.bot.done import Done, Told
+from hardener.bot.manners import Do
+from hardener.bot.proposal import Proposal
+from hardener.cli.pr_words import counted, diffs, number, paths, plain, subject, word
+from hardener.render.summary import count, problem, shortened
+
+#: Of these, why counts more than the title.
+_WHY = (Do.UPDATE, Do.REBASE, Do.REWORD, Do.CLOSE, Do.DROP, Do.STOP, Do.LEAVE, Do.DECLINE, Do.POSTPONE, Do.NOTHING)
+_LONGEST = 100
+_COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
+_PLAIN = "\x1b[0m"
+
+
+def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: bool = False) -> Iterator[str]:
+    """What became of one repository, or would; `show` has every word that would be sent, `is_named` the repository before it."""
+    if is_named:
+        yield f"in {plain(done.repository) or 'a repository'}"
+    if done.off:
+        yield f"off: {plain(done.off)}"
+    for told in done.told:
+        if told.do is Do.NOTHING and told.error is None:
+            continue
+        yield _line(told, done.dry_run)
+        if done.dry_run and told.proposal is not None and told.do.writes:
+            yield from _content(told, told.proposal, done.base, show, colour)
+    if done.dashboard:
+        yield f"dashboard: {plain(done.dashboard)}"
+    for path in done.unbelieved:
+        yield f"not believed: {plain(path)} (the repository is not yours; see --trust-evidence)"
+    yield from (f"note: {plain(note)}" for note in done.notes)
+    yield from (f"not read: {plain(problem(trouble))}" for trouble in done.troubles)
+    if done.ended is not None:
+        yield f"{'ended early' if done.told else 'failed'}: {plain(str(done.ended))}"
+    if is_named:
+        yield ""
+
+
+def summary(all: Sequence[Done], *, dry_run: bool = False) -> str:
+    """How many of each, and where: the line that counts."""
+    said = ", ".join(_counted(number, words) for words, number in counted(all).items())
+    said = said or ("nothing would be done" if dry_run else "nothing to do")
+    where = (plain(all[0].repository) or "the repository") if len(all) == 1 else count(len(all), "repository", "repositories")
+    troubles = sum(len(done.troubles) + (done.ended is not None) for done in all)
+    problems = f"; {count(troubles, 'problem')} in the way" if troubles else ""
+    sent = "; nothing was sent" if dry_run else ""
+    return f"{said[0].upper()}{said[1:]} in {where}{problems}{sent}."
+
+
+def _counted(number: int, words: str) -> str:
+    if words == "left":
+        return f"{number} left alone"
+    return f"{words} {number}" if words.startswith("would ") else f"{number} {words}"
+
+
+def _line(told: Told, dry_run: bool) -> str:
+    words = [word(told, dry_run=dry_run).ljust(13 if dry_run else 9)]
+    if told.number:
+        words.append(number(told))
+    about = shortened(plain(told.scope), _LONGEST) or "all"
+    said = _why(told) if told.error or told.do in _WHY else told.title
+    words.append(f"{about}: {plain(said)}" if said else about)
+    if told.proposal is not None and told.do.writes and not told.error:
+        words.append(f"({count(len(told.proposal.commits), 'commit')}, {count(len(paths(told)), 'file')})")
+    if told.remarks:
+        words.append(f"[{count(told.remarks, 'remark')}]")
+    if told.url:
+        words.append(plain(told.url))
+    return " ".join(words)
+
+
+def _why(told: Told) -> str:
+    if told.error is not None:
+        return str(told.error)
+    return f"{told.why} (until {told.until:%H:%M} UTC)" if told.until else told.why
+
+
+def _content(told: Told, proposal: Proposal, base: str, show: bool, colour: bool) -> Iterator[str]:
+    """What would be on its branch, and with `show` all that would be said."""
+    yield f"  branch  {plain(told.branch)}, to be merged into {plain(base)}"
+    width = len(str(len(proposal.commits)))
+    for at, commit in enumerate(proposal.commits, 1):
+        files = ", ".join(shortened(plain(file.path), _LONGEST) for file in commit.files)
+        yield f"  {at:>{width}}  {plain(subject(commit))}  [{files}]"
+    if not show:
+        return
+    for heading, said in (("title", proposal.title), ("body", proposal.body)):
+        yield f"  {heading}"
+        yield from _quoted(said)
+    for at, (commit, diff) in enumerate(zip(proposal.commits, diffs(proposal), strict=True), 1):
+        yield f"  commit {at} of {len(proposal.commits)}"
+        yield from _quoted(commit.message)
+        yield "  |"
+        for line in _quoted(diff):
+            mark = _COLOURS.get(line[4:5], "") if colour else ""
+            yield f"{mark}{line}{_PLAIN}" if mark else line
+    yield ""
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Lines that nothing can take for ours; tabs stay, and a carriage return at an end is not shown."""
+    for line in text.removesuffix("\n").split("\n"):
+        said = "\t".join(map(plain, line.removesuffix("\r").split("\t")))
+        yield f"  | {said}".rstrip()

@@ -1,0 +1,201 @@
+"""The table of manners: what is decided about one branch, from what is there and what would be proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fake_forge import NOW, FakeForge
+
+from hardener.bot.dashboard import ticked
+from hardener.bot.forge import Commit, Pull, State, Written
+from hardener.bot.manners import Base, Case, Do, Room, decide, settled
+from hardener.bot.marks import (
+    WITHDRAWN,
+    Trailers,
+    branch_of,
+    files_digest,
+    mark_of,
+    marked,
+    trailers_of,
+    with_trailers,
+    withdrawn,
+)
+from hardener.bot.notes import closed, has_stopped, stopped
+from hardener.bot.proposal import Proposal
+from hardener.bot.standing import Branch, Series, Trunk, branch_at, sign_of
+from hardener.config.model import PullRequests
+
+BRANCH = "harden/shop"
+FIXES, OTHER = "f" * 16, "e" * 16
+
+
+def message(data: bytes, step: int = 1, steps: int = 1) -> str:
+    return with_trailers("Repair it", Trailers(BRANCH, step, steps, files_digest([("x", data)])))
+
+
+def proposed(data: bytes = b"new", words: str = "words", fixes: str = FIXES) -> Proposal:
+    body = marked(words, BRANCH, fixes, "title")
+    return Proposal("shop", BRANCH, "title", body, (Commit(message(data), (Written("x", data),)),), fixes)
+
+
+OURS = Branch("h1", Series("b1", (sign_of(message(b"new")),)))
+THEIRS = Branch("h2", None, "its commits are not those that harden made")
+PROPOSAL = proposed()
+
+
+def pull(number: int = 1, state: State = State.OPEN, **fields: Any) -> Pull:
+    plain = Pull(number, BRANCH, "main", "title", PROPOSAL.body, state, f"https://forge.example/{number}", NOW)
+    return plain._replace(**fields)
+
+
+CLOSED, MERGED = pull(state=State.CLOSED), pull(state=State.MERGED)
+TAKEN_BACK = pull(state=State.CLOSED, body=withdrawn(PROPOSAL.body, BRANCH))
+PLAIN: Mapping[str, Any] = {"proposal": PROPOSAL, "there": OURS}
+LATER = {"base": Base("main", "b2")}
+
+
+def wish(**fields: Any) -> Mapping[str, Any]:
+    return {"wishes": PullRequests(**fields)}
+
+
+def room(opened: int, *minutes: int) -> Mapping[str, Any]:
+    return {"room": Room(opened, tuple(NOW - timedelta(minutes=minute) for minute in minutes))}
+
+
+@pytest.mark.parametrize(
+    ("case", "do"),
+    [
+        # None was ever made.
+        ({"there": Branch()}, Do.OPEN),
+        ({"there": OURS}, Do.FINISH),
+        ({"there": OURS, **LATER}, Do.OPEN),
+        ({"there": OURS, "proposal": proposed(b"other")}, Do.OPEN),
+        ({"there": THEIRS}, Do.STOP),
+        ({"proposal": None, "there": None}, Do.NOTHING),
+        # One is open.
+        ({"pulls": (pull(),)}, Do.KEEP),
+        ({"pulls": (pull(labels=frozenset(("harden:stop",))),), "there": None}, Do.LEAVE),
+        ({"pulls": (pull(labels=frozenset(("harden:stop",))),), "proposal": None, "there": None}, Do.LEAVE),
+        ({"pulls": (pull(labels=frozenset(("harden:stop",))),), **wish(stop_label="hands-off")}, Do.KEEP),
+        ({"pulls": (pull(),), "there": THEIRS}, Do.STOP),
+        ({"pulls": (pull(),), "there": THEIRS, "proposal": None}, Do.STOP),
+        ({"pulls": (pull(),), "there": Branch()}, Do.UPDATE),
+        ({"pulls": (pull(),), "proposal": proposed(b"other")}, Do.UPDATE),
+        ({"pulls": (pull(),), "proposal": proposed(b"other"), **LATER, **wish(rebase="never")}, Do.UPDATE),
+        ({"pulls": (pull(),), **LATER}, Do.REBASE),
+        ({"pulls": (pull(conflicts=True),), **LATER, **wish(rebase="never")}, Do.KEEP),
+        ({"pulls": (pull(conflicts=True),), **LATER, **wish(rebase="conflicts")}, Do.REBASE),
+        ({"pulls": (pull(conflicts=False),), **LATER, **wish(rebase="conflicts")}, Do.KEEP),
+        ({"pulls": (pull(),), **LATER, **wish(rebase="conflicts")}, Do.KEEP),
+        ({"pulls": (pull(),), "proposal": proposed(words="other")}, Do.REWORD),
+        ({"pulls": (pull(),), "proposal": proposed(fixes=OTHER)}, Do.REWORD),
+        ({"pulls": (pull(base="old"),)}, Do.REWORD),
+        ({"pulls": (pull(base="old"),), **LATER, **wish(rebase="never")}, Do.REBASE),
+        ({"pulls": (pull(title="theirs", body=f"theirs {PROPOSAL.body}"),)}, Do.KEEP),
+        ({"pulls": (pull(body="theirs"),), "proposal": proposed(words="other")}, Do.KEEP),
+        ({"pulls": (pull(body=marked("x", "harden/other", FIXES)),), "proposal": proposed(words="other")}, Do.KEEP),
+        ({"pulls": (pull(),), "proposal": None}, Do.CLOSE),
+        ({"pulls": (pull(),), "proposal": None, "there": Branch()}, Do.CLOSE),
+        ({"pulls": (pull(),), "proposal": None, "is_sure": False, "there": None}, Do.KEEP),
+        ({"pulls": (pull(2), CLOSED)}, Do.KEEP),
+        ({"pulls": (pull(),), **room(5, 1, 2, 3)}, Do.KEEP),
+        # None is open, and there were some.
+        ({"pulls": (CLOSED,), "there": None}, Do.DECLINE),
+        ({"pulls": (CLOSED,), "there": None, "proposal": proposed(b"other")}, Do.DECLINE),
+        ({"pulls": (CLOSED,), "proposal": proposed(fixes=OTHER), "there": Branch()}, Do.OPEN),
+        ({"pulls": (CLOSED,), "proposal": proposed(fixes=OTHER), "there": THEIRS}, Do.STOP),
+        ({"pulls": (pull(2, State.MERGED), CLOSED), "there": None}, Do.DECLINE),
+        ({"pulls": (CLOSED._replace(body="theirs"),), "proposal": proposed(fixes=OTHER), "there": None}, Do.DECLINE),
+        ({"pulls": (CLOSED,), "is_asked_again": True}, Do.FINISH),
+        ({"pulls": (CLOSED,), "is_asked_again": True, **room(5), "there": None}, Do.POSTPONE),
+        ({"pulls": (CLOSED,), "proposal": None, "there": None}, Do.NOTHING),
+        ({"pulls": (TAKEN_BACK,), "there": Branch()}, Do.OPEN),
+        ({"pulls": (TAKEN_BACK,), "proposal": None}, Do.DROP),
+        ({"pulls": (TAKEN_BACK,), "proposal": None, "there": Branch()}, Do.NOTHING),
+        ({"pulls": (TAKEN_BACK,), "proposal": None, "there": THEIRS}, Do.STOP),
+        ({"pulls": (MERGED,), "there": Branch()}, Do.OPEN),
+        ({"pulls": (MERGED,), "proposal": None, "there": None}, Do.NOTHING),
+        # Limits.
+        ({"there": Branch(), **room(4, 70, 80, 90)}, Do.OPEN),
+        ({"there": None, **room(5)}, Do.POSTPONE),
+        ({"there": None, **room(0, 10, 59)}, Do.POSTPONE),
+        ({"there": Branch(), **room(0, 10, 60)}, Do.OPEN),
+        ({"there": None, **room(0), **wish(at_once=0)}, Do.POSTPONE),
+        ({"there": None, **room(0), **wish(per_hour=0)}, Do.POSTPONE),
+        ({"there": None, "room": Room(barred="first another")}, Do.POSTPONE),
+    ],
+)
+def test_what_is_decided(case: Mapping[str, Any], do: Do) -> None:
+    fields = {"base": Base("main", "b1"), "wishes": PullRequests(), **PLAIN, **case}
+    whole = Case(BRANCH, now=NOW, **fields)
+    decision = decide(whole)
+    assert decision.do is do
+    assert decision.why
+    if fields["there"] is None:
+        assert settled(whole) == decision
+
+
+def test_what_is_written_with_it() -> None:
+    case = Case(BRANCH, Base("main", "b2"), PullRequests(), NOW, PROPOSAL, (pull(),), there=OURS)
+    assert (decide(case).do, decide(case).words) == (Do.REBASE, False)
+    assert decide(case._replace(proposal=proposed(words="other"))).words
+    taken_over = decide(case._replace(pulls=(pull(body="mine", base="old"),)))
+    assert (taken_over.words, taken_over.body) == (True, False)
+
+
+def test_when_it_may_be_opened() -> None:
+    case = Case(BRANCH, Base("main", "b1"), PullRequests(per_hour=2), NOW, PROPOSAL)
+    opened = (NOW - timedelta(minutes=5), NOW - timedelta(minutes=30), NOW - timedelta(minutes=50))
+    assert decide(case._replace(room=Room(0, opened))).until == NOW + timedelta(minutes=30)
+
+
+def test_one_that_was_taken_back_says_so_and_nothing_else_of_it_changes() -> None:
+    body = "Somebody's words.\r\n\r\n" + PROPOSAL.body.replace("\n", "\r\n") + "more"
+    mark = mark_of(withdrawn(body, BRANCH))
+    assert mark is not None
+    assert mark.fixes == WITHDRAWN
+    assert withdrawn(body, BRANCH).replace(WITHDRAWN, FIXES) == body
+    again = withdrawn("no mark", BRANCH)
+    assert again.startswith("no mark\n")
+    assert withdrawn(again, BRANCH) == again
+
+
+def test_no_scope_has_the_branch_that_proposes_a_configuration() -> None:
+    assert branch_of("harden/", "configure") != "harden/configure"
+
+
+def test_names_of_strangers_stay_names_in_what_is_said() -> None:
+    said = stopped("harden/@everyone-<b>", "merge request", dashboard=True)
+    assert "@everyone-<b>" not in said.replace("`harden/@everyone-<b>`", "")
+    assert has_stopped([said])
+    assert "merge request" in said
+    assert "<script>" not in closed("pull requests go to <script> now", "pull request").replace("`<script>`", "")
+
+
+def test_only_boxes_that_are_ticked_count() -> None:
+    key = "0123456789abcdef"
+    line = f"`shop` (#1) <!-- harden: again={key} -->"
+    assert ticked(f"words\r\n- [x] {line}\r\n- [ ] `b` <!-- harden: again={'0' * 16} -->\r\n") == {key}
+    assert ticked(f"- [ ] {line}\n[x] {line}\n`- [x] {line}`\n") == frozenset()
+
+
+def test_a_long_series_is_known_in_two_answers() -> None:
+    forge = FakeForge({"x": "0"})
+    commits = [Commit(message(str(step).encode(), step, 60), (Written("x", str(step).encode()),)) for step in range(1, 61)]
+    head = forge.put_branch(BRANCH, "", forge.branches["main"], commits, None)
+    tips = [forge.branches["main"]]
+    forge.calls.clear()
+    found = branch_at(forge, BRANCH, head, Trunk(forge), tips)
+    assert found.series == Series(tips[0], tuple(sign_of(commit.message) for commit in commits))
+    assert forge.calls == ["history", "history", "changed", "listing", "read"]
+    # Of another branch, or without its first commits, it is nobody's.
+    assert branch_at(forge, "harden/other", head, Trunk(forge), tips).series is None
+    below = forge.history(head, 2)[1].id
+    assert branch_at(forge, BRANCH, below, Trunk(forge), tips).series is None
+    last = trailers_of(commits[-1].message)
+    assert last is not None
+    lone = forge.add(forge.commits[head].tree, (tips[0],), with_trailers("x", last))
+    assert branch_at(forge, BRANCH, lone, Trunk(forge), tips).series is None

@@ -1,0 +1,150 @@
+"""Many repositories in one run: the file that lists them, what is noted, and what a limit of one forge is to the others."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from bot_scenes import MAKING, WIDE, Do
+from fake_forge import FailAt, FakeForge
+
+from hardener.bot.done import Done
+from hardener.bot.forge import Forge, Limited, Missing, Unavailable
+from hardener.bot.proposal import Asked
+from hardener.bot.run import work
+from hardener.bot.several import Place, Worked, names, several
+from hardener.errors import UsageError
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class World:
+    """Repositories by name, at the host that stands before their names, and a clock."""
+
+    def __init__(self, folder: Path, *repositories: str) -> None:
+        self.forges = {name: FakeForge({"hardener.toml": WIDE, "a/compose.yaml": "root"}, name=name) for name in repositories}
+        self.state = folder / "REPOS.txt.done"
+        self.asked: list[str] = []
+        self.clock = NOW
+
+    def place(self, name: str) -> Place:
+        if name not in self.forges:
+            raise Missing(f"there is no {name}")
+        return Place(self.forges[name], name.split("/")[0])
+
+    def now(self) -> datetime:
+        self.clock += timedelta(seconds=1)
+        return self.clock
+
+    def run(self, *more: str, most: int = 50, dry_run: bool = False) -> list[Worked]:
+        def one(forge: Forge) -> Done:
+            return work(forge, Asked(dry_run=dry_run), NOW, MAKING)
+
+        order = [*self.forges, *more]
+        return list(several(order, str(self.state), self.place, one, self.now, most=most, dry_run=dry_run))
+
+    def noted(self) -> list[str]:
+        return [json.loads(line)["repository"] for line in self.state.read_text().splitlines()]
+
+
+def test_a_bounded_run_is_gone_on_with_and_begins_anew_after_the_last(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1", "x/2", "x/3", "x/4", "x/5")
+    ran = [[worked.name for worked in world.run(most=2)] for _ in range(3)]
+    assert ran == [["x/1", "x/2"], ["x/3", "x/4"], ["x/5", "x/1"]]
+    assert all(len(forge.made) == 1 for forge in world.forges.values())
+    row = json.loads(world.state.read_text().splitlines()[1])
+    assert row["commit"] == world.forges["x/2"].branches["main"]
+    # It decides nothing: without it, every repository is as it is.
+    world.state.unlink()
+    assert {told.do for worked in world.run() if worked.done for told in worked.done.told} == {Do.KEEP}
+    assert [path.name for path in tmp_path.iterdir()] == ["REPOS.txt.done"]
+
+
+def test_a_limit_ends_it_for_one_forge_and_not_for_the_others(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1", "x/2", "x/3", "y/1")
+    world.forges["x/2"].fail = FailAt(1, Limited("too fast", NOW + timedelta(hours=1)), method="put_branch")
+    ran = world.run()
+    assert [worked.name for worked in ran] == ["x/1", "x/2", "x/3", "y/1"]
+    assert [worked.why for worked in ran] == ["", "", "too fast: run again after 13:00 UTC", ""]
+    assert world.forges["x/3"].calls == []
+    assert len(world.forges["y/1"].made) == 1
+    assert world.noted() == ["x/1", "y/1"]
+    assert [worked.name for worked in world.run(most=2)] == ["x/2", "x/3"]
+
+
+def test_one_that_fails_keeps_no_other_from_it(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1", "x/2")
+    world.forges["x/1"].fail = FailAt(1, Unavailable("502"), method="repository")
+    ran = world.run("x/none")
+    assert [(worked.name, worked.why) for worked in ran] == [("x/1", ""), ("x/2", ""), ("x/none", "there is no x/none")]
+    assert isinstance(ran[0].done and ran[0].done.ended, Unavailable)
+    assert world.noted() == ["x/2", "x/none"]
+
+
+def test_what_was_done_is_noted_before_the_next_begins(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1", "x/2")
+
+    def cut(method: str, is_over: bool) -> None:
+        raise KeyboardInterrupt
+
+    world.forges["x/2"].fail = cut
+    with pytest.raises(KeyboardInterrupt):
+        world.run()
+    assert world.noted() == ["x/1"]
+
+
+def test_a_dry_run_notes_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1")
+    (worked,) = world.run(dry_run=True)
+    assert worked.done
+    assert worked.done.told[0].do is Do.OPEN
+    assert world.forges["x/1"].writes() == []
+    assert not world.state.exists()
+
+
+@pytest.mark.parametrize("text", ["no json", "[]", '{"repository": 1}', '{"repository": "x/1", "at": "now"}', "\0"])
+def test_a_state_that_is_something_else_is_not_written_over(text: str, tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1")
+    world.state.write_text(text)
+    with pytest.raises(UsageError):
+        world.run()
+    assert world.state.read_text() == text
+
+
+def test_the_file_of_names(tmp_path: Path) -> None:
+    path = tmp_path / "REPOS.txt"
+    path.write_text(
+        "# ours\nacme/shop\n\nacme/shop  # again\r\ngroup/sub/name\nhttps://git.example.com/a/b.git\n"
+        "git@example.com:a/b.git\nssh://git@example.com:2222/a/b\n"
+    )
+    addresses = ["https://git.example.com/a/b.git", "git@example.com:a/b.git", "ssh://git@example.com:2222/a/b"]
+    assert names(str(path)) == ["acme/shop", "group/sub/name", *addresses]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("https://x:s3cret@example.com/a/b", "credentials"),
+        ("https://s3cret@example.com/a/b", "credentials"),
+        ("https://example.com/a/b?private_token=s3cret", "neither"),
+        ("shop", "neither"),
+        ("a/b c/d", "neither"),
+        ("a/b\x1b[2J", "neither"),
+        ("../../etc", "neither"),
+        ("-x/y", "neither"),
+    ],
+)
+def test_what_no_name_is(line: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "REPOS.txt"
+    path.write_text(f"a/b\n{line}\n")
+    with pytest.raises(UsageError, match=rf":2: .*{said}") as caught:
+        names(str(path))
+    assert "\x1b" not in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_there_has_to_be_a_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        names(str(tmp_path / "none"))
