@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -607,3 +608,31 @@ def test_a_forge_is_opened_for_its_own_repository_only(clone: Path) -> None:
     place = at("https://github.com")
     with pytest.raises(UsageError, match="the token is for gitlab"):
         open_forge(place, Token("t", "gitlab.com", "X"))
+    token = Token("t", "github.com", "X")
+    assert not isinstance(open_forge(place, token), WithGit)
+    for url, why in (("git@github.com:other/r.git", "a clone of other/r"), ("https://evil.com/o/r", "--forge says github")):
+        git(clone, "config", "remote.origin.url", url)
+        with pytest.raises(UsageError, match=why):
+            open_forge(place, token, git_folder=str(clone))
+    git(clone, "config", "remote.origin.url", "git@ssh.github.com:O/R.git")
+    there = open_forge(place, token, git_folder=str(clone))
+    assert isinstance(there, WithGit)
+    there.close()
+
+
+def test_a_client_that_is_not_installed_is_named() -> None:
+    for url, module, extra in (("https://github.com", "github", "github"), ("https://gitlab.com", "gitlab", "gitlab")):
+        script = f"""
+import sys
+sys.modules[{module!r}] = None
+from hardener.bot.opening import open_forge
+from hardener.bot.remote import place_of
+from hardener.bot.token import Token
+place = place_of({url + "/o/r"!r})
+try:
+    open_forge(place, Token("t", place.server.host, "X")).repository()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+        done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
+        assert f"pip install 'hardener[{extra}]'" in done.stdout, done.stdout + done.stderr
