@@ -26,6 +26,7 @@ from hardener.bot.forge import (
     ForgeError,
     Listing,
     Moved,
+    Unavailable,
     Written,
 )
 from hardener.bot.git_remote import remote_url
@@ -37,7 +38,7 @@ from hardener.bot.token import Token, token_for
 from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
 from hardener.render.formats import Run, render
-from hardener.report import joined
+from hardener.report import Status, joined
 from hardener.scopes import Chosen, Wish, request_for, scopes
 from hardener.source import MAX_BYTES
 
@@ -55,6 +56,7 @@ class Files:
         self.more = more
         self.complete = complete
         self.asked: list[str] = []
+        self.fails_at = -1
 
     def listing(self, commit: str) -> Listing:
         entries = (Entry(path, FILE, str(hash(data)), len(data)) for path, data in self.files.items())
@@ -62,6 +64,8 @@ class Files:
 
     def read(self, commit: str, entry: Entry) -> bytes:
         self.asked.append(entry.path)
+        if len(self.asked) == self.fails_at + 1:
+            raise Unavailable("a bad gateway")
         return self.files.get(entry.path, b"hostile\n")
 
 
@@ -94,6 +98,45 @@ def test_a_snapshot_is_judged_as_a_checkout_is(stack: str, tmp_path: Path) -> No
         assert report(there.folder, there.fetch) == report(str(tmp_path))
         assert "docs/notes.txt" not in files.asked
         assert len(files.asked) == len(set(files.asked))
+
+
+@pytest.mark.parametrize("stack", ["gallery", "shop"])
+def test_what_cannot_be_brought_ends_the_run(stack: str) -> None:
+    """Wherever it happens, and no more is asked of the forge."""
+    top = STACKS / stack
+    files = Files({path.relative_to(top).as_posix(): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()})
+    with snapshot(forge(files), "c") as there:
+        report(there.folder, there.fetch)
+    for last in range(len(files.asked)):
+        broken = Files(files.files)
+        broken.fails_at = last
+        with pytest.raises(Unavailable), snapshot(forge(broken), "c") as there:
+            report(there.folder, there.fetch)
+        assert len(broken.asked) == last + 1
+
+
+def test_a_fix_does_not_take_the_blame_for_what_cannot_be_brought(tmp_path: Path) -> None:
+    from hardener import discover, passes, pipeline
+
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: 'redis:7'}}\n")
+    (tmp_path / "late").write_text("x")
+
+    def fetch(location: str) -> None:
+        if location.endswith("late"):
+            raise Unavailable("gone")
+
+    request = pipeline.Request(tuple(discover.discover([str(tmp_path)])[0]), fetch=fetch)
+    assert any(outcome.status is Status.APPLIED for outcome in pipeline.run(request).outcomes)
+    attempt = passes.Passes._attempt
+
+    def late(self: Any, group: Any, *more: Any) -> Any:
+        group._tree(str(tmp_path / "late"))
+        return attempt(self, group, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes.Passes, "_attempt", late)
+        with pytest.raises(Unavailable):
+            pipeline.run(request)
 
 
 def test_the_root_is_as_open_as_that_of_a_checkout() -> None:
