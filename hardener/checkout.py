@@ -13,6 +13,9 @@ from contextlib import contextmanager
 _NO_NAME = frozenset((errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL))
 
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
 class NoSuchName(Exception):
     """A file cannot have the name that it is listed under."""
 
@@ -53,13 +56,17 @@ def put(top: str, path: str, data: bytes = b"", *, executable: bool = False, siz
     """
     there = location(top, path)
     try:
-        _folders(os.path.dirname(there), top)
-        descriptor = os.open(there, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+        try:
+            descriptor = os.open(there, _NEW, 0o600)
+        except FileNotFoundError:
+            _folders(os.path.dirname(there), top)
+            descriptor = os.open(there, _NEW, 0o600)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            if data:
+                file.write(data)
             if size > len(data):
                 file.truncate(size)
-        os.chmod(there, 0o755 if executable else 0o644)
+            os.chmod(descriptor if os.chmod in os.supports_fd else there, 0o755 if executable else 0o644)
     except ValueError:  # a name that the system's encoding has no bytes for
         raise NoSuchName(path) from None
     except OSError as error:

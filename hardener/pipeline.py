@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener import source as text_source
 from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found, discover
-from hardener.errors import Unreadable
+from hardener.errors import HardenError, Unreadable
 from hardener.facts.tree import Tree, repository_root
 from hardener.finding import Applicability, Rule
 from hardener.passes import Ask, Passes, shown
@@ -84,7 +84,9 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
         return Passes(group, chosen, threshold, request.withheld, silences, request.trace, request.ask)
 
     threshold = Applicability.UNSAFE if request.unsafe else Applicability.SAFE
-    tree = Tree(tree_roots(request), request.fetch)
+    fetch = _Fetch(request.fetch) if request.fetch is not None else None
+    request = request._replace(fetch=fetch)
+    tree = Tree(tree_roots(request), fetch)
     outcomes: dict[tuple[object, ...], Outcome] = {}
     changes: list[FileChange] = []
     troubles: list[Trouble] = []
@@ -111,6 +113,8 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
         if request.advance is not None:
             done += len(group.files)
             request.advance(done, len(files))
+    if fetch is not None and fetch.failed is not None:
+        raise fetch.failed
     order = {found.name: at for at, found in enumerate(request.files)}
     sorted_outcomes = sorted(
         outcomes.values(),
@@ -126,6 +130,23 @@ def examine(request: Request) -> tuple[Report, list[tuple[Group, Group]]]:
             gone=request.baseline.gone((path for path in order if path not in in_part), known & request.select or known)
         )
     return report, groups
+
+
+class _Fetch:
+    """Brings files until that fails once: then for good, and it is no failure of the fix that was being tried."""
+
+    def __init__(self, fetch: Callable[[str], None]) -> None:
+        self._fetch = fetch
+        self.failed: HardenError | None = None
+
+    def __call__(self, location: str) -> None:
+        if self.failed is not None:
+            raise self.failed
+        try:
+            self._fetch(location)
+        except HardenError as error:
+            self.failed = error
+            raise
 
 
 def _silences(

@@ -6,6 +6,7 @@ import contextlib
 import os
 import pickle
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from hardener.bot.forge import (
     ForgeError,
     Listing,
     Moved,
+    Unavailable,
     Written,
 )
 from hardener.bot.git_remote import remote_url
@@ -36,7 +38,7 @@ from hardener.bot.token import Token, token_for
 from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
 from hardener.render.formats import Run, render
-from hardener.report import joined
+from hardener.report import Status, joined
 from hardener.scopes import Chosen, Wish, request_for, scopes
 from hardener.source import MAX_BYTES
 
@@ -54,6 +56,7 @@ class Files:
         self.more = more
         self.complete = complete
         self.asked: list[str] = []
+        self.fails_at = -1
 
     def listing(self, commit: str) -> Listing:
         entries = (Entry(path, FILE, str(hash(data)), len(data)) for path, data in self.files.items())
@@ -61,6 +64,8 @@ class Files:
 
     def read(self, commit: str, entry: Entry) -> bytes:
         self.asked.append(entry.path)
+        if len(self.asked) == self.fails_at + 1:
+            raise Unavailable("a bad gateway")
         return self.files.get(entry.path, b"hostile\n")
 
 
@@ -93,6 +98,54 @@ def test_a_snapshot_is_judged_as_a_checkout_is(stack: str, tmp_path: Path) -> No
         assert report(there.folder, there.fetch) == report(str(tmp_path))
         assert "docs/notes.txt" not in files.asked
         assert len(files.asked) == len(set(files.asked))
+
+
+@pytest.mark.parametrize("stack", ["gallery", "shop"])
+def test_what_cannot_be_brought_ends_the_run(stack: str) -> None:
+    """Wherever it happens, and no more is asked of the forge."""
+    top = STACKS / stack
+    files = Files({path.relative_to(top).as_posix(): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()})
+    with snapshot(forge(files), "c") as there:
+        report(there.folder, there.fetch)
+    for last in range(len(files.asked)):
+        broken = Files(files.files)
+        broken.fails_at = last
+        with pytest.raises(Unavailable), snapshot(forge(broken), "c") as there:
+            report(there.folder, there.fetch)
+        assert len(broken.asked) == last + 1
+
+
+def test_a_fix_does_not_take_the_blame_for_what_cannot_be_brought(tmp_path: Path) -> None:
+    from hardener import discover, passes, pipeline
+
+    (tmp_path / "compose.yaml").write_text("services: {a: {image: 'redis:7'}}\n")
+    (tmp_path / "late").write_text("x")
+
+    def fetch(location: str) -> None:
+        if location.endswith("late"):
+            raise Unavailable("gone")
+
+    request = pipeline.Request(tuple(discover.discover([str(tmp_path)])[0]), fetch=fetch)
+    assert any(outcome.status is Status.APPLIED for outcome in pipeline.run(request).outcomes)
+    attempt = passes.Passes._attempt
+
+    def late(self: Any, group: Any, *more: Any) -> Any:
+        group._tree(str(tmp_path / "late"))
+        return attempt(self, group, *more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passes.Passes, "_attempt", late)
+        with pytest.raises(Unavailable):
+            pipeline.run(request)
+
+
+def test_the_root_is_as_open_as_that_of_a_checkout() -> None:
+    """An image gets the mode of a folder that is copied: a closed one would keep another user out."""
+    files = {"Dockerfile": b'FROM python:3.12-slim\nCOPY . /app\nCMD ["python", "/app/main.py"]\n', "main.py": b"print(1)\n"}
+    with snapshot(forge(Files(files)), "c") as there:
+        assert "by its owner only" not in "".join(report(there.folder, there.fetch))
+        os.chmod(there.folder, 0o700)
+        assert "by its owner only" in "".join(report(there.folder, there.fetch))
 
 
 def test_what_discovery_reads_is_there_and_what_nobody_asked_for_is_no_text() -> None:
@@ -522,6 +575,48 @@ def test_what_git_says_has_no_password(clone: Path) -> None:
     there.close()
 
 
+def test_the_token_goes_where_it_is_asked_for_and_is_not_kept(clone: Path, tmp_path: Path) -> None:
+    """The user's own means come first; what they keep, they keep of their own."""
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    seen: list[str] = []
+    refs = b"%s\trefs/heads/main\n" % git(clone, "rev-parse", "HEAD").strip()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.headers.get("Authorization", ""))
+            self.send_response(200 if seen[-1] == "Basic dG9rZW4=" else 401)
+            self.send_header("WWW-Authenticate", 'Basic realm="x"')
+            self.end_headers()
+            self.wfile.write(refs)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    helper = tmp_path / "helper"
+    helper.write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/helped\ncat >> {tmp_path}/helped\n")
+    helper.chmod(0o755)
+    with open(tmp_path / "gitconfig", "a") as file:
+        file.write(f'[credential]\nhelper = "!{helper}"\n')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/o/r.git"
+        there = WithGit(forge(Rest()), str(clone), url=url, header="Authorization: Basic dG9rZW4=")
+        assert there.head("main") == refs[:40].decode()
+        there.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert (seen[0], seen[-1]) == ("", "Basic dG9rZW4=")
+    helped = (tmp_path / "helped").read_text()
+    assert helped.startswith("get")
+    assert "store" not in helped
+
+
 def test_signed_where_the_user_says_so(clone: Path, tmp_path: Path) -> None:
     trap = tmp_path / "gpg"
     trap.write_text('#!/bin/sh\ncat > /dev/null\necho "[GNUPG:] SIG_CREATED " >&2\necho "-----BEGIN PGP SIGNATURE-----"\n')
@@ -556,3 +651,31 @@ def test_a_forge_is_opened_for_its_own_repository_only(clone: Path) -> None:
     place = at("https://github.com")
     with pytest.raises(UsageError, match="the token is for gitlab"):
         open_forge(place, Token("t", "gitlab.com", "X"))
+    token = Token("t", "github.com", "X")
+    assert not isinstance(open_forge(place, token), WithGit)
+    for url, why in (("git@github.com:other/r.git", "a clone of other/r"), ("https://evil.com/o/r", "--forge says github")):
+        git(clone, "config", "remote.origin.url", url)
+        with pytest.raises(UsageError, match=why):
+            open_forge(place, token, git_folder=str(clone))
+    git(clone, "config", "remote.origin.url", "git@ssh.github.com:O/R.git")
+    there = open_forge(place, token, git_folder=str(clone))
+    assert isinstance(there, WithGit)
+    there.close()
+
+
+def test_a_client_that_is_not_installed_is_named() -> None:
+    for url, module, extra in (("https://github.com", "github", "github"), ("https://gitlab.com", "gitlab", "gitlab")):
+        script = f"""
+import sys
+sys.modules[{module!r}] = None
+from hardener.bot.opening import open_forge
+from hardener.bot.remote import place_of
+from hardener.bot.token import Token
+place = place_of({url + "/o/r"!r})
+try:
+    open_forge(place, Token("t", place.server.host, "X")).repository()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+        done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True, check=False)
+        assert f"pip install 'hardener[{extra}]'" in done.stdout, done.stdout + done.stderr

@@ -39,7 +39,7 @@ file. Close it, and nothing is proposed here.
 def proposal(forge: Forge, snapshot: Snapshot, prefix: str, *, believes: bool) -> Proposal:
     """A configuration that fits the files, as `harden init` writes it. What is judged of them has to be filled by then."""
     with chdir(snapshot.folder):
-        found, _ = discover((".",))
+        found, _ = discover((".",), fetch=snapshot.fetch)
         report, groups = examine(Request(tuple(found), evidence=believes, fetch=snapshot.fetch))
     file = Written(FILE, first_config(report, [before for before, _ in groups], {}).encode(), is_new=True)
     branch = prefix + CONFIGURE
