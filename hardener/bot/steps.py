@@ -17,6 +17,8 @@ from hardener.trial.candidate import CAPABILITIES, ESCALATION, ROOT_USER, WRITAB
 
 #: What most of that breaks which breaks at all (`hardener.trial.steps`), and so is reverted.
 _RISKY = frozenset((CAPABILITIES, ESCALATION, ROOT_USER, WRITABLE_ROOT))
+#: What says whom a container runs as, for which owners of folders are written.
+_USERS = frozenset((ROOT_USER,))
 #: The files that differ from what is there, by path.
 Texts = Mapping[str, FileChange]
 #: A run of a request, which tells the pipeline's from what a trial does.
@@ -48,13 +50,19 @@ def series(worlds: Sequence[World], judge: Judge = run) -> tuple[State, ...]:
 
     Git cannot revert a commit alone once a later one changed a line beside its own, and most of what hardens a service stands in
     a row. So the rules of which no two touch come last, as many of them as there can be, and of such sets the one with most of
-    what may break something. All others come before these.
+    what may break something. All others come before these. At the very end is what changes whom others write for: its commit
+    then also has what it changes in theirs, and takes that back with it.
     """
     runs = _Runs(worlds, judge)
-    severity = {one.finding.rule: one.severity for world in worlds for one in world.report.outcomes}
-    rules = sorted({rule for world in worlds for rule in world.rules}, key=lambda rule: (-severity[rule], rule))
+    outcomes = [one for world in worlds for one in world.report.outcomes if one.status is Status.APPLIED]
+    severity = {one.finding.rule: one.severity for one in outcomes}
+    unsettling = {one.finding.rule for one in outcomes if one.finding.fix is not None and one.finding.fix.unsettles}
+    unsettling |= _USERS & set(severity)
+    rules = sorted(severity, key=lambda rule: (rule in unsettling, -severity[rule], rule))
     if len(rules) > 1:
-        last = independent(rules, touching(_texts_of(runs.states(rules))), _RISKY)
+        edges = touching(_texts_of(runs.states(rules)))
+        bound = {rule for edge in edges if edge & unsettling for rule in edge} | unsettling
+        last = independent([rule for rule in rules if rule not in bound], edges, _RISKY) | unsettling
         rules.sort(key=lambda rule: rule in last)
     return runs.states(rules)
 

@@ -39,7 +39,8 @@ def conclude(
         told = f" (last: {last[0].service or 'the stack'}: {last[0].text})" if last else ""
         return verdict._replace(stopped=f"no set that works twice was found in the budget: give more with --budget{told}")
     # What is written is what was tried: the same request for the same files.
-    report = run(asked(request, result.candidate, draft.identities)._replace(files=project.found))
+    final = asked(request, result.candidate, draft.identities)._replace(files=project.found)
+    report = run(final)
     if _texts(report) != _texts(draft.judge(result.candidate)):
         return verdict._replace(stopped="the project's files were changed meanwhile: run it again")
     seen = records(project, _proven(project, result.candidate, broke), report, request.engine, draft.digests)
@@ -52,6 +53,7 @@ def conclude(
         report=report,
         records=seen,
         record=file_with(project, seen) if seen else ("", ""),
+        request=final,
     )
 
 

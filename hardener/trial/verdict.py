@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from hardener.needs.recorded import Recorded
+from hardener.pipeline import Request
 from hardener.record import NamedTuple
 from hardener.report import Report
 from hardener.trial.candidate import Control
@@ -54,6 +55,8 @@ class Verdict(NamedTuple):
     records: Mapping[str, Recorded] = {}
     #: The file for these, and its text.
     record: tuple[str, str] = ("", "")
+    #: What the report is the run of: whoever wants a part of it, as of some rules alone, runs that again.
+    request: Request | None = None
 
     @property
     def starts(self) -> int:

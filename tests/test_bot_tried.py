@@ -1,0 +1,127 @@
+"""What becomes of a bundle that is tried: only what held is proposed. The trial itself has its own tests; here it is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_bot_bundles import laid_out, split
+
+from hardener.bot.forge import Entry
+from hardener.bot.proposal import Asked, Bundle, Snapshot
+from hardener.bot.tried import tried
+from hardener.config import find_config
+from hardener.discover import discover
+from hardener.needs.proven import Proven
+from hardener.pipeline import Request, run
+from hardener.report import Status
+from hardener.trial.compose import TrialError
+from hardener.trial.project import Project
+from hardener.trial.verdict import Verdict
+from hardener.trial.watch import Settings
+
+APP = "services:\n  app:\n    image: example.com/app:1\n"
+PROBED = "[verify]\nprobes = ['true']\n"
+Trial = Callable[[Settings], Verdict]
+
+
+def held(settings: Settings) -> Verdict:
+    """It did with two capabilities and 300 MiB; not with a read-only root."""
+    files = tuple(discover([f"{settings.path}/compose.yaml"])[0])
+    proven = {"app": Proven(capabilities={"CHOWN": "", "SETUID": ""}, memory=300, failed={"writable-root-filesystem": "EROFS"})}
+    request = Request(files, unsafe=True, proven=proven, engine="Docker 28.2")
+    return Verdict(request=request, report=run(request), left={("app", "writable-root-filesystem"): "EROFS"})
+
+
+def lost(settings: Settings) -> Verdict:
+    raise TrialError("no engine answers")
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path) -> Snapshot:
+    files = {"app/compose.yaml": APP, "app/compose.test.yaml": "services:\n  t:\n    image: redis:7\n", "hardener.toml": PROBED}
+    return laid_out(tmp_path, files)
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> Callable[[Trial], list[Settings]]:
+    def set_up(trial: Trial) -> list[Settings]:
+        asked: list[Settings] = []
+
+        def verify(settings: Settings, watcher: object) -> Verdict:
+            asked.append(settings)
+            return trial(settings)
+
+        def project(path: str, *_: object) -> Project:
+            return Project(path, (), (), os.path.realpath(path), {}, {}, ())
+
+        monkeypatch.setattr("hardener.trial.verify.verify", verify)
+        monkeypatch.setattr("hardener.trial.project.find_project", project)
+        monkeypatch.setattr("hardener.trial.compose.find_compose", lambda asked: None)
+        return asked
+
+    return set_up
+
+
+def made(snapshot: Snapshot, *, believes: bool = False) -> tuple[Bundle, Bundle]:
+    [bundle] = split(snapshot).bundles
+    return bundle, tried(bundle, snapshot, find_config(snapshot.folder), Asked(verify=True), believes=believes)
+
+
+def test_only_what_held_is_proposed(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
+    asked = asked_for(held)
+    before, after = made(snapshot)
+    assert [settings.path for settings in asked] == ["app"]
+    assert {file.path for step in before.steps for file in step.files} == {"app/compose.test.yaml"}
+    assert {file.path for step in after.steps for file in step.files} == {"app/compose.yaml"}, "the other file was not tried"
+    assert {"excess-capabilities", "unlimited-memory"} <= {step.rule for step in after.steps}
+    assert after.verdict is not None
+    last = after.steps[-1].files[-1].data
+    assert last == after.verdict.report.changes[0].after.to_bytes()
+    assert b"SETUID" in last
+    assert b"300M" in last
+    ended = {outcome.finding.rule: outcome for outcome in after.report.outcomes if outcome.finding.subject == "app"}
+    assert ended["writable-root-filesystem"].status is Status.REFUSED
+    assert "EROFS" in ended["writable-root-filesystem"].why
+    assert {outcome.status for outcome in after.report.outcomes if outcome.finding.subject == "t"} <= {
+        Status.HELD_BACK,
+        Status.REPORTED,
+    }
+    assert after.fixes != before.fixes
+
+
+def test_nothing_is_proposed_where_nothing_was_proved(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
+    asked_for(lost)
+    before, after = made(snapshot)
+    assert before.steps
+    assert after.steps == after.report.changes == ()
+    assert "no engine answers" in after.report.troubles[-1].reason
+    assert not [outcome for outcome in after.report.outcomes if outcome.status is Status.APPLIED]
+    asked_for(lambda settings: Verdict(stopped="the project as it is does not work"))
+    stopped = made(snapshot)[1]
+    assert stopped.steps == ()
+    assert stopped.verdict is not None
+
+
+def test_a_strangers_probes_are_not_run(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
+    asked = asked_for(held)
+    assert made(snapshot)[1].unbelieved == ("hardener.toml",)
+    assert asked[-1].probes == ()
+    assert made(snapshot, believes=True)[1].unbelieved == ()
+    assert [probe.command for probe in asked[-1].probes] == ["true"]
+
+
+def test_what_is_too_large_is_not_brought(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
+    asked = asked_for(held)
+
+    def never(location: str) -> None:
+        raise AssertionError(location)
+
+    entries = {**snapshot.entries, "app/data": Entry("app/data", "100644", "", 65 * 1024 * 1024)}
+    [bundle] = split(snapshot).bundles
+    large = snapshot._replace(entries=entries, fetch=never)
+    after = tried(bundle, large, find_config(snapshot.folder), Asked(verify=True))
+    assert "--git" in after.report.troubles[-1].reason
+    assert asked == []
