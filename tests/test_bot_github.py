@@ -756,9 +756,9 @@ def test_a_long_past_takes_few_requests(proxy: FailingProxy, shop: GitHub) -> No
     side = {"sha": "side", "parents": [], "commit": {"message": "side", "tree": {"sha": "t"}}}
     for number in range(151):
         page = [side, *(commit(older) for older in range(number, max(number - 99, -1), -1))]
-        proxy.on("GET", f"/repos/acme/shop/commits[?]sha=c{number}&per_page=[0-9]+", body=page)
+        proxy.on("GET", f"/repos/acme/shop/commits[?]per_page=[0-9]+&sha=c{number}", body=page)
     assert [past.message for past in shop.history("c150", 200)] == [f"m{number}" for number in range(150, -1, -1)]
-    assert len(proxy.paths()) == 2
+    assert len([path for path in proxy.paths() if "/commits" in path]) == 2
 
 
 def test_a_connection_that_is_cut_is_made_anew_only_to_read(proxy: FailingProxy, shop: GitHub) -> None:

@@ -150,7 +150,7 @@ class Gitea:
         return content
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
-        """Along first parents. The server lists all that a commit stands on, by date: what is not in a list is asked for alone."""
+        """Along first parents. Lists of the server have all parents, by date: what is not in one is asked for alone."""
         found: list[Past] = []
         known: dict[str, Past] = {}
         short: dict[str, str | int] = {"stat": "false", "verification": "false", "files": "false"}

@@ -27,16 +27,7 @@ def work_at(forge: Forge, asked: Asked, now: datetime, *, signer: str = "") -> D
         return bundles(files, config, asked, believes=believes)
 
     def proposed(bundle: Bundle, forge: Forge, repository: Repository, config: Config, asked: Asked) -> Proposal:
-        look = Look(
-            config.pull_requests,
-            repository.name,
-            asked.base or repository.branch,
-            repository.is_own,
-            forge.pull_word,
-            forge.pull_sign,
-            forge.longest_body,
-            signer,
-        )
+        look = Look(config.pull_requests, repository.name, repository.is_own, forge.pull_word, forge.longest_body, signer)
         before = {change.before.path: change.before.to_bytes() for change in bundle.report.changes if not change.is_new}
         return propose(bundle, look)._replace(before=before)
 
