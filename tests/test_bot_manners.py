@@ -24,9 +24,10 @@ from hardener.bot.marks import (
     withdrawn,
 )
 from hardener.bot.notes import closed, has_stopped, stopped
-from hardener.bot.proposal import Proposal
+from hardener.bot.proposal import Asked, Proposal
 from hardener.bot.standing import Branch, Series, Trunk, branch_at, sign_of
 from hardener.config.model import PullRequests
+from hardener.errors import UsageError
 
 BRANCH = "harden/shop"
 FIXES, OTHER = "f" * 16, "e" * 16
@@ -199,3 +200,14 @@ def test_a_long_series_is_known_in_two_answers() -> None:
     assert last is not None
     lone = forge.add(forge.commits[head].tree, (tips[0],), with_trailers("x", last))
     assert branch_at(forge, BRANCH, lone, Trunk(forge), tips).series is None
+
+
+def test_what_is_asked_for_comes_before_what_is_configured() -> None:
+    told = PullRequests(author="A <a@example.com>", draft=True, per="file")
+    assert Asked().wishes(told) == told
+    assert Asked(per="rule", sign_off=True, remarks=True).wishes(told) == told._replace(per="rule", sign_off=True, remarks=True)
+    assert Asked(author="B <b@example.com>").wishes(told).author == "B <b@example.com>"
+    with pytest.raises(UsageError, match="nobody is named"):
+        Asked(sign_off=True).wishes(PullRequests())
+    with pytest.raises(UsageError, match="nobody is named"):
+        Asked().wishes(PullRequests(sign_off=True))

@@ -42,6 +42,8 @@ from hardener.trial.steps import Step as Back
 from hardener.trial.verdict import NotExercised, Verdict
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
+#: Whose name is on commits.
+BOT = "A Bot <bot@example.com>"
 LOOK = Look(PullRequests(), "acme/webshop")
 QUICK = settings(deadline=None, max_examples=12, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 #: What forges and continuous integration act upon in a commit (docs.github.com, "Skipping workflow runs" and "Using keywords in
@@ -262,7 +264,7 @@ def test_a_pull_request_about_a_rule() -> None:
 
 
 def test_commits_are_a_series(shop: Bundle) -> None:
-    look = LOOK._replace(settings=PullRequests(sign_off=True, title_prefix="fix(docker): "), signer="A Bot <bot@example.com>")
+    look = LOOK._replace(settings=PullRequests(sign_off=True, author=BOT, title_prefix="fix(docker): "))
     commits = propose(shop, look).commits
     assert len(commits) == len(shop.steps) == 7
     for number, commit in enumerate(commits, 1):

@@ -90,6 +90,9 @@ def harden(capfd: pytest.CaptureFixture[str]) -> Harden:
     return call
 
 
+AUTHOR = "Ann Example <ann@example.com>"
+
+
 def test_without_an_option_it_asks_for_what_the_repository_wants(bot: Bot, harden: Harden) -> None:
     assert harden()[0] == 0
     assert (bot.where, bot.asked) == (Where(), Asked())
@@ -99,12 +102,14 @@ def test_every_option_reaches_the_bot(bot: Bot, harden: Harden, tmp_path: Path) 
     words = (
         "--repo a/b --forge gitea --base next --only root-user,unlimited-pids --only unlimited-cpu --per rule --dry-run --draft"
     )
-    words += " --verify --unsafe-fixes --trust-evidence --suggest --dashboard --onboard --git"
-    assert harden(str(tmp_path), *words.split())[0] == 0
+    words += " --verify --unsafe-fixes --trust-evidence --suggest --dashboard --onboard --git --sign-off"
+    assert harden(str(tmp_path), *words.split(), "--author", AUTHOR)[0] == 0
     assert bot.where == Where(str(tmp_path), "a/b", "gitea", git=True)
     only = frozenset(("root-user", "unlimited-pids", "unlimited-cpu"))
-    flags = dict.fromkeys(("dry_run", "draft", "verify", "unsafe", "trust_evidence", "remarks", "dashboard", "onboard"), True)
-    assert bot.asked == Asked(base="next", only=only, per="rule", **flags)  # type: ignore[arg-type]
+    flags = dict.fromkeys(
+        ("dry_run", "draft", "verify", "unsafe", "trust_evidence", "remarks", "dashboard", "onboard", "sign_off"), True
+    )
+    assert bot.asked == Asked(base="next", only=only, per="rule", author=AUTHOR, **flags)  # type: ignore[arg-type]
     assert harden("--all", "repositories.txt", "--most", "3")[0] == 0
     assert bot.where == Where(all="repositories.txt", most=3)
 
@@ -123,6 +128,7 @@ def test_every_option_reaches_the_bot(bot: Bot, harden: Harden, tmp_path: Path) 
         ("--all x --base main", "--base does not go with it"),
         ("--only root-usr", "there is no rule `root-usr`: did you mean root-user"),
         ("--per service", "--per"),
+        ("--author nobody", "--author is a name and an address such as"),
         ("--format sarif", "--format"),
         ("a b", "unexpected extra argument"),
     ],

@@ -13,7 +13,7 @@ from hardener.bot.forge import Author, Forge, Pull, Remark
 from hardener.bot.manners import Case, Decision, Do
 from hardener.bot.marks import WITHDRAWN, mark_of, withdrawn
 from hardener.bot.notes import closed, has_stopped, stopped
-from hardener.bot.proposal import Asked, Snapshot
+from hardener.bot.proposal import Snapshot
 from hardener.record import NamedTuple
 
 _REMARKS = "What harden found on these lines and does not change by itself."
@@ -26,7 +26,7 @@ class Acted(NamedTuple):
     head: str
 
 
-def act(forge: Forge, case: Case, decision: Decision, asked: Asked) -> Acted:
+def act(forge: Forge, case: Case, decision: Decision) -> Acted:
     """Do what was decided. Raises a `ForgeError` where the forge does not, with nothing left that a later run cannot finish."""
     pull, proposal, wishes = case.pull, case.proposal, case.wishes
     head = case.there.head if case.there else ""
@@ -35,8 +35,8 @@ def act(forge: Forge, case: Case, decision: Decision, asked: Asked) -> Acted:
         head = forge.put_branch(case.branch, head, case.base.commit, proposal.commits, author_of(wishes.author))
     if decision.do in (Do.OPEN, Do.FINISH):
         assert proposal is not None
-        draft = asked.draft or wishes.draft
-        pull = forge.make_pull(case.branch, case.base.branch, proposal.title, proposal.body, draft=draft, labels=wishes.labels)
+        title, body = proposal.title, proposal.body
+        pull = forge.make_pull(case.branch, case.base.branch, title, body, draft=wishes.draft, labels=wishes.labels)
     elif decision.words and pull is not None and proposal is not None:
         title, body = (proposal.title, proposal.body) if decision.body else (pull.title, pull.body)
         forge.put_pull(pull.number, title=title, body=body, base=case.base.branch)
@@ -45,7 +45,7 @@ def act(forge: Forge, case: Case, decision: Decision, asked: Asked) -> Acted:
         assert pull is not None
         _close(forge, pull, decision.why)
     elif decision.do is Do.STOP and pull is not None and not has_stopped(forge.comments(pull.number)):
-        forge.make_comment(pull.number, stopped(case.branch, forge.pull_word, dashboard=asked.dashboard or wishes.dashboard))
+        forge.make_comment(pull.number, stopped(case.branch, forge.pull_word, dashboard=wishes.dashboard))
     if decision.do in (Do.CLOSE, Do.DROP) and head:
         forge.drop_branch(case.branch, head)
     return Acted(pull, head)

@@ -54,10 +54,10 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool)
     about what its containers need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
     `Snapshot.fetch` raises.
     """
-    per = Per(asked.per or config.pull_requests.per)
+    per = Per(config.pull_requests.per)
     with contextlib.chdir(snapshot.folder):
         found, troubles = _found(snapshot)
-        singly = asked.remarks or config.pull_requests.remarks
+        singly = config.pull_requests.remarks
         judged = [_judged(_request(scope, snapshot, asked, believes)._replace(singly=singly)) for scope in found]
         report = joined([one.report for one in judged])
         report = report._replace(troubles=(*troubles, *report.troubles))

@@ -17,17 +17,14 @@ from hardener.bot.words.remarks import Suggest, remarks
 from hardener.config import Config
 
 
-def work_at(forge: Forge, asked: Asked, now: datetime, *, signer: str = "") -> Done:
-    """Do for one repository what there is to do, as `work` does; `now` is in UTC.
-
-    `signer`, as `NAME <EMAIL>`, signs off where a repository wants that and its configuration names no author.
-    """
+def work_at(forge: Forge, asked: Asked, now: datetime) -> Done:
+    """Do for one repository what there is to do, as `work` does; `now` is in UTC."""
 
     def bundled(files: Snapshot, config: Config, asked: Asked, believes: bool) -> Bundles:
         return bundles(files, config, asked, believes=believes)
 
     def proposed(bundle: Bundle, forge: Forge, repository: Repository, config: Config, asked: Asked) -> Proposal:
-        look = Look(config.pull_requests, repository.name, repository.is_own, forge.pull_word, forge.longest_body, signer)
+        look = Look(config.pull_requests, repository.name, repository.is_own, forge.pull_word, forge.longest_body)
         before = {change.before.path: change.before.to_bytes() for change in bundle.report.changes if not change.is_new}
         return propose(bundle, look)._replace(before=before)
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from hardener.config.model import PullRequests
+from hardener.errors import UsageError
 from hardener.record import NamedTuple
 from hardener.report import Report, Trouble
 
@@ -36,6 +38,23 @@ class Asked(NamedTuple):
     onboard: bool = False
     #: What one pull request is about, where that is not what the configuration says.
     per: str = ""
+    #: Whose name is on the commits, as `NAME <EMAIL>`, and whether they are signed off, in place of what the configuration says.
+    author: str = ""
+    sign_off: bool = False
+
+    def wishes(self, told: PullRequests) -> PullRequests:
+        """How the bot behaves: as a repository tells, and whoever runs it asks. Raises `UsageError` where that cannot be done."""
+        wishes = told._replace(
+            per=self.per or told.per,
+            draft=self.draft or told.draft,
+            author=self.author or told.author,
+            sign_off=self.sign_off or told.sign_off,
+            remarks=self.remarks or told.remarks,
+            dashboard=self.dashboard or told.dashboard,
+        )
+        if wishes.sign_off and not wishes.author:
+            raise UsageError("commits are to be signed off, and nobody is named: say who with --author, or `author` below [pr]")
+        return wishes
 
 
 class Snapshot(NamedTuple):

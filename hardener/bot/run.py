@@ -143,11 +143,11 @@ class _Run:
             return
         with self.making.snapshot(self.forge, self.base.commit, self.asked.verify) as snapshot:
             config = configuration(snapshot)
-            self.wishes = config.pull_requests
+            self.wishes = self.asked.wishes(config.pull_requests)
             if not self.wishes.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self._handle(repository, snapshot, config)
+            self._handle(repository, snapshot, config._replace(pull_requests=self.wishes))
 
     def _handle(self, repository: Repository, snapshot: Snapshot, config: Config) -> None:
         believes = repository.is_own or self.asked.trust_evidence
@@ -186,7 +186,7 @@ class _Run:
 
     def _see_dashboard(self) -> tuple[bool, Issue | None]:
         """Whether the issue is kept that lists all, and what it is; what is ticked there is asked for again."""
-        if self.asked.only or not (self.asked.dashboard or self.wishes.dashboard):
+        if self.asked.only or not self.wishes.dashboard:
             return False, None  # it is about all rules
         try:
             issue = self.forge.issue(dashboard.TITLE)
@@ -238,7 +238,7 @@ class _Run:
         case = case._replace(is_sure=not (bundle.report.troubles or self.asked.only))
 
         def remarks() -> Sequence[Remark]:
-            if proposal is None or not (self.asked.remarks or self.wishes.remarks):
+            if proposal is None or not self.wishes.remarks:
                 return ()
             files = {path: file.data for path, file in final_files(commit.files for commit in proposal.commits).items()}
             return on_changed_lines(self.making.remarks(bundle, self.forge.suggestion), files, snapshot)
@@ -256,7 +256,7 @@ class _Run:
         try:
             decision, case = self._decided(case)
             if not self.asked.dry_run:
-                acted = act(self.forge, case, decision, self.asked)
+                acted = act(self.forge, case, decision)
                 self.refusals = 0 if decision.do.writes else self.refusals
             self._count(decision.do, acted)
             if decision.do in _TO_BE_READ:

@@ -69,6 +69,10 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         "dry_run": _flag("--dry-run", "Say what would be done, and do nothing.", _HOW),
         "show": _flag("--show", "With --dry-run: also every title, body, message and diff, as it would be sent.", _HOW),
         "draft": _flag("--draft", "Open them as drafts.", _HOW),
+        "author": _text(
+            "--author", "NAME <EMAIL>", "Whose name is on the commits. Default: as configured, or the token's.", _HOW
+        ),
+        "sign_off": _flag("--sign-off", "End each commit with a Signed-off-by of its author.", _HOW),
         "format": Annotated[
             Literal["text", "json"], typer.Option("--format", help="The form of the answer.", rich_help_panel=_HOW)
         ],
@@ -93,13 +97,15 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         dry_run: bool = False,
         show: bool = False,
         draft: bool = False,
+        author: str = "",
+        sign_off: bool = False,
         format: str = "text",
     ) -> None:
         from hardener.cli import pr as command
 
         where = command.Where(folder, repo, forge, all, most or 0, git)
         what = command.What(tuple(only or ()), per or "", base, verify, unsafe_fixes, trust_evidence, suggest, dashboard, onboard)
-        how = command.How(dry_run, show, draft, format)
+        how = command.How(dry_run, show, draft, author, sign_off, format)
         chosen.append(lambda: command.run(where, what, how))
 
     pr.__annotations__ |= annotations

@@ -61,6 +61,8 @@ class How(NamedTuple):
     dry_run: bool = False
     show: bool = False
     draft: bool = False
+    author: str = ""
+    sign_off: bool = False
     format: str = "text"
 
 
@@ -88,6 +90,8 @@ def asked_of(what: What, how: How) -> Asked:
         dashboard=what.dashboard,
         onboard=what.onboard,
         per=what.per,
+        author=how.author,
+        sign_off=how.sign_off,
     )
 
 
@@ -120,6 +124,13 @@ def _check(where: Where, what: What, how: How) -> None:
         raise UsageError(f"{where.folder}: there is no such folder; a repository is named with --repo")
     if where.folder and where.repo and not where.git:
         raise UsageError("DIR says where, and so does --repo: give one of them, or --git to use the clone")
+    if how.author:
+        import re
+
+        from hardener.config.keys import AUTHOR
+
+        if not re.fullmatch(AUTHOR.pattern, how.author):
+            raise UsageError(f"--author is {AUTHOR.words}")
     if where.most and not where.all:
         raise UsageError("--most is about many repositories: it needs --all")
     if where.all:

@@ -82,7 +82,8 @@ _REBASE = Kind('"always", "conflicts" or "never"', choices=("always", "conflicts
 _LABEL = Kind("a label of at most 50 characters, without commas", pattern=rf"^[^\s,{_STEERS}][^,{_STEERS}]{{0,49}}$")
 _LABELS = _LABEL._replace(many=True)
 _SOLID = rf"[^\s<>{_STEERS}]"
-_AUTHOR = Kind(
+#: Whose name is on commits.
+AUTHOR = Kind(
     "a name and an address such as `Ann Example <ann@example.com>`",
     pattern=rf"^{_SOLID}(?:[^<>{_STEERS}]{{0,98}}{_SOLID})? <[^\s<>@{_STEERS}]{{1,64}}@[^\s<>@{_STEERS}]{{1,189}}>$",
 )
@@ -207,7 +208,7 @@ KEYS: tuple[Key, ...] = (
             Key("labels", _LABELS, "What they are labelled with.", [], '["security"]'),
             Key(
                 "author",
-                _AUTHOR,
+                AUTHOR,
                 "Whose name is on the commits; empty for whoever has the token, and the forge may sign them.",
                 "",
                 '"Ann Example <ann@example.com>"',

@@ -17,10 +17,8 @@ class Look(NamedTuple):
     #: As the forge has them (`hardener.bot.forge.Forge`).
     pull_word: str = "pull request"
     longest_body: int = 65_536
-    #: Who signs off where the configuration names no author, as `NAME <EMAIL>`; without both, nothing is signed off.
-    signer: str = ""
 
     @property
     def sign_off(self) -> str:
         """Who signs off the commits; empty for nobody."""
-        return (self.settings.author or self.signer) if self.settings.sign_off else ""
+        return self.settings.author if self.settings.sign_off else ""
