@@ -38,9 +38,8 @@ def laid_out(folder: Path, files: Mapping[str, str | bytes] = {}) -> Snapshot:
     return Snapshot(str(folder.resolve()), "c0ffee", {entry.path: entry for entry in entries}, lambda location: None)
 
 
-def split(snapshot: Snapshot, per: str = "project", *, believes: bool = True, **asked: bool) -> Bundles:
-    config = find_config(snapshot.folder)
-    return bundles(snapshot, config, Asked(per=per, **asked), believes=believes)
+def split(snapshot: Snapshot, per: str = "project", *, believes: bool = True) -> Bundles:
+    return bundles(snapshot, find_config(snapshot.folder), Asked(per=per), believes=believes)
 
 
 def scopes(snapshot: Snapshot, per: str = "project") -> dict[str, list[str]]:
@@ -249,8 +248,8 @@ def test_bytes_are_kept(tmp_path: Path, text: bytes) -> None:
 
 
 def test_the_digest_is_that_of_the_fixes(tmp_path: Path) -> None:
-    def fixes(name: str, text: str, more: Mapping[str, str | bytes] = {}, **asked: bool) -> str:
-        found = split(laid_out(tmp_path / name, {"shop/compose.yaml": text, **more}), **asked).bundles
+    def fixes(name: str, text: str, more: Mapping[str, str | bytes] = {}) -> str:
+        found = split(laid_out(tmp_path / name, {"shop/compose.yaml": text, **more})).bundles
         return next(one.fixes for one in found if one.scope == "shop")
 
     first = fixes("first", REDIS)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from hardener.audit.postures import examined
 from hardener.bot.connected import Part, connected, projects, together, worlds
@@ -18,7 +19,8 @@ from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import State, World, series, step_of, steps_of
 from hardener.config import Config
 from hardener.config.find import FILE, SHARED_FILE
-from hardener.discover import COMPOSE, Found
+from hardener.discover import COMPOSE, KUBERNETES, Found
+from hardener.facts.kubernetes.cluster import may_be_named
 from hardener.fingerprint import fingerprints
 from hardener.group import Group
 from hardener.pipeline import Request, run
@@ -28,6 +30,7 @@ from hardener.scopes import Chosen, Scope, Wish, request_for, scopes
 
 #: The name of `hardener.needs.recorded.FILE`, known without that module.
 _RECORDED = "harden.evidence.yaml"
+_Item = TypeVar("_Item")
 
 
 class Bundles(NamedTuple):
@@ -44,6 +47,8 @@ class Judged(NamedTuple):
     request: Request
     report: Report
     groups: tuple[Group, ...]
+    #: Its files, with those that they are only right together with.
+    components: list[tuple[Found, ...]]
 
 
 def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool) -> Bundles:
@@ -105,7 +110,8 @@ def _path(location: str, snapshot: Snapshot) -> str:
 
 def _judged(request: Request) -> Judged:
     report, _, groups = examined(request)
-    return Judged(request, report, tuple(group for group, _ in groups))
+    found = tuple(group for group, _ in groups)
+    return Judged(request, report, found, connected(request.files, found))
 
 
 class _Unbelieved:
@@ -127,7 +133,7 @@ def _parts(per: Per, judged: Sequence[Judged], snapshot: Snapshot) -> list[Part]
     found = [file for one in judged for file in one.request.files]
     if per is Per.REPOSITORY:
         return [Part("", tuple(found))] if found else []
-    components = [component for one in judged for component in connected(one.request.files, one.groups)]
+    components = [component for one in judged for component in one.components]
     if per is Per.PROJECT:
         return projects(found, components, snapshot.entries)
     all_worlds = [world for one in judged for world in _worlds(one)]
@@ -136,12 +142,23 @@ def _parts(per: Per, judged: Sequence[Judged], snapshot: Snapshot) -> list[Part]
 
 
 def _worlds(judged: Judged) -> Iterator[World]:
-    files = judged.request.files
-    for found in worlds(files, connected(files, judged.groups)):
+    for found in worlds(judged.request.files, judged.components):
         names = {file.name for file in found}
         outcomes = tuple(one for one in judged.report.outcomes if one.finding.place.path in names)
         changes = tuple(change for change in judged.report.changes if change.before.path in names)
         yield World(judged.request._replace(files=found), Report(outcomes, changes))
+
+
+def _thinned(world: World, components: Iterable[tuple[Found, ...]]) -> World:
+    """The world without manifests that neither change nor say anything about others: each of its runs would judge them anew."""
+    changed = {change.before.path for change in world.report.changes}
+    near = {file.name for component in components if any(file.name in changed for file in component) for file in component}
+    files = tuple(
+        file
+        for file in world.request.files
+        if file.kind != KUBERNETES or file.name in near or file.text is None or may_be_named(file.text.text)
+    )
+    return world._replace(request=world.request._replace(files=files))
 
 
 def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tuple[Found, ...]]:
@@ -169,17 +186,20 @@ def _by_files(
 ) -> Bundles:
     """Each part with what is its own of one report."""
     owner = _Owner(parts)
-    states = _states(parts, [world for one in judged for world in _worlds(one) if world.report.changes])
+    changed = [world for one in judged for world in _worlds(one) if world.report.changes]
+    states = _states(parts, changed, [component for one in judged for component in one.components])
+    reports = owner.split(report, [group for one in judged for group in one.groups])
     made = []
-    for number, part in enumerate(parts):
-        own = owner.part_of(report, number, [group for one in judged for group in one.groups])
+    for number, (part, own) in enumerate(zip(parts, reports, strict=True)):
         steps = steps_of(states.get(number, ()), (file.name for file in part.found), own, snapshot.entries)
         fixes = fixes_of(own, snapshot.folder)
         made.append(Bundle(part.scope, per, own, steps, fixes, unbelieved.about(part.found)))
     return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if owner.of(trouble.path) is None))
 
 
-def _states(parts: Sequence[Part], changed: Sequence[World]) -> dict[int, tuple[State, ...]]:
+def _states(
+    parts: Sequence[Part], changed: Sequence[World], components: Sequence[tuple[Found, ...]]
+) -> dict[int, tuple[State, ...]]:
     """The states of the commits for each part that changes: the same for those that are judged at once."""
     sets = [[file.location for file in world.request.files] for world in changed]
     sets += [[file.location for file in part.found] for part in parts]
@@ -187,7 +207,7 @@ def _states(parts: Sequence[Part], changed: Sequence[World]) -> dict[int, tuple[
     for members in together(sets):
         some = [world for world in changed if world.request.files[0].location in members]
         if some:
-            made = series(some)
+            made = series([_thinned(world, components) for world in some])
             states |= {number: made for number, part in enumerate(parts) if part.found[0].location in members}
     return states
 
@@ -207,22 +227,39 @@ class _Owner:
         """The part with a file, or the only one with files beside it; of one part, that."""
         return self._by_name.get(path, self._by_folder.get(os.path.dirname(path), 0 if self._count == 1 else None))
 
-    def part_of(self, report: Report, number: int, groups: Iterable[Group]) -> Report:
-        """What of a report is about one part."""
-        counts = {"containers": 0, "stages": 0}
+    def split(self, report: Report, groups: Iterable[Group]) -> list[Report]:
+        """What of a report is about each part."""
+        sizes: dict[tuple[int | None, str], int] = {}
         for group in groups:
-            if self.of(group.name) == number:
-                counts[group.counts] += group.size
-        return Report(
-            tuple(outcome for outcome in report.outcomes if self.of(outcome.finding.place.path) == number),
-            tuple(change for change in report.changes if self.of(change.before.path) == number),
-            tuple(trouble for trouble in report.troubles if self.of(trouble.path) == number),
-            tuple(note for note in report.notes if self.of(note.path) == number),
-            sum(at == number for at in self._by_name.values()),
-            counts["containers"],
-            counts["stages"],
-            tuple(posture for posture in report.postures if self.of(posture.place.path) == number),
-        )
+            key = self.of(group.name), group.counts
+            sizes[key] = sizes.get(key, 0) + group.size
+        outcomes = self._by_part(report.outcomes, lambda one: one.finding.place.path)
+        changes = self._by_part(report.changes, lambda one: one.before.path)
+        troubles = self._by_part(report.troubles, lambda one: one.path)
+        notes = self._by_part(report.notes, lambda one: one.path)
+        postures = self._by_part(report.postures, lambda one: one.place.path)
+        files = self._by_part(tuple(self._by_name), lambda name: name)
+        return [
+            Report(
+                outcomes[at],
+                changes[at],
+                troubles[at],
+                notes[at],
+                len(files[at]),
+                sizes.get((at, "containers"), 0),
+                sizes.get((at, "stages"), 0),
+                postures[at],
+            )
+            for at in range(self._count)
+        ]
+
+    def _by_part(self, items: Sequence[_Item], path: Callable[[_Item], str]) -> list[tuple[_Item, ...]]:
+        found: list[list[_Item]] = [[] for _ in range(self._count)]
+        for item in items:
+            number = self.of(path(item))
+            if number is not None:
+                found[number].append(item)
+        return [tuple(some) for some in found]
 
 
 def _by_rule(judged: Sequence[Judged], report: Report, snapshot: Snapshot, unbelieved: _Unbelieved) -> Bundles:

@@ -23,6 +23,11 @@ _KINDS = ("ConfigMap", "ServiceAccount", *_AUTOSCALERS)
 _LARGEST = 4 * 1024 * 1024
 
 
+def may_be_named(text: str) -> bool:
+    """Whether a text may define what pods of other files name."""
+    return len(text) <= _LARGEST and any(kind in text for kind in _KINDS)
+
+
 class Cluster:
     """What the manifests of a run define beside pods. `sources` are their texts by location; each is read when it is needed.
 
@@ -132,7 +137,7 @@ class Cluster:
 
     def _objects(self) -> Iterator[tuple[str, Object]]:
         for location, source in self._sources.items():
-            if len(source.text) > _LARGEST or not any(kind in source.text for kind in _KINDS):
+            if not may_be_named(source.text):
                 continue
             try:
                 file = self._read.get(location) or ManifestFile(source)
