@@ -89,7 +89,7 @@ class FailingProxy:
         body: object = None,
         cut: str = "",
     ) -> None:
-        """From the `first` request whose path, with its query, matches `path` as a whole on, so many times: answer like this.
+        """From the `first` request whose verb and path, with its query, match as a whole on, so many times: answer like this.
 
         `body` is JSON, unless it is bytes. `cut` ends the connection instead: "before" the request is passed on, or "after",
         when it is done and only the answer gets lost. Of several rules for a request, the last one made counts.
@@ -98,9 +98,13 @@ class FailingProxy:
         rule = _Rule(verb, re.compile(path), first, first + times - 1, status, dict(headers or {}), data, cut, [0])
         self._rules.insert(0, rule)
 
+    def heal(self) -> None:
+        """Fail no longer."""
+        self._rules.clear()
+
     def forget(self) -> None:
         """Fail no longer, and forget what was asked."""
-        self._rules.clear()
+        self.heal()
         self.asked.clear()
 
     def paths(self, verb: str = "") -> list[str]:
@@ -134,7 +138,7 @@ class FailingProxy:
 
     def _rule(self, request: Request) -> _Rule | None:
         for rule in self._rules:
-            if rule.verb == request.verb and rule.path.fullmatch(request.path):
+            if re.fullmatch(rule.verb, request.verb) and rule.path.fullmatch(request.path):
                 rule.seen[0] += 1
                 if rule.first <= rule.seen[0] <= rule.last:
                     return rule

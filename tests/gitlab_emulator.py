@@ -84,7 +84,7 @@ class GitLabEmulator:
         #: How often a merge request is still "preparing".
         self.preparing = 0
         self.labels_allowed = self.takes_ranges = True
-        #: `(verb, pattern of the path, what happens)`, each once: a status, "cut" or "cut after".
+        #: `(pattern of the verb, pattern of the path, what happens)`, each once: a status, "cut" or "cut after".
         self.faults: list[tuple[str, str, Any]] = []
         self.headers_of_fault: dict[str, str] = {}
         #: Runs before a request: `(verb, path)`.
@@ -172,7 +172,7 @@ class GitLabEmulator:
         with self._lock:
             self.asked.append((verb, unquote(url.path.removeprefix(f"{self.under}/api/v4"))))
             self.before(*self.asked[-1])
-            fault = next((f for f in self.faults if f[0] == verb and re.search(f[1], self.asked[-1][1])), None)
+            fault = next((f for f in self.faults if re.fullmatch(f[0], verb) and re.search(f[1], self.asked[-1][1])), None)
             if fault:
                 self.faults.remove(fault)
             if fault and fault[2] == "cut":

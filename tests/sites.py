@@ -5,8 +5,9 @@ What is done and seen is done and seen past the API, or with requests of its own
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
@@ -20,7 +21,7 @@ from hardener.bot.gitea import Gitea
 from hardener.bot.github import GitHub
 from hardener.bot.gitlab import GitLab
 
-__all__ = ["EXECUTABLE", "FILE", "File", "Files", "Logged", "Seen", "Site", "site"]
+__all__ = ["EXECUTABLE", "FILE", "File", "Files", "GitHubSite", "Logged", "Seen", "Site", "site"]
 
 
 class File(NamedTuple):
@@ -112,6 +113,15 @@ class Site(Protocol):
     def heal(self) -> None:
         """Fail no longer."""
 
+    def protected(self) -> AbstractContextManager[None]:
+        """Meanwhile, nobody may push to branches that begin with `harden/`."""
+
+    def powerless(self) -> AbstractContextManager[None]:
+        """Meanwhile, the token may only read."""
+
+    def tick(self, body: str) -> None:
+        """Somebody writes the newest issue that is no pull request anew."""
+
     def forge(self, *, own: bool = True) -> Forge:
         """What is under test, for the owner's job or somebody else's."""
 
@@ -122,8 +132,8 @@ def site(kind: str, files: Files, emulator: Emulator | None = None) -> Iterator[
     if kind == "github":
         assert emulator is not None
         with FailingProxy(emulator.url) as proxy:
-            repository = emulator.repository({path: tuple(file) for path, file in files.items()})
-            yield _GitHubSite(repository, proxy)
+            repository = emulator.repository({path: (file.data, file.mode) for path, file in files.items()})
+            yield GitHubSite(repository, proxy)
     elif kind == "gitlab":
         with GitLabEmulator({path: (file.mode, file.data) for path, file in files.items()}) as gitlab:
             yield _GitLabSite(gitlab)
@@ -133,17 +143,26 @@ def site(kind: str, files: Files, emulator: Emulator | None = None) -> Iterator[
             yield _GiteaSite(gitea)
 
 
-class _GitHubSite:
+class GitHubSite:
+    """The emulated GitHub, behind a proxy that counts and fails."""
+
     kind = "github"
 
     def __init__(self, repository: EmulatedRepository, proxy: FailingProxy) -> None:
         self.repository, self.proxy = repository, proxy
+        self.blobs: dict[str, bytes] = {}
 
     def push(self, files: Files, branch: str = "main", message: str = "work") -> str:
-        return self.repository.push({path: tuple(file) for path, file in files.items()}, branch, message)
+        return self.repository.push({path: (file.data, file.mode) for path, file in files.items()}, branch, message)
 
     def tree(self, branch: str = "main") -> dict[str, File]:
-        return {path: File(file.data, file.mode) for path, file in self.repository.tree(branch).items()}
+        commit = self.repository.ask("GET", f"/git/commits/{self.heads().get(branch, branch)}")
+        found = {}
+        for item in self.repository.ask("GET", f"/git/trees/{commit['commit']['tree']['sha']}?recursive=1")["tree"]:
+            if item["sha"] not in self.blobs:
+                self.blobs[item["sha"]] = base64.b64decode(self.repository.ask("GET", f"/git/blobs/{item['sha']}")["content"])
+            found[item["path"]] = File(self.blobs[item["sha"]], item["mode"])
+        return found
 
     def heads(self) -> dict[str, str]:
         return self.repository.heads()
@@ -209,8 +228,28 @@ class _GitHubSite:
         body = {"message": "You have exceeded a secondary rate limit" if retry_after else "It failed"}
         self.proxy.on(verb, f".*{path}.*", first=skip + 1, times=1, status=status, headers=headers, body=body, cut=cut)
 
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        # docs.github.com/repositories, "Available rules for rulesets"; the words are those that an API answers with.
+        said = {"message": "Repository rule violations found\n\nCannot create ref due to creations being restricted.\n\n"}
+        self.proxy.on("POST", ".*/git/refs", status=422, body=said)
+        yield
+        self.heal()
+
+    @contextmanager
+    def powerless(self) -> Iterator[None]:
+        said = {"message": "Resource not accessible by integration"}
+        self.proxy.on("POST|PATCH|PUT|DELETE", "/repos/.*", status=403, body=said)
+        yield
+        self.heal()
+
+    def tick(self, body: str) -> None:
+        found = self.repository.ask("GET", "/issues?state=all&per_page=100")
+        number = max(one["number"] for one in found if not one.get("pull_request"))
+        self.repository.ask("PATCH", f"/issues/{number}", {"body": body})
+
     def heal(self) -> None:
-        self.proxy._rules.clear()
+        self.proxy.heal()
 
     def forge(self, *, own: bool = True) -> Forge:
         token = self.repository.token if own else "token_of_the_stranger"
@@ -302,6 +341,22 @@ class _GitLabSite:
     def heal(self) -> None:
         self.gitlab.faults.clear()
 
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        self.gitlab.protected["harden/*"] = False
+        yield
+        self.gitlab.protected.clear()
+
+    @contextmanager
+    def powerless(self) -> Iterator[None]:
+        kept = self.gitlab.tokens["glpat-secret"]
+        self.gitlab.tokens["glpat-secret"] = (kept[0], ("read_api",))
+        yield
+        self.gitlab.tokens["glpat-secret"] = kept
+
+    def tick(self, body: str) -> None:
+        self.gitlab.issues[-1]["description"] = body
+
     def forge(self, *, own: bool = True) -> Forge:
         path = self.gitlab.path
         return GitLab(path, "glpat-secret", address=self.gitlab.address, own=path if own else "")
@@ -392,6 +447,21 @@ class _GiteaSite:
 
     def heal(self) -> None:
         self.gitea.faults.clear()
+
+    @contextmanager
+    def protected(self) -> Iterator[None]:
+        self.gitea.protected = "harden/*"
+        yield
+        self.gitea.protected = ""
+
+    @contextmanager
+    def powerless(self) -> Iterator[None]:
+        self.gitea.push = False
+        yield
+        self.gitea.push = True
+
+    def tick(self, body: str) -> None:
+        next(issue for issue in reversed(self.gitea.issues.values()) if "pull" not in issue)["body"] = body
 
     def forge(self, *, own: bool = True) -> Forge:
         return Gitea(self.gitea.url, self.gitea.name, "token", runs_here=own, pauses=(0, 0))
