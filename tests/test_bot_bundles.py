@@ -198,6 +198,15 @@ def test_a_file_is_alone_where_it_is_safe_alone(mixed: Snapshot) -> None:
     }
 
 
+def test_what_is_mended_in_another_file_stays_with_it(tmp_path: Path) -> None:
+    extends = "services:\n  web:\n    extends: {file: compose.yaml, service: cache}\n"
+    snapshot = laid_out(tmp_path, {"compose.yaml": REDIS, "web.compose.yaml": extends})
+    [made] = split(snapshot, "file").bundles
+    assert made.scope == "compose.yaml"
+    assert [change.before.path for change in made.report.changes] == ["compose.yaml"]
+    assert {outcome.finding.place.path for outcome in made.report.outcomes} == {"compose.yaml", "web.compose.yaml"}
+
+
 def test_every_commit_is_a_run_with_the_rules_so_far(mixed: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:
     [shop] = [one for one in split(mixed).bundles if one.scope == "shop"]
     assert shop.steps[-1].rule == "root-user", "what others write for comes last, so that it can be taken back with that"

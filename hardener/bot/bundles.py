@@ -167,7 +167,9 @@ def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tu
     world = next(one for one in all_worlds if component[0] in one.request.files)
     final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}
     made = [one.finding for one in world.report.outcomes if one.status is Status.APPLIED]
-    sets: list[Iterable[str]] = [[name] for name in names]
+    # A finding in one file may be mended in another that it builds on.
+    elsewhere = names & {finding.place.path for finding in made} - set(final)
+    sets: list[Iterable[str]] = [*([name] for name in names), [*final, *elsewhere] if elsewhere else []]
     for name in final if len(final) > 1 else ():
         others = {finding.identity: "another pull request" for finding in made if finding.place.path != name}
         alone = run(world.request._replace(withheld=others, singly=False))
