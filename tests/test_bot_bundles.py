@@ -39,7 +39,9 @@ def laid_out(folder: Path, files: Mapping[str, str | bytes] = {}) -> Snapshot:
 
 
 def split(snapshot: Snapshot, per: str = "project", *, believes: bool = True) -> Bundles:
-    return bundles(snapshot, find_config(snapshot.folder), Asked(per=per), believes=believes)
+    config = find_config(snapshot.folder)
+    wishes = config.pull_requests._replace(per=per)
+    return bundles(snapshot, config._replace(pull_requests=wishes), Asked(), believes=believes)
 
 
 def scopes(snapshot: Snapshot, per: str = "project") -> dict[str, list[str]]:
