@@ -98,7 +98,7 @@ def propose(bundle: Bundle, forge: Forge, repository: Repository, config: Config
     return Proposal(bundle.scope, branch, title, body, tuple(commits), bundle.fixes)
 
 
-def remarks(bundle: Bundle, suggestion: Callable[[str, int], str]) -> Sequence[Remark]:
+def remarks(bundle: Bundle, _: Snapshot, suggestion: Callable[[str, int], str]) -> Sequence[Remark]:
     found = []
     for path, data in {file.path: file.data for step in bundle.steps for file in step.files}.items():
         for number, line in enumerate(data.decode().split("\n"), 1):

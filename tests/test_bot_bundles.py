@@ -39,7 +39,9 @@ def laid_out(folder: Path, files: Mapping[str, str | bytes] = {}) -> Snapshot:
 
 
 def split(snapshot: Snapshot, per: str = "project", *, believes: bool = True) -> Bundles:
-    return bundles(snapshot, find_config(snapshot.folder), Asked(per=per), believes=believes)
+    config = find_config(snapshot.folder)
+    wishes = config.pull_requests._replace(per=per)
+    return bundles(snapshot, config._replace(pull_requests=wishes), Asked(), believes=believes)
 
 
 def scopes(snapshot: Snapshot, per: str = "project") -> dict[str, list[str]]:
@@ -196,6 +198,15 @@ def test_a_file_is_alone_where_it_is_safe_alone(mixed: Snapshot) -> None:
         "Dockerfile": ["Dockerfile"],
         "tools/Dockerfile.dev": ["tools/Dockerfile.dev"],
     }
+
+
+def test_what_is_mended_in_another_file_stays_with_it(tmp_path: Path) -> None:
+    extends = "services:\n  web:\n    extends: {file: compose.yaml, service: cache}\n"
+    snapshot = laid_out(tmp_path, {"compose.yaml": REDIS, "web.compose.yaml": extends})
+    [made] = split(snapshot, "file").bundles
+    assert made.scope == "compose.yaml"
+    assert [change.before.path for change in made.report.changes] == ["compose.yaml"]
+    assert {outcome.finding.place.path for outcome in made.report.outcomes} == {"compose.yaml", "web.compose.yaml"}
 
 
 def test_every_commit_is_a_run_with_the_rules_so_far(mixed: Snapshot, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -188,7 +188,9 @@ def test_what_discovery_reads_is_there_and_what_nobody_asked_for_is_no_text() ->
         assert [path for path in files.asked if path.endswith(".py")] == ["src/main.py"], "what is the same is asked for once"
         there.fetch("/etc/passwd")
     assert not os.path.lexists(os.path.dirname(there.folder))
-    with snapshot(forge(files), "c", whole=True) as there:
+    with snapshot(forge(files), "c", in_full=True) as there:
+        for path in files.files:
+            there.fetch(os.path.join(there.folder, path))
         assert all(Path(there.folder, path).read_bytes() == data for path, data in files.files.items())
 
 
@@ -199,7 +201,7 @@ def test_hostile_names_are_left_out_and_named_once(tmp_path: Path) -> None:
              "/".join("d" * 70), "half\ud800"]  # fmt: skip
     odd = (Entry("link", LINK, "l", 6), Entry("module", "160000", "m"), Entry("run", EXECUTABLE, "e", 8))
     files = Files({"a/b/c": b"c"}, (*(Entry(name, FILE, "h", 8) for name in names), *odd))
-    with snapshot(forge(files), "c", whole=True) as there:
+    with snapshot(forge(files), "c", in_full=True) as there:
         made = {path.relative_to(there.folder).as_posix() for path in Path(there.folder).rglob("*") if not path.is_dir()}
         assert made == {"a/b/c", "run"} == set(there.entries)
         assert os.listdir(os.path.join(there.folder, ".git")) == []
@@ -640,7 +642,8 @@ def test_a_snapshot_through_git_and_from_a_shallow_clone(clone: Path, tmp_path: 
     there = WithGit(forge(Rest()), str(shallow))
     base = there.head("main")
     assert len(there.history(base, 5)) == 1
-    with snapshot(there, base, whole=True) as laid:
+    with snapshot(there, base, in_full=True) as laid:
+        laid.fetch(os.path.join(laid.folder, "a.txt"))
         assert Path(laid.folder, "a.txt").read_bytes() == b"one\r\ntwo\r\n"
         assert Path(laid.folder, "compose.yaml").read_text().startswith("services")
     assert there.put_branch("harden/x", "", base, COMMITS, ME) == there.head("harden/x")

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from typing import TypeVar
 
 from hardener.audit.postures import examined
@@ -62,8 +63,7 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool)
     per = Per(config.pull_requests.per)
     with contextlib.chdir(snapshot.folder):
         found, troubles = _found(snapshot)
-        singly = config.pull_requests.remarks
-        judged = [_judged(_request(scope, snapshot, asked, believes)._replace(singly=singly)) for scope in found]
+        judged = [_judged(_request(scope, snapshot, asked, believes)) for scope in found]
         report = joined([one.report for one in judged])
         report = report._replace(troubles=(*troubles, *report.troubles))
         unbelieved = _Unbelieved(snapshot, [] if believes else [scope.config for scope in found])
@@ -72,15 +72,47 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool)
         return _by_files(_parts(per, judged, snapshot), per, judged, report, snapshot, unbelieved)
 
 
+def left_by(bundle: Bundle, folder: str) -> Report:
+    """What is found in the files of a bundle as it leaves them, with what each fix would do there by itself (`Outcome.alone`).
+
+    `folder` is that of the snapshot, in which the files are as they were.
+    """
+    after = {change.before.path: change.after for change in bundle.report.changes}
+    paths = {*after, *(one.finding.place.path for one in bundle.report.outcomes)}
+    with contextlib.chdir(folder):
+        found = []
+        for request in bundle.requests:
+            files = tuple(file._replace(text=after.get(file.name, file.text)) for file in request.files)
+            found.append(run(request._replace(files=files, singly=True)))
+    report = joined(found)
+    return report._replace(outcomes=tuple(one for one in report.outcomes if one.finding.place.path in paths))
+
+
 def fixes_of(report: Report, folder: str) -> str:
-    """The fixes that a report makes, as a digest: what each is about and does there, without lines and other findings."""
+    """The fixes that a report makes, as a digest: what each is about and to which values it comes, without lines and words.
+
+    Words may become better in a later version, and what was declined is not to come back for that.
+    """
     names = fingerprints((outcome.finding for outcome in report.outcomes), folder, folder)
     made = (
-        f"{name} {outcome.finding.fix.summary}"
+        f"{name} {_said([want.value for want in outcome.finding.fix.wants])}"
         for name, outcome in zip(names, report.outcomes, strict=True)
         if outcome.status is Status.APPLIED and outcome.finding.fix is not None
     )
     return digest(*sorted(made))
+
+
+def _said(value: object) -> str:
+    """A value as text that is the same in every run."""
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(_said, value)))}}}"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(sorted(f'{_said(key)}: {_said(one)}' for key, one in value.items()))}}}"
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(map(_said, value))})"
+    if isinstance(value, Enum):
+        return value.name
+    return ascii(value) if isinstance(value, (str, int, float, type(None))) else type(value).__name__
 
 
 def _found(snapshot: Snapshot) -> tuple[list[Scope], list[Trouble]]:
@@ -167,10 +199,12 @@ def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tu
     world = next(one for one in all_worlds if component[0] in one.request.files)
     final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}
     made = [one.finding for one in world.report.outcomes if one.status is Status.APPLIED]
-    sets: list[Iterable[str]] = [[name] for name in names]
+    # A finding in one file may be mended in another that it builds on.
+    elsewhere = names & {finding.place.path for finding in made} - set(final)
+    sets: list[Iterable[str]] = [*([name] for name in names), [*final, *elsewhere] if elsewhere else []]
     for name in final if len(final) > 1 else ():
         others = {finding.identity: "another pull request" for finding in made if finding.place.path != name}
-        alone = run(world.request._replace(withheld=others, singly=False))
+        alone = run(world.request._replace(withheld=others))
         if {change.before.path: change.after.text for change in alone.changes} != {name: final[name]}:
             sets.append(final)
             break
@@ -186,14 +220,18 @@ def _by_files(
 ) -> Bundles:
     """Each part with what is its own of one report."""
     owner = _Owner(parts)
-    changed = [world for one in judged for world in _worlds(one) if world.report.changes]
+    all_worlds = [world for one in judged for world in _worlds(one)]
+    changed = [world for world in all_worlds if world.report.changes]
     states = _states(parts, changed, [component for one in judged for component in one.components])
     reports = owner.split(report, [group for one in judged for group in one.groups])
     made = []
     for number, (part, own) in enumerate(zip(parts, reports, strict=True)):
         steps = steps_of(states.get(number, ()), (file.name for file in part.found), own, snapshot.entries)
         fixes = fixes_of(own, snapshot.folder)
-        made.append(Bundle(part.scope, per, own, steps, fixes, unbelieved.about(part.found)))
+        about = tuple(
+            world.request for world in all_worlds if not part.names.isdisjoint(file.name for file in world.request.files)
+        )
+        made.append(Bundle(part.scope, per, own, steps, fixes, unbelieved.about(part.found), requests=about))
     return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if owner.of(trouble.path) is None))
 
 
@@ -269,9 +307,11 @@ def _by_rule(judged: Sequence[Judged], report: Report, snapshot: Snapshot, unbel
     made = []
     for rule in sorted(severity, key=lambda rule: (-severity[rule], rule)):
         some = [world for world in all_worlds if any(one.finding.rule == rule for one in world.report.outcomes)]
-        alone = joined([examined(world.request._replace(select=frozenset((rule,))))[0] for world in some])
+        requests = tuple(world.request._replace(select=frozenset((rule,))) for world in some)
+        alone = joined([examined(request)[0] for request in requests])
         found = [file for world in some for file in world.request.files]
         steps = step_of(rule, alone, snapshot.entries)
-        made.append(Bundle(rule, Per.RULE, alone, steps, fixes_of(alone, snapshot.folder), unbelieved.about(found)))
+        fixes = fixes_of(alone, snapshot.folder)
+        made.append(Bundle(rule, Per.RULE, alone, steps, fixes, unbelieved.about(found), requests=requests))
     told = {trouble for bundle in made for trouble in bundle.report.troubles}
     return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if trouble not in told))

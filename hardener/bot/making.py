@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 
-from hardener.bot.bundles import Bundles, bundles
+from hardener.bot.bundles import Bundles, bundles, left_by
 from hardener.bot.done import Done
 from hardener.bot.forge import Forge, Remark, Repository
 from hardener.bot.proposal import Asked, Bundle, Proposal, Snapshot
@@ -28,8 +29,15 @@ def work_at(forge: Forge, asked: Asked, now: datetime) -> Done:
         before = {change.before.path: change.before.to_bytes() for change in bundle.report.changes if not change.is_new}
         return propose(bundle, look)._replace(before=before)
 
-    def remarked(bundle: Bundle, suggestion: Suggest) -> Sequence[Remark]:
-        return remarks(bundle, suggestion)
+    def remarked(bundle: Bundle, files: Snapshot, suggestion: Suggest) -> Sequence[Remark]:
+        return remarks(left_by(bundle, files.folder), suggestion)
 
-    making = Making(lambda forge, commit, whole: snapshot(forge, commit, whole=whole), bundled, proposed, remarked)
-    return work(forge, asked, now, making)
+    def tried_here(bundle: Bundle, files: Snapshot, config: Config, asked: Asked, believes: bool) -> Bundle:
+        from hardener.bot.tried import tried
+
+        return tried(bundle, files, config, asked, believes=believes)
+
+    def laid_out(forge: Forge, commit: str, in_full: bool) -> AbstractContextManager[Snapshot]:
+        return snapshot(forge, commit, in_full=in_full)
+
+    return work(forge, asked, now, Making(laid_out, bundled, proposed, remarked, tried_here))

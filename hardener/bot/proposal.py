@@ -13,6 +13,7 @@ from hardener.report import Report, Trouble
 
 if TYPE_CHECKING:
     from hardener.bot.forge import Commit, Entry, Written
+    from hardener.pipeline import Request
     from hardener.trial.verdict import Verdict
 
 
@@ -111,6 +112,8 @@ class Bundle(NamedTuple):
     unbelieved: tuple[str, ...] = ()
     #: What a trial on an engine came to, where one was made.
     verdict: Verdict | None = None
+    #: By what it was judged: for each set of files that have to be judged at once, those and all that counts about them.
+    requests: tuple[Request, ...] = ()
 
 
 class Proposal(NamedTuple):

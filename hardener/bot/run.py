@@ -59,12 +59,15 @@ class Bundled(Protocol):
 class Making(NamedTuple):
     """Where files, bundles and words come from."""
 
-    #: The files of a commit in a folder, for a while; `whole` has all of them filled.
+    #: The files of a commit in a folder, for a while; if so told, large ones in full.
     snapshot: Callable[[Forge, str, bool], AbstractContextManager[Snapshot]]
     #: `believes` is whether evidence that lies in the repository counts.
     bundles: Callable[[Snapshot, Config, Asked, bool], Bundled]
     propose: Callable[[Bundle, Forge, Repository, Config, Asked], Proposal]
-    remarks: Callable[[Bundle, Callable[[str, int], str]], Sequence[Remark]]
+    #: What is said on lines, of the files as a bundle leaves them.
+    remarks: Callable[[Bundle, Snapshot, Callable[[str, int], str]], Sequence[Remark]]
+    #: A bundle as it is once it was tried on an engine.
+    tried: Callable[[Bundle, Snapshot, Config, Asked, bool], Bundle] = lambda bundle, *_: bundle
 
 
 def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
@@ -233,7 +236,16 @@ class _Run:
                 self._one(case, name)
 
     def _bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
-        proposal = self.making.propose(bundle, self.forge, repository, config, self.asked) if bundle.steps else None
+        def proposed() -> Proposal | None:
+            return self.making.propose(bundle, self.forge, repository, config, self.asked) if bundle.steps else None
+
+        proposal = proposed()
+        # A trial takes minutes: it is not made of what comes to nothing all the same.
+        first = settled(self._case(name, proposal)) if self.asked.verify else None
+        if self.asked.verify and (first is None or first.do not in (Do.LEAVE, Do.POSTPONE)):
+            bundle = self.making.tried(bundle, snapshot, config, self.asked, repository.is_own or self.asked.trust_evidence)
+            self.troubles += bundle.report.troubles
+            proposal = proposed()
         case = self._case(name, proposal)
         case = case._replace(is_sure=not (bundle.report.troubles or self.asked.only))
 
@@ -241,7 +253,7 @@ class _Run:
             if proposal is None or not self.wishes.remarks:
                 return ()
             files = {path: file.data for path, file in final_files(commit.files for commit in proposal.commits).items()}
-            return on_changed_lines(self.making.remarks(bundle, self.forge.suggestion), files, snapshot)
+            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), files, snapshot)
 
         self._one(case, bundle.scope, remarks)
 

@@ -45,10 +45,10 @@ HERE = Most(MAX_ENTRIES, 4 * 1024 * 1024 * 1024)
 
 
 @contextmanager
-def snapshot(forge: Forge, commit: str, *, whole: bool = False) -> Iterator[Snapshot]:
-    """The files of a commit in a folder that is gone at the end; with `whole`, all of them, however large.
+def snapshot(forge: Forge, commit: str, *, in_full: bool = False) -> Iterator[Snapshot]:
+    """The files of a commit in a folder that is gone at the end. With `in_full`, what is brought is all there, however large.
 
-    Otherwise there is at once what is discovered from the root under the configuration there, that configuration with the files
+    There is at once what is discovered from the root under the configuration there, that configuration with the files
     that it names, and each hardener.toml. Whoever discovers in another way passes `fetch` on. Names that no checkout could have
     are left out, and named once in `troubles`. Raises a `ForgeError`, also where there is more than is asked of a forge.
     """
@@ -56,24 +56,21 @@ def snapshot(forge: Forge, commit: str, *, whole: bool = False) -> Iterator[Snap
     if not listing.complete:
         raise ForgeError("the repository has more files than the forge lists", _CLONE)
     with checkout("harden-pr-") as top:
-        files = _Files(forge, commit, top, whole=whole)
+        files = _Files(forge, commit, top, in_full=in_full)
         left_out = files.lay_out(listing.entries)
-        if whole:
-            files.fetch_all()
-        else:
-            _fetch_what_is_discovered(files, top)
+        _fetch_what_is_discovered(files, top)
         yield Snapshot(top, commit, files.entries, files.fetch, tuple(_told(left_out)))
 
 
 class _Files:
     """The files of a folder, of which some are still to be brought."""
 
-    def __init__(self, forge: Forge, commit: str, top: str, *, whole: bool) -> None:
+    def __init__(self, forge: Forge, commit: str, top: str, *, in_full: bool) -> None:
         self.entries: dict[str, Entry] = {}
         self._forge = forge
         self._commit = commit
         self._top = top
-        self._whole = whole
+        self._in_full = in_full
         self._most = HERE if getattr(forge, "is_local", False) else AFAR
         self._requests = self._bytes = 0
         #: By location, what is not there yet.
@@ -113,23 +110,18 @@ class _Files:
         return left_out
 
     def fetch(self, location: str) -> None:
-        """Fill the file at a location, where that is still to be done. What is too large to be read stays as it is."""
+        """Fill the file at a location, where that is still to be done. A large one stays as it is, unless all is wanted."""
         at = location if location in self._missing else os.path.realpath(location)
         entry = self._missing.get(at)
-        if entry is None or (entry.size > MAX_BYTES and not self._whole):
+        if entry is None or (entry.size > MAX_BYTES and not self._in_full):
             return
         data = self._data(entry)
         try:
             with open(at, "wb") as file:
-                file.write(data if self._whole else data[: MAX_BYTES + 1])
+                file.write(data if self._in_full else data[: MAX_BYTES + 1])
         except OSError as error:
             raise _not_here(entry.path, error) from None
         del self._missing[at]
-
-    def fetch_all(self) -> None:
-        """Fill all files."""
-        for location in tuple(self._missing):
-            self.fetch(location)
 
     def fetch_named(self, wanted: Callable[[str], bool]) -> None:
         """Fill the files whose paths are wanted, but for those in folders of other people's code."""

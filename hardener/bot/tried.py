@@ -164,7 +164,7 @@ def _with(bundle: Bundle, verdict: Verdict, request: Request, snapshot: Snapshot
         ),
     )
     steps = steps_of(series([World(request, report)]), _in_order(request), merged, snapshot.entries)
-    return bundle._replace(report=merged, steps=steps, fixes=fixes_of(merged, "."), verdict=verdict)
+    return bundle._replace(report=merged, steps=steps, fixes=fixes_of(merged, "."), verdict=verdict, requests=(request,))
 
 
 def _in_order(request: Request) -> Sequence[str]:

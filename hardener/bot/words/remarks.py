@@ -1,7 +1,7 @@
 """What is said on the lines of a pull request: what was held back, and what nothing repairs. Knows no forge and its limits.
 
 Lines are those of the files as the pull request leaves them. A fix that was held back is offered as a suggestion where it can be
-taken by itself: its lines are apart from all that the pull request changes, and the file can be read with it.
+taken by itself.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from hardener.bot.forge import Remark
-from hardener.bot.proposal import Bundle
 from hardener.bot.words.kinds import is_dockerfile
 from hardener.finding import Severity
 from hardener.record import NamedTuple
 from hardener.render.commonmark import code, prose
 from hardener.render.diff import edits
 from hardener.render.summary import shortened
-from hardener.report import FileChange, Outcome, Report, Status
+from hardener.report import Outcome, Report, Status
 from hardener.source import Source
 
 #: So many are made; more would be noise.
@@ -29,21 +28,16 @@ _SAID = (Status.HELD_BACK, Status.REPORTED, Status.REFUSED, Status.FAILED)
 Suggest = Callable[[str, int], str]
 
 
-def remarks(bundle: Bundle, suggest: Suggest, left: Report | None = None) -> tuple[Remark, ...]:
+def remarks(left: Report, suggest: Suggest) -> tuple[Remark, ...]:
     """At most 20 remarks, the worst first, and one on a line at most.
 
-    `left` is a report of the files as the pull request leaves them, with `Outcome.alone`, where there is one: with it more can
-    be suggested. Otherwise the bundle's own is read, and its lines are followed through the changes.
+    `left` is a report of the files as the pull request leaves them, with `Outcome.alone` (`hardener.bot.bundles.left_by`).
     """
-    report = left or bundle.report
-    changes = {} if left else {change.before.path: change for change in bundle.report.changes}
-    moved = {path: _Lines(change) for path, change in changes.items()}
     by_line: dict[tuple[str, int], list[tuple[Outcome, _Suggestion | None]]] = {}
-    for one in sorted((one for one in report.outcomes if one.status in _SAID), key=lambda one: -one.severity):
+    for one in sorted((one for one in left.outcomes if one.status in _SAID), key=lambda one: -one.severity):
         place = one.finding.place
-        lines = moved.get(place.path, _UNMOVED)
-        offered = _suggestion(one, changes.get(place.path), lines) if one.status is Status.HELD_BACK else None
-        by_line.setdefault((place.path, lines.after(place.line)), []).append((one, offered))
+        offered = _suggestion(one) if one.status is Status.HELD_BACK else None
+        by_line.setdefault((place.path, place.line), []).append((one, offered))
     found: dict[tuple[str, int], Remark] = {}
     for (path, line), several in by_line.items():
         offered = next((offer for _, offer in several if offer), None)
@@ -84,11 +78,10 @@ def _sentences(several: list[Outcome]) -> Iterator[str]:
 
 
 class _Block(NamedTuple):
-    """Lines `[start, end)` of a file, from 0, that became `number` lines."""
+    """Lines `[start, end)` of a file, from 0, that became other text."""
 
     start: int
     end: int
-    number: int
     text: str
 
 
@@ -100,33 +93,8 @@ def _blocks(before: str, after: str) -> list[_Block]:
         end = start + len(before[edit.start : edit.end].splitlines()) if edit.end > edit.start else start
         if edit.start == len(before) and before and not before.endswith("\n"):
             start = end = start + 1
-        found.append(_Block(start, end, edit.text.count("\n") + (edit.text[-1:] not in ("", "\n")), edit.text))
+        found.append(_Block(start, end, edit.text))
     return found
-
-
-class _Lines:
-    """Where lines of a file are after a change."""
-
-    def __init__(self, change: FileChange | None) -> None:
-        self.blocks = _blocks(change.before.text, change.after.text) if change else []
-
-    def after(self, line: int) -> int:
-        """The line, from 1, that a line has become; one that is gone, the line where it was."""
-        at, moved = line - 1, 0
-        for block in self.blocks:
-            if at < block.start:
-                break
-            if at < block.end:
-                return block.start + moved + max(1, min(at - block.start + 1, block.number))
-            moved += block.number - (block.end - block.start)
-        return at + moved + 1
-
-    def touches(self, start: int, end: int) -> bool:
-        """Whether a change is at lines `[start, end)`, or next to them."""
-        return any(block.start <= end and block.end >= start for block in self.blocks)
-
-
-_UNMOVED = _Lines(None)
 
 
 class _Suggestion(NamedTuple):
@@ -137,13 +105,13 @@ class _Suggestion(NamedTuple):
     text: str
 
 
-def _suggestion(one: Outcome, change: FileChange | None, lines: _Lines) -> _Suggestion | None:
+def _suggestion(one: Outcome) -> _Suggestion | None:
     """The fix as a replacement of lines that a person can take with a click; None where that would not be the fix, or no file."""
     if len(one.alone) != 1 or one.alone[0].before.path != one.finding.place.path or one.alone[0].is_new:
         return None
     alone = one.alone[0]
     before, found = alone.before.text, _blocks(alone.before.text, alone.after.text)
-    if len(found) != 1 or "\r" in before + alone.after.text or (change and change.before.text != before):
+    if len(found) != 1 or "\r" in before + alone.after.text:
         return None
     block, kept = found[0], ""
     old = before.split("\n")
@@ -152,15 +120,11 @@ def _suggestion(one: Outcome, change: FileChange | None, lines: _Lines) -> _Sugg
             return None
         kept = old[block.start - 1] + "\n"
         block = block._replace(start=block.start - 1)
-    new = (change.after.text if change else before).split("\n")
-    start = lines.after(block.start + 1) - 1
-    end = start + block.end - block.start
     text = (kept + block.text).removesuffix("\n")
-    is_apart = not lines.touches(block.start, block.end) and new[start:end] == old[block.start : block.end]
-    if not is_apart or end - start > _LINES or not text:
+    if block.end - block.start > _LINES or not text:
         return None
-    whole = "\n".join([*new[:start], *text.split("\n"), *new[end:]])
-    return _Suggestion(start + 1, end, text) if _can_be_read(alone.before.path, whole) else None
+    whole = "\n".join([*old[: block.start], *text.split("\n"), *old[block.end :]])
+    return _Suggestion(block.start + 1, block.end, text) if _can_be_read(alone.before.path, whole) else None
 
 
 def _can_be_read(path: str, text: str) -> bool:
