@@ -636,7 +636,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def _answer(self, state: GiteaServer, method: str, path: str, query: dict[str, str], body: Any) -> Any:
-        fault = next((one for one in state.faults if re.fullmatch(one.method, method) and re.search(one.path, path) and one.times), None)
+        meant = (one for one in state.faults if re.fullmatch(one.method, method) and re.search(one.path, path))
+        fault = next((one for one in meant if one.times), None)
         if fault and fault.skip:
             fault.skip, fault = fault.skip - 1, None
         if fault:

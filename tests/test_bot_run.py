@@ -108,6 +108,23 @@ def test_foreign_work_stops_it_and_is_said_once(interfere: Callable[[FakeForge],
     assert well(forge) == {"shop": Do.UPDATE}
 
 
+@pytest.mark.parametrize("pushed", [0, 2])
+def test_a_base_that_somebody_merged_into_their_work_is_still_the_base(pushed: int) -> None:
+    forge = shop()
+    begin = forge.branches["main"]
+    forge.push("main", {"other": "1"})
+    assert well(forge) == {"shop": Do.OPEN}
+    for number in range(pushed):
+        forge.push("main", {"other": f"later {number}"})
+    tree = {**forge.tree("main"), "theirs": (b"mine", "100644")}
+    theirs = forge.add({**forge.commits[begin].tree, "theirs": (b"mine", "100644")}, (begin,), "mine")
+    # As `git pull` merges: what was on the branch is the second parent.
+    forge.branches["main"] = forge.add(tree, (theirs, forge.branches["main"]), "Merge branch 'main'")
+    assert well(forge) == {"shop": Do.REBASE}
+    assert forge.history(forge.branches["harden/shop"], 9)[2].id == forge.branches["main"]
+    assert well(forge) == {"shop": Do.KEEP}
+
+
 def _below(forge: FakeForge) -> None:
     """Somebody's commit under ours, which are as they were."""
     at = forge.add({**forge.tree("main"), "other": (b"mine", "100644")}, (forge.branches["main"],), "theirs")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from hardener.bot.forge import EXECUTABLE, FILE, Forge, ForgeError, Past, entries_by_path
 from hardener.bot.marks import Trailers, files_digest, trailers_of
@@ -19,6 +20,8 @@ from hardener.source import MAX_BYTES
 _FIRST = 50
 #: So many commits of a base are looked through for the one that a series stands on.
 _DEPTHS = (100, 1000)
+#: So many of the lines that were merged into it are, where it is not there.
+_SIDES = 10
 #: More files than these no series of ours changes, and nobody has to read them all to know.
 _MOST_FILES = 1000
 _SIGNED = re.compile(r"^Signed-off-by: (.*?)\s*$", re.MULTILINE)
@@ -51,9 +54,19 @@ class Trunk:
         self._asked: dict[str, int] = {}
 
     def has(self, commit: str, tips: Iterable[str]) -> bool:
-        """Whether a commit is one of these, or one of those that they were made on, along first parents."""
+        """Whether a commit is one of these, or one of those that they were made on.
+
+        It is looked for along first parents, and then along those of what was merged there last: whoever pulls the branch into
+        work of theirs and pushes the merge has all that was on it before on the other side.
+        """
         tips = tuple(dict.fromkeys(tip for tip in tips if tip))
-        return commit in tips or any(self._reaches(tip, commit) for tip in tips)
+        return commit in tips or any(self._reaches(tip, commit) for tip in tips) or self._was_merged(commit, tips)
+
+    def _was_merged(self, commit: str, tips: Iterable[str]) -> bool:
+        sides = dict.fromkeys(side for tip in tips for past in self._known.get(tip, ()) for side in past.parents[1:])
+        return commit in sides or any(
+            past.id == commit for side in islice(sides, _SIDES) for past in self._forge.history(side, _DEPTHS[0])
+        )
 
     def _reaches(self, tip: str, commit: str) -> bool:
         for depth in _DEPTHS:
