@@ -119,7 +119,7 @@ def settled(case: Case) -> Decision | None:
         if case.wishes.stop_label and case.wishes.stop_label in pull.labels:
             return Decision(Do.LEAVE, f"it has the label {case.wishes.stop_label}")
         if case.proposal is None and not case.is_sure:
-            return Decision(Do.KEEP, "not all files could be read this time")
+            return Decision(Do.KEEP, "not all of it could be looked at this time")
         return None
     if case.proposal is None:
         last = max(case.pulls, key=lambda one: one.number, default=None)
