@@ -215,7 +215,7 @@ def test_nothing_to_do_is_no_trouble(bot: Bot, harden: Harden, done: Done, line:
         ),
         (
             Done("a/b", troubles=(Trouble("x.yaml", 3, "no YAML", "mend it"),)),
-            "not read: x.yaml:3: no YAML (mend it)\nNothing to do in a/b; 1 problem in the way.",
+            "in the way: x.yaml:3: no YAML (mend it)\nNothing to do in a/b; 1 problem in the way.",
         ),
     ],
 )

@@ -37,7 +37,7 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
     for path in done.unbelieved:
         yield f"not believed: {plain(path)} (the repository is not yours; see --trust-evidence)"
     yield from (f"note: {plain(note)}" for note in done.notes)
-    yield from (f"not read: {plain(problem(trouble))}" for trouble in done.troubles)
+    yield from (f"in the way: {plain(problem(trouble))}" for trouble in done.troubles)
     if done.ended is not None:
         yield f"{'ended early' if done.told else 'failed'}: {plain(str(done.ended))}"
     if is_named:
