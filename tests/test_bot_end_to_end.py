@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cmarkgfm
 import pytest
@@ -102,7 +102,7 @@ def well(at: Site, later: timedelta = timedelta(), *, own: bool = True, **asked:
     return {told.scope: told.do for told in done.told}
 
 
-def quiet(at: Site, **asked: object) -> dict[str, Do]:
+def quiet(at: Site, **asked: Any) -> dict[str, Do]:
     """One run that writes nothing at all."""
     before = at.writes(), at.heads(), at.pulls()
     done = well(at, **asked)
@@ -493,7 +493,9 @@ def test_fifty_thousand_files_take_few_requests_and_little_time(monkeypatch: pyt
         monkeypatch.setattr("tempfile.tempdir", "/dev/shm")
     repository = "/repos/acme/many"
     blob = {"mode": "100644", "type": "blob", "size": 20}
-    tree = [{**blob, "path": f"src/{number // 500}/{number}.ts", "sha": f"{number:040x}"} for number in range(50_000)]
+    tree: list[dict[str, Any]] = [
+        {**blob, "path": f"src/{number // 500}/{number}.ts", "sha": f"{number:040x}"} for number in range(50_000)
+    ]
     tree.append({**blob, "path": "app/compose.yaml", "sha": "c" * 40, "size": len(CACHE)})
     folders = sorted({item["path"].rpartition("/")[0] for item in tree} | {"src"})
     tree += [{"mode": "040000", "type": "tree", "path": folder, "sha": f"{at:040x}"} for at, folder in enumerate(folders)]
@@ -641,7 +643,12 @@ def test_the_command_does_it_and_never_says_the_token(make: Make, tmp_path: Path
     assert code == 0, said
     assert len(at.pulls()) == len(said.splitlines()) - 1 == 4
     assert not any(token in pull.body for pull in at.pulls())
+    # Of many, each is named, also one that is not there.
+    names = [at.repository.name, "octocat/none"]
+    (tmp_path / "many").write_text("\n".join(names))
     at.fail("GET", "/git/trees/", 403)
-    code, said = harden("--format", "json")
+    code, said = harden("--all", "many", "--format", "json")
     assert code != 0
-    assert "It failed" in json.loads(said)["repositories"][0]["ended"]["reason"]
+    found = json.loads(said)["repositories"]
+    assert [one["name"] for one in found] == names
+    assert "It failed" in found[0]["ended"]["reason"]

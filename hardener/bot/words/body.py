@@ -74,7 +74,9 @@ def _opening(bundle: Bundle) -> str:
     first = f"This takes away privileges that {whose} {_do(found)} not need{limits}: {change}."
     weak = sum(one.finding.fix is not None and one.finding.fix.applicability is not Applicability.SAFE for one in fixes)
     if weak and bundle.verdict is not None:
-        rest = f"All of it held in runs on a Docker engine. For {weak} of them not all is known: what is missing is said with each."
+        rest = (
+            f"All of it held in runs on a Docker engine. For {weak} of them not all is known: what is missing is said with each."
+        )
     elif weak:
         rest = f"For {weak} of them evidence is incomplete: what is not known is said with each, and they have to be tested."
     else:
