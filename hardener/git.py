@@ -9,6 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+from typing import TYPE_CHECKING
+
+from hardener.errors import UsageError
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: Seconds for one question: long enough for a repository on a slow disk, whose index has to be read anew.
 PATIENCE = 120.0
@@ -40,6 +46,28 @@ def command(folder: str, *words: str) -> list[str]:
 def environment() -> dict[str, str]:
     """The environment that goes with a command line."""
     return {**{name: value for name, value in os.environ.items() if name not in _OF_ANOTHER}, **_ENVIRONMENT}
+
+
+def asked(folder: str, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """What git answers about the repository of a folder, well or not. Raises `UsageError` where it cannot answer at all."""
+    import subprocess
+
+    try:
+        done = subprocess.run(
+            command(folder, *words),
+            capture_output=True,
+            env=environment(),
+            timeout=PATIENCE,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except FileNotFoundError:
+        raise UsageError("git is not installed") from None
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"git did not answer within {PATIENCE:.0f} s") from None
+    if b"dubious ownership" in done.stderr:
+        raise UsageError("the repository belongs to somebody else: trust it with `git config --global --add safe.directory`")
+    return done
 
 
 def without_filters(configuration: bytes) -> list[str] | None:

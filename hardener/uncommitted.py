@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from hardener.errors import UsageError
-from hardener.git import PATIENCE, command, environment, without_filters
+from hardener.git import asked, without_filters
 
 #: How many paths are given to one process: well below what a system takes as arguments.
 _AT_ONCE = 500
@@ -63,21 +63,7 @@ def _told(root: str, files: Sequence[str]) -> dict[str, str]:
 
 def _asked(root: str, *words: str) -> bytes:
     """What git answers. Raises `UsageError` where it does not, with the reason."""
-    import subprocess
-
-    try:
-        asked = subprocess.run(
-            command(root, *words),
-            capture_output=True,
-            env=environment(),
-            timeout=PATIENCE,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise UsageError("there is no git here to ask") from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"git did not answer within {PATIENCE:.0f} s") from None
-    if asked.returncode:
-        raise UsageError(f"git says {asked.stderr.decode('utf-8', 'replace').strip().partition(chr(10))[0]}")
-    return asked.stdout
+    answer = asked(root, *words)
+    if answer.returncode:
+        raise UsageError(f"git says {answer.stderr.decode('utf-8', 'replace').strip().partition(chr(10))[0]}")
+    return answer.stdout

@@ -1,7 +1,7 @@
 """A server that answers as Gitea or Forgejo does, as far as pull requests take it: one repository, kept in memory.
 
-Written from the sources that `hardener/bot/gitea.py` and `gitea_branch.py` name, as strict as they are: hashes for updates,
-names, scopes, pages. Contents, trees and commits have the ids that git gives them.
+Written from the sources that `gitea.py` and `gitea_branch.py` in `hardener/bot/forges` name, as strict as they are: hashes for
+updates, names, scopes, pages. Contents, trees and commits have the ids that git gives them.
 """
 
 from __future__ import annotations

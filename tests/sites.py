@@ -17,9 +17,9 @@ from github_emulator import EmulatedRepository, Emulator
 from gitlab_emulator import GitLabEmulator
 
 from hardener.bot.forge import EXECUTABLE, FILE, Forge
-from hardener.bot.gitea import Gitea
-from hardener.bot.github import GitHub
-from hardener.bot.gitlab import GitLab
+from hardener.bot.forges.gitea import Gitea
+from hardener.bot.forges.github import GitHub
+from hardener.bot.forges.gitlab import GitLab
 
 __all__ = ["EXECUTABLE", "FILE", "File", "Files", "GitHubSite", "Logged", "Seen", "Site", "site"]
 

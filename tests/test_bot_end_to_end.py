@@ -27,7 +27,7 @@ from sites import EXECUTABLE, File, Files, GitHubSite, Site, site
 
 from hardener.bot.done import Done
 from hardener.bot.forge import Forbidden, Limited, Unavailable
-from hardener.bot.github import GitHub
+from hardener.bot.forges.github import GitHub
 from hardener.bot.making import work_at
 from hardener.bot.manners import Do
 from hardener.bot.marks import trailers_of
@@ -61,8 +61,8 @@ Make = Callable[..., Site]
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardener.bot.gitlab_server.PAUSES", (0.0, 0.0))
-    monkeypatch.setattr("hardener.bot.gitlab.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("hardener.bot.forges.gitlab_server.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("hardener.bot.forges.gitlab.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture

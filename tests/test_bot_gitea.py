@@ -30,8 +30,8 @@ from hardener.bot.forge import (
     Written,
     entries_by_path,
 )
-from hardener.bot.gitea import Gitea
-from hardener.bot.gitea_branch import Branches
+from hardener.bot.forges.gitea import Gitea
+from hardener.bot.forges.gitea_branch import Branches
 from hardener.bot.marks import Trailers, digest, trailers_of, with_trailers
 
 BRANCH = "harden/deploy--shop"
@@ -184,7 +184,7 @@ def test_fifty_thousand_files(server: GiteaServer) -> None:
 
 
 def test_a_server_that_never_ends_is_left(server: GiteaServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardener.bot.gitea._MOST_ENTRIES", 3)
+    monkeypatch.setattr("hardener.bot.forges.gitea._MOST_ENTRIES", 3)
     server.trees_page = 2
     forge = gitea(server)
     assert not forge.listing(server.branches["main"]).complete
@@ -851,7 +851,7 @@ def test_nobody_there() -> None:
 
 
 def test_silence_ends(server: GiteaServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardener.bot.gitea_session._PATIENCE", 0.05)
+    monkeypatch.setattr("hardener.bot.forges.gitea_session._PATIENCE", 0.05)
     server.meanwhile = lambda *_: time.sleep(0.2)
     with pytest.raises(Unavailable, match="did not answer"):
         Gitea(server.url, "owner/shop", "token", pauses=()).repository()

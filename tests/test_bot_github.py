@@ -14,7 +14,6 @@ import pytest
 from failing_proxy import FailingProxy
 from github_emulator import OWNER, STRANGER, EmulatedRepository, Emulator, File
 
-from hardener.bot import github_objects
 from hardener.bot.forge import (
     Author,
     Commit,
@@ -31,8 +30,9 @@ from hardener.bot.forge import (
     Unavailable,
     Written,
 )
-from hardener.bot.github import GitHub
-from hardener.bot.github_errors import Attempt, Refused, failure, said
+from hardener.bot.forges import github_objects
+from hardener.bot.forges.github import GitHub
+from hardener.bot.forges.github_errors import Attempt, Refused, failure, said
 
 TOKEN = "ghs_a1b2c3d4e5f6"
 BRANCH = "harden/shop"

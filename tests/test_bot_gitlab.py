@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gitlab_emulator import Files, GitLabEmulator
 
-from hardener.bot import gitlab_server
 from hardener.bot.forge import (
     Author,
     Commit,
@@ -27,9 +26,10 @@ from hardener.bot.forge import (
     Unavailable,
     Written,
 )
-from hardener.bot.gitlab import MOST_PAGES, GitLab
-from hardener.bot.gitlab_lines import line_in
-from hardener.bot.gitlab_texts import drafted, guarded, suggestion, undrafted, unguarded
+from hardener.bot.forges import gitlab_server
+from hardener.bot.forges.gitlab import MOST_PAGES, GitLab
+from hardener.bot.forges.gitlab_lines import line_in
+from hardener.bot.forges.gitlab_texts import drafted, guarded, suggestion, undrafted, unguarded
 from hardener.bot.marks import Trailers, files_digest, trailers_of, with_trailers
 
 BRANCH, NEXT = "harden/shop", "harden/shop--NEXT"
@@ -46,8 +46,8 @@ FILES: Files = {
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardener.bot.gitlab_server.PAUSES", (0.0, 0.0))
-    monkeypatch.setattr("hardener.bot.gitlab.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("hardener.bot.forges.gitlab_server.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("hardener.bot.forges.gitlab.PAUSES", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -181,8 +181,8 @@ def test_fifty_thousand_files() -> None:
 
 
 def test_a_listing_stops_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hardener.bot.gitlab.MOST_PAGES", 12)
-    monkeypatch.setattr("hardener.bot.gitlab.MANY_PAGES", 3)
+    monkeypatch.setattr("hardener.bot.forges.gitlab.MOST_PAGES", 12)
+    monkeypatch.setattr("hardener.bot.forges.gitlab.MANY_PAGES", 3)
     with GitLabEmulator({f"d{n // 500}/e{n % 7}/f{n}": ("100644", b"") for n in range(3000)}) as server:
         listing = forge_of(server).listing(server.branches["main"])
         assert not listing.complete

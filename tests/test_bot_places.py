@@ -29,12 +29,12 @@ from hardener.bot.forge import (
     Unavailable,
     Written,
 )
-from hardener.bot.git_remote import remote_url
-from hardener.bot.local_git import WithGit
-from hardener.bot.opening import open_forge
-from hardener.bot.remote import Place, place_of, server_at
+from hardener.bot.forges.git_remote import remote_url
+from hardener.bot.forges.local_git import WithGit
+from hardener.bot.forges.opening import open_forge
+from hardener.bot.forges.remote import Place, place_of, server_at
+from hardener.bot.forges.token import Token, token_for
 from hardener.bot.snapshot import AFAR, MAX_ENTRIES, Most, snapshot
-from hardener.bot.token import Token, token_for
 from hardener.errors import UsageError
 from hardener.facts.tree import repository_root
 from hardener.render.formats import Run, render
@@ -671,9 +671,9 @@ def test_a_client_that_is_not_installed_is_named() -> None:
         script = f"""
 import sys
 sys.modules[{module!r}] = None
-from hardener.bot.opening import open_forge
-from hardener.bot.remote import place_of
-from hardener.bot.token import Token
+from hardener.bot.forges.opening import open_forge
+from hardener.bot.forges.remote import place_of
+from hardener.bot.forges.token import Token
 place = place_of({url + "/o/r"!r})
 try:
     open_forge(place, Token("t", place.server.host, "X")).repository()

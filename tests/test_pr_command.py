@@ -374,7 +374,7 @@ class Opened:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opened:
     made = Opened()
-    monkeypatch.setattr("hardener.bot.opening.open_forge", made.open_forge)
+    monkeypatch.setattr("hardener.bot.forges.opening.open_forge", made.open_forge)
     monkeypatch.setattr("hardener.bot.making.work_at", made.work_at)
     monkeypatch.chdir(tmp_path)
     for name in ("GITHUB_ACTIONS", "GITLAB_CI", "GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITHUB_REPOSITORY", "GITHUB_SERVER_URL"):

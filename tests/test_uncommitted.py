@@ -105,7 +105,7 @@ def test_where_git_cannot_be_asked_nothing_is_written(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert main(["--write"]) == 2
-    assert "there is no git here to ask" in " ".join(capsys.readouterr().out.split())
+    assert "git is not installed" in " ".join(capsys.readouterr().out.split())
     assert Path("compose.yaml").read_text() == COMPOSE
 
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 from hardener.checkout import NoSuchName, checkout, put
 from hardener.errors import UsageError
-from hardener.git import PATIENCE, command, environment
+from hardener.git import asked, command, environment
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
-    import subprocess
+    pass
 
 #: Files larger than this are left out; more files, or bytes of them together, are too much.
 MAX_FILE = 1024 * 1024
@@ -55,24 +55,21 @@ def past(revision: str, folder: str) -> Iterator[Past]:
 
 
 def _root(folder: str) -> str:
-    done = _git(folder, "rev-parse", "--show-toplevel")
+    done = asked(folder, "rev-parse", "--show-toplevel")
     if done.returncode:
-        said = _said(done)
-        if "dubious ownership" in said:
-            raise UsageError("the repository belongs to somebody else: trust it with `git config --global --add safe.directory`")
         raise UsageError("--since needs a git repository, and this folder is in none: run it in a clone")
     return os.path.realpath(os.fsdecode(done.stdout).rstrip("\n"))
 
 
 def _commit(root: str, revision: str) -> tuple[str, str]:
-    done = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-    is_shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
+    done = asked(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    is_shallow = asked(root, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
     fetch = "git fetch --unshallow (in a workflow: fetch-depth: 0)"
     if done.returncode:
         way = f"the clone is shallow: {fetch}" if is_shallow else "fetch it, or name a branch, tag or commit that is here"
         raise UsageError(f"there is no revision `{revision}` in this repository: {way}")
     named = done.stdout.decode("ascii").strip()
-    base = _git(root, "merge-base", named, "HEAD")
+    base = asked(root, "merge-base", named, "HEAD")
     commit = base.stdout.decode("ascii").strip().partition("\n")[0] if not base.returncode else ""
     if not commit and is_shallow:
         raise UsageError(f"where this branch left `{revision}` is not in this clone, which is shallow: {fetch}")
@@ -155,24 +152,11 @@ def _ask(pipe: object, names: list[bytes]) -> None:
 
 def _lend_environment(root: str, top: str) -> None:
     """Files of variables that git ignores are the same before and after: without them, a change would seem to set them."""
-    done = _git(root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", ":(glob)**/.env*", ":(glob)**/*.env")
+    done = asked(
+        root, "ls-files", "--others", "--ignored", "--exclude-standard", "-z", "--", ":(glob)**/.env*", ":(glob)**/*.env"
+    )
     for name in os.fsdecode(done.stdout).split("\0") if not done.returncode else ():
         path, target = os.path.join(root, name), os.path.join(top, name)
         usual = name and os.path.isfile(path) and not os.path.islink(path) and os.path.getsize(path) <= _LARGEST_ENV
         if usual and os.path.isdir(os.path.dirname(target)) and not os.path.lexists(target):
             shutil.copyfile(path, target, follow_symlinks=False)
-
-
-def _git(folder: str, *words: str) -> subprocess.CompletedProcess[bytes]:
-    import subprocess
-
-    try:
-        return subprocess.run(command(folder, *words), capture_output=True, env=environment(), timeout=PATIENCE, check=False)
-    except FileNotFoundError:
-        raise UsageError("--since needs git, which is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"git did not answer within {PATIENCE:g} seconds") from None
-
-
-def _said(done: subprocess.CompletedProcess[bytes]) -> str:
-    return " ".join(done.stderr.decode("utf-8", "replace").split())[:300]

@@ -17,7 +17,7 @@ from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
     from hardener.bot.forge import Forge
-    from hardener.bot.remote import Place
+    from hardener.bot.forges.remote import Place
 
 #: What says that a job runs, and of which repository: GitHub's, Gitea's and Forgejo's, and GitLab's (docs.github.com, "Variables
 #: reference"; docs.gitlab.com, "Predefined CI/CD variables").
@@ -156,7 +156,7 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
         yield work(_opened(_place(where), secrets, where.folder or "." if where.git else ""))
         return
     from hardener.bot import several
-    from hardener.bot.remote import place_of
+    from hardener.bot.forges.remote import place_of
 
     def place(name: str) -> several.Place:
         found = place_of(name, where.forge)
@@ -172,8 +172,8 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
 
 def _place(where: Where) -> Place:
     """The repository that is meant: by name, by the remote of a clone, or else the one that the CI job is for."""
-    from hardener.bot.git_remote import remote_url
-    from hardener.bot.remote import place_of
+    from hardener.bot.forges.git_remote import remote_url
+    from hardener.bot.forges.remote import place_of
 
     repo = where.repo
     if not repo and not where.folder and not where.git:
@@ -182,8 +182,8 @@ def _place(where: Where) -> Place:
 
 
 def _opened(place: Place, secrets: list[str], git_folder: str = "") -> Forge:
-    from hardener.bot.opening import open_forge
-    from hardener.bot.token import token_for
+    from hardener.bot.forges.opening import open_forge
+    from hardener.bot.forges.token import token_for
 
     token = token_for(place)
     secrets += [token.value(), token.header(place.server.kind).rpartition(" ")[2]]

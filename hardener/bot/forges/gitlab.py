@@ -31,9 +31,9 @@ from hardener.bot.forge import (
     Unavailable,
     entries_by_path,
 )
-from hardener.bot.gitlab_server import PAUSES, PER_PAGE, Listed, Server, quoted, understood
-from hardener.bot.gitlab_texts import drafted, guarded, suggestion, unguarded
-from hardener.bot.gitlab_values import actions_of, entry_of, is_ours, is_vendored, issue_of, line_of, pull_of, remark_of
+from hardener.bot.forges.gitlab_server import PAUSES, PER_PAGE, Listed, Server, quoted, understood
+from hardener.bot.forges.gitlab_texts import drafted, guarded, suggestion, unguarded
+from hardener.bot.forges.gitlab_values import actions_of, entry_of, is_ours, is_vendored, issue_of, line_of, pull_of, remark_of
 
 #: The pages that a listing of files may take, and those after which a folder is gone through by its own folders.
 MOST_PAGES, MANY_PAGES = 600, 50
@@ -323,7 +323,7 @@ class GitLab:
 
         GitLab's own reviews are not used: publishing one also publishes whatever else its user has not published yet.
         """
-        from hardener.bot.gitlab_lines import position
+        from hardener.bot.forges.gitlab_lines import position
 
         refs = self._refs(number, head)
         compared = self._server.get(

@@ -7,32 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from hardener.bot.forge import SUBMODULE, Entry, ForgeError, Issue, Past, Pull, Remark, State
+from hardener.bot.forges.answers import at, number, objects, text, time
 
 #: The lines of the new file that a part of a diff shows.
 _HUNK = re.compile(r"^@@ -\d+(?:,\d+)? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
-
-
-def at(data: Any, *keys: str) -> Any:
-    """What stands in a mapping of mappings; None where there is none."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def text(data: Any, *keys: str) -> str:
-    """The text there; empty for none."""
-    found = at(data, *keys)
-    return found if isinstance(found, str) else ""
-
-
-def number(data: Any, *keys: str, none: int = 0) -> int:
-    """The whole number there."""
-    found = at(data, *keys)
-    return found if isinstance(found, int) and not isinstance(found, bool) else none
 
 
 def required(data: Any, *keys: str) -> str:
@@ -45,8 +26,7 @@ def required(data: Any, *keys: str) -> str:
 def past(data: Any) -> tuple[Past, str]:
     """A commit of git, and its tree. npm's `emulate` has the message and the tree a level deeper, as for a commit of a branch."""
     inner = data if at(data, "tree") is not None else at(data, "commit")
-    parents = at(data, "parents")
-    found = tuple(text(parent, "sha") for parent in parents) if isinstance(parents, list) else ()
+    found = tuple(text(parent, "sha") for parent in objects(data, "parents"))
     return Past(required(data, "sha"), text(inner, "message"), found), required(inner, "tree", "sha")
 
 
@@ -65,7 +45,6 @@ def pull(data: Any) -> Pull:
         state = State.CLOSED
     ours, theirs = at(data, "base", "repo"), at(data, "head", "repo")  # that of a fork is null once it is deleted
     mergeable = at(data, "mergeable")
-    labels = at(data, "labels")
     return Pull(
         number=number(data, "number"),
         branch=text(data, "head", "ref"),
@@ -74,9 +53,9 @@ def pull(data: Any) -> Pull:
         body=text(data, "body"),
         state=state,
         url=text(data, "html_url"),
-        created=_time(text(data, "created_at")),
+        created=time(data, "created_at"),
         is_draft=at(data, "draft") is True,
-        labels=frozenset(text(label, "name") for label in labels) if isinstance(labels, list) else frozenset(),
+        labels=frozenset(text(label, "name") for label in objects(data, "labels")),
         is_from_fork=at(theirs, "id") is None or at(theirs, "id") != at(ours, "id"),
         conflicts=not mergeable if isinstance(mergeable, bool) else None,
         head=text(data, "head", "sha"),
@@ -112,11 +91,3 @@ def on_the_diff(remarks: Sequence[Remark], shown: dict[str, list[range]]) -> lis
         for remark in remarks
         if any(remark.line in lines and (remark.start or remark.line) in lines for lines in shown.get(remark.path, ()))
     ]
-
-
-def _time(written: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hardener.bot.remote import GITHUB, GITLAB, Place, place_of
-from hardener.bot.token import JOB_TOKEN
+from hardener.bot.forges.remote import GITHUB, GITLAB, Place, place_of
+from hardener.bot.forges.token import JOB_TOKEN
 from hardener.errors import UsageError
 
 if TYPE_CHECKING:
     from hardener.bot.forge import Forge
-    from hardener.bot.token import Token
+    from hardener.bot.forges.token import Token
 
 
 def open_forge(place: Place, token: Token, *, git_folder: str = "") -> Forge:
@@ -23,8 +23,8 @@ def open_forge(place: Place, token: Token, *, git_folder: str = "") -> Forge:
     forge = _client(place, token)
     if not git_folder:
         return forge
-    from hardener.bot.git_remote import remote_url
-    from hardener.bot.local_git import WithGit
+    from hardener.bot.forges.git_remote import remote_url
+    from hardener.bot.forges.local_git import WithGit
 
     url = remote_url(git_folder)
     # Not even by --forge would a push go elsewhere than the pull request.
@@ -38,15 +38,15 @@ def _client(place: Place, token: Token) -> Forge:
     server = place.server
     try:
         if server.kind == GITHUB:
-            from hardener.bot.github import GitHub
+            from hardener.bot.forges.github import GitHub
 
             return GitHub(place.repository, token.value(), server.api, own=place.is_own)
         if server.kind == GITLAB:
-            from hardener.bot.gitlab import GitLab
+            from hardener.bot.forges.gitlab import GitLab
 
             own, is_job_token = place.repository if place.is_own else "", token.source == JOB_TOKEN
             return GitLab(place.repository, token.value(), address=server.url, own=own, is_job_token=is_job_token)
-        from hardener.bot.gitea import Gitea
+        from hardener.bot.forges.gitea import Gitea
 
         return Gitea(server.url, place.repository, token.value(), runs_here=place.is_own)
     except ImportError as error:

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 
-from hardener.bot.remote import GITEA, GITHUB, GITLAB, Place, server_at
+from hardener.bot.forges.remote import GITEA, GITHUB, GITLAB, Place, server_at
 from hardener.errors import UsageError
 
 #: The variable of GitLab with the token of a job, which is sent in another way than others.

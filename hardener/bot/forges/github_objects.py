@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hardener.bot.forge import SUBMODULE, Author, Commit, Entry, ForgeError, Listing, Missing, Past
-from hardener.bot.github_answers import at, entry, past, required, text
-from hardener.bot.github_requests import PER_PAGE, Requests
+from hardener.bot.forges.answers import at, text
+from hardener.bot.forges.github_answers import entry, past, required
+from hardener.bot.forges.github_requests import PER_PAGE, Requests
 from hardener.record import NamedTuple
 
 #: Requests for the trees of one commit, where GitHub does not list it at once (more than 100,000 files, or 7 MB).

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import EXECUTABLE, LINK, SUBMODULE, Entry, ForgeError, Issue, Pull, Remark, State, Written
-from hardener.bot.gitlab_texts import undrafted, unguarded
+from hardener.bot.forges.gitlab_texts import undrafted, unguarded
 
 if TYPE_CHECKING:
     from datetime import datetime

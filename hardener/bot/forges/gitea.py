@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from hardener.bot.forge import (
@@ -29,9 +28,10 @@ from hardener.bot.forge import (
     Repository,
     State,
 )
-from hardener.bot.gitea_branch import Branches, id_of
-from hardener.bot.gitea_session import PAGE, SCOPES, Session, inside, objects, text
-from hardener.bot.gitea_session import number as number_of
+from hardener.bot.forges.answers import at, objects, text, time
+from hardener.bot.forges.answers import number as number_of
+from hardener.bot.forges.gitea_branch import Branches, id_of
+from hardener.bot.forges.gitea_session import PAGE, SCOPES, Session
 from hardener.render.summary import clean, shortened
 
 #: The prefixes by which a title says that the work is not done: WORK_IN_PROGRESS_PREFIXES, as it is where nobody set it.
@@ -81,8 +81,8 @@ class Gitea:
         except (Forbidden, Missing):
             # A token without read:user: then nothing is taken for theirs.
             is_own = False
-        shut = inside(data, "archived") is True or inside(data, "mirror") is True
-        may_push = inside(data, "permissions", "push") is True and not shut
+        shut = at(data, "archived") is True or at(data, "mirror") is True
+        may_push = at(data, "permissions", "push") is True and not shut
         return Repository(
             text(data, "full_name"), text(data, "default_branch"), text(data, "html_url"), is_own, may_push, is_archived=shut
         )
@@ -117,11 +117,11 @@ class Gitea:
             if answer.status == 400:
                 # What GetTreeBySHA does not find is a bad request (routers/api/v1/repo/tree.go@0c5b90fe).
                 raise Missing(f"there is no commit {tree[:12]}", "it may have been replaced meanwhile: run again")
-            items = objects(inside(answer.data, "tree"))
+            items = objects(answer.data, "tree")
             for item in items:
-                size = inside(item, "size")
+                size = at(item, "size")
                 found.append((text(item, "path"), text(item, "mode"), text(item, "sha"), size if isinstance(size, int) else -1))
-            if inside(answer.data, "truncated") is not True:
+            if at(answer.data, "truncated") is not True:
                 return found, True
             if not items:
                 break
@@ -247,7 +247,7 @@ class Gitea:
             for name in names:
                 if name not in ids:
                     made = self._session.ask("POST", f"{self._path}/labels", {"name": name, "color": "#ededed"})
-                    ids[name] = inside(made.data, "id")
+                    ids[name] = at(made.data, "id")
             wanted = {"labels": [ids[name] for name in names]}
             given = self._session.ask("POST", f"{self._path}/issues/{number}/labels", wanted).data
         except Limited:
@@ -278,11 +278,11 @@ class Gitea:
         """Our remarks on lines as they are now. `position` is 0 for those on lines that were taken away."""
         found = []
         for review in self._reviews(number):
-            if text(review, "state") == "PENDING" or not inside(review, "comments_count"):
+            if text(review, "state") == "PENDING" or not at(review, "comments_count"):
                 continue
             comments = self._session.ask("GET", f"{self._path}/pulls/{number}/reviews/{number_of(review, 'id')}/comments").data
             for comment in objects(comments):
-                line = inside(comment, "position")
+                line = at(comment, "position")
                 if isinstance(line, int) and line > 0:
                     found.append(Remark(text(comment, "path"), line, text(comment, "body")))
         return found
@@ -353,8 +353,8 @@ def _pull(data: object) -> Pull:
     ref = text(data, "head", "ref")
     title = text(data, "title")
     prefix = _UNFINISHED.match(title)
-    merged, is_open = inside(data, "merged") is True, text(data, "state") == "open"
-    labels = (text(label, "name") for label in objects(inside(data, "labels")))
+    merged, is_open = at(data, "merged") is True, text(data, "state") == "open"
+    labels = (text(label, "name") for label in objects(data, "labels"))
     return Pull(
         number_of(data, "number"),
         text(data, "head", "label") if not ref or ref.startswith("refs/pull/") else ref,
@@ -363,17 +363,17 @@ def _pull(data: object) -> Pull:
         text(data, "body"),
         State.MERGED if merged else State.OPEN if is_open else State.CLOSED,
         text(data, "html_url"),
-        _time(text(data, "created_at")),
-        is_draft=prefix is not None or inside(data, "draft") is True,
+        time(data, "created_at"),
+        is_draft=prefix is not None or at(data, "draft") is True,
         labels=frozenset(labels),
-        is_from_fork=inside(data, "head", "repo_id") != inside(data, "base", "repo_id"),
-        conflicts=False if inside(data, "mergeable") is True else None,
+        is_from_fork=at(data, "head", "repo_id") != at(data, "base", "repo_id"),
+        conflicts=False if at(data, "mergeable") is True else None,
         head=text(data, "head", "sha"),
     )
 
 
 def _past(data: object) -> Past:
-    parents = tuple(text(parent, "sha") for parent in objects(inside(data, "parents")))
+    parents = tuple(text(parent, "sha") for parent in objects(data, "parents"))
     return Past(text(data, "sha"), text(data, "commit", "message"), parents)
 
 
@@ -381,14 +381,6 @@ def _issue(data: object) -> Issue:
     return Issue(
         number_of(data, "number"), text(data, "title"), text(data, "body"), text(data, "state") == "open", text(data, "html_url")
     )
-
-
-def _time(written: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        return datetime.fromtimestamp(0, UTC)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _checked(id: str) -> str:

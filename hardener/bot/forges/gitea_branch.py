@@ -35,7 +35,8 @@ from hardener.bot.forge import (
     Written,
     entries_by_path,
 )
-from hardener.bot.gitea_session import Session, inside, number, objects, text
+from hardener.bot.forges.answers import number, objects, text
+from hardener.bot.forges.gitea_session import Session
 from hardener.bot.marks import digest, trailers_of
 from hardener.render.summary import clean, shortened
 
@@ -151,10 +152,10 @@ class Branches:
                 raise _contested()
             raise ForgeError(f"a commit could not be made{': ' if answer.said else ''}{answer.said}")
         id = text(answer.data, "commit", "sha")
-        parents = [text(one, "sha") for one in objects(inside(answer.data, "commit", "parents"))]
+        parents = [text(one, "sha") for one in objects(answer.data, "commit", "parents")]
         if not id or parents != [parent]:
             raise _contested()
-        stored = {text(file, "path"): text(file, "sha") for file in objects(inside(answer.data, "files"))}
+        stored = {text(file, "path"): text(file, "sha") for file in objects(answer.data, "files")}
         for file in commit.files:
             blob = id_of(file.data, parent)
             # The answer need not have all: it ends at a number, and at a size (services/repository/files/file.go@087d4e41).

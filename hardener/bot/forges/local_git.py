@@ -19,7 +19,7 @@ from hardener.bot.forge import (
     Remark,
     Repository,
 )
-from hardener.bot.git_remote import Git, is_id, remote_url
+from hardener.bot.forges.git_remote import Git, is_id, remote_url
 from hardener.errors import UsageError
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Missing, Unavailable
-from hardener.bot.github_errors import Attempt, failure, lost, said
+from hardener.bot.forges.github_errors import Attempt, failure, lost, said
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:

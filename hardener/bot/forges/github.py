@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from hardener.bot import github_answers as answers
 from hardener.bot.forge import (
     Author,
     Commit,
@@ -27,10 +26,11 @@ from hardener.bot.forge import (
     State,
     Unavailable,
 )
-from hardener.bot.github_answers import at, text
-from hardener.bot.github_errors import Refused
-from hardener.bot.github_objects import Objects
-from hardener.bot.github_requests import PER_PAGE, Requests
+from hardener.bot.forges import github_answers as answers
+from hardener.bot.forges.answers import at, text
+from hardener.bot.forges.github_errors import Refused
+from hardener.bot.forges.github_objects import Objects
+from hardener.bot.forges.github_requests import PER_PAGE, Requests
 from hardener.render.summary import clean
 
 #: Pages of what is open, of what is not, and of all other lists: bounds for what a repository may have us read.

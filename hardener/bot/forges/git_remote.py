@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hardener.bot.forge import Author, Forbidden, ForgeError, Missing, Moved, Unavailable
 from hardener.errors import UsageError
-from hardener.git import PATIENCE, command, environment
+from hardener.git import PATIENCE, asked, command, environment
 
 if TYPE_CHECKING:
     import subprocess
@@ -58,23 +58,7 @@ def remote_url(folder: str) -> str:
 
 def _of_clone(folder: str, *words: str) -> bytes:
     """What git answers about a clone, of which nothing is run; empty where it has no answer."""
-    import subprocess
-
-    try:
-        done = subprocess.run(
-            command(folder, *words),
-            capture_output=True,
-            env=environment(),
-            timeout=PATIENCE,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except FileNotFoundError:
-        raise UsageError("git is not installed") from None
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"git did not answer within {PATIENCE:.0f} s") from None
-    if b"dubious ownership" in done.stderr:
-        raise UsageError("the repository belongs to somebody else: trust it with `git config --global --add safe.directory`")
+    done = asked(folder, *words)
     if b"not a git repository" in done.stderr:
         raise UsageError("--git needs a git repository, and this folder is in none: run it in a clone")
     return done.stdout if not done.returncode else b""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
+from hardener.bot.forges.answers import objects
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, shortened
 
@@ -237,27 +238,3 @@ def _until(retry: str) -> datetime | None:
     except ValueError:
         return None
     return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))
-
-
-def objects(data: object) -> list[dict[str, Any]]:
-    """The objects of a list, and nothing else: JSON is what a stranger says."""
-    return [item for item in data if isinstance(item, dict)] if isinstance(data, list) else []
-
-
-def inside(data: object, *keys: str) -> Any:
-    """What stands in objects within objects; None where something on the way is not there."""
-    for key in keys:
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def text(data: object, *keys: str) -> str:
-    """A text within objects; empty where there is none."""
-    value = inside(data, *keys)
-    return value if isinstance(value, str) else ""
-
-
-def number(data: object, *keys: str) -> int:
-    """A whole number within objects; 0 where there is none."""
-    value = inside(data, *keys)
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
