@@ -310,20 +310,19 @@ def test_nothing_is_left_to_do_once_it_is_merged_or_done_by_hand(kind: str, make
 
 @pytest.mark.parametrize("kind", KINDS[:2])
 def test_limits_labels_and_switches_are_kept(kind: str, make: Make) -> None:
-    files = {f"{name}/Dockerfile": File(DOCKERFILE) for name in "abcd"}
-    at = make(kind, files, "[pr]\nper-hour = 2\nat-once = 3\n")
-    assert quiet(at, dry_run=True) == {"a": Do.OPEN, "b": Do.OPEN, "c": Do.POSTPONE, "d": Do.POSTPONE}
-    assert well(at) == {"a": Do.OPEN, "b": Do.OPEN, "c": Do.POSTPONE, "d": Do.POSTPONE}
-    assert quiet(at)["c"] is Do.POSTPONE
-    [told] = [told for told in work(at).told if told.scope == "c"]
-    assert told.until is not None
+    at = make(kind, {f"{name}/Dockerfile": File(DOCKERFILE) for name in "abc"}, "[pr]\nper-hour = 1\nat-once = 2\n")
+    assert quiet(at, dry_run=True) == {"a": Do.OPEN, "b": Do.POSTPONE, "c": Do.POSTPONE}
+    assert well(at) == {"a": Do.OPEN, "b": Do.POSTPONE, "c": Do.POSTPONE}
+    assert quiet(at)["b"] is Do.POSTPONE
     later = timedelta(hours=1, minutes=1)
-    assert list(well(at, later).values()) == [Do.KEEP, Do.KEEP, Do.OPEN, Do.POSTPONE]
-    assert [pull.branch for pull in at.pulls()] == ["harden/a", "harden/b", "harden/c"]
+    done = work(at, later)
+    assert [told.do for told in done.told] == [Do.KEEP, Do.OPEN, Do.POSTPONE]
+    assert done.told[-1].until is None, "it is for somebody to merge one"
+    assert [pull.branch for pull in at.pulls()] == ["harden/a", "harden/b"]
     at.label(2, "harden:stop")
     at.push({"readme.md": File(b"1")})
     before = at.heads()["harden/b"]
-    assert well(at) == {"a": Do.REBASE, "b": Do.LEAVE, "c": Do.REBASE, "d": Do.POSTPONE}
+    assert well(at) == {"a": Do.REBASE, "b": Do.LEAVE, "c": Do.POSTPONE}
     assert at.heads()["harden/b"] == before
     at.push({"hardener.toml": File(b"[pr]\nenabled = false\n")})
     writes = at.writes()
@@ -331,7 +330,7 @@ def test_limits_labels_and_switches_are_kept(kind: str, make: Make) -> None:
     assert at.writes() == writes
 
 
-@pytest.mark.parametrize("kind", KINDS[::2])
+@pytest.mark.parametrize("kind", KINDS[:1])
 def test_an_issue_lists_all_where_that_is_asked_for(kind: str, make: Make) -> None:
     at = make(kind, {**cache(), "base/Dockerfile": File(DOCKERFILE)}, "[pr]\nper-hour = 1\n")
     assert well(at, dashboard=True) == {"app": Do.OPEN, "base": Do.POSTPONE}
@@ -429,7 +428,8 @@ def test_wherever_a_run_is_cut_nothing_is_half_done_and_the_next_one_finishes(
     after, writes = state(whole), whole.writes() - writes
     assert before != after
     assert writes >= 4
-    cuts = [(number, bool(number % 2) is (prepare is to_open)) for number in range(writes)]
+    # What is done to a branch, an update does, too; so of opening, the end is what counts.
+    cuts = [(number, bool(number % 2)) for number in range(1 if prepare is to_update else writes - 2, writes)]
     for number, is_done in cuts if kind != "github" else ((1, True), (writes - 2, True))[prepare is to_update :]:
         at = make(kind, cache(), FEW)
         prepare(at)
