@@ -17,6 +17,8 @@ from hardener.bot.marks import (
     Trailers,
     branch_of,
     files_digest,
+    fixes_said,
+    has_new,
     mark_of,
     marked,
     trailers_of,
@@ -54,6 +56,8 @@ def pull(number: int = 1, state: State = State.OPEN, **fields: Any) -> Pull:
 
 CLOSED, MERGED = pull(state=State.CLOSED), pull(state=State.MERGED)
 TAKEN_BACK = pull(state=State.CLOSED, body=withdrawn(PROPOSAL.body, BRANCH))
+ONE, BOTH = fixes_said(("one",)), fixes_said(("one", "two"))
+CLOSED_BOTH = pull(state=State.CLOSED, body=marked("words", BRANCH, BOTH))
 PLAIN: Mapping[str, Any] = {"proposal": PROPOSAL, "there": OURS}
 LATER = {"base": Base("main", "b2")}
 
@@ -117,7 +121,13 @@ def room(opened: int, *minutes: int) -> Mapping[str, Any]:
         ({"pulls": (TAKEN_BACK,), "proposal": None}, Do.DROP),
         ({"pulls": (TAKEN_BACK,), "proposal": None, "there": Branch()}, Do.NOTHING),
         ({"pulls": (TAKEN_BACK,), "proposal": None, "there": THEIRS}, Do.STOP),
-        ({"pulls": (MERGED,), "there": Branch()}, Do.OPEN),
+        ({"pulls": (MERGED,), "there": None}, Do.DECLINE),
+        ({"pulls": (MERGED,), "there": Branch(), "is_asked_again": True}, Do.OPEN),
+        ({"pulls": (MERGED._replace(base="old"),), "there": Branch()}, Do.OPEN),
+        ({"pulls": (MERGED._replace(body="theirs"),), "there": Branch()}, Do.OPEN),
+        ({"pulls": (MERGED,), "proposal": proposed(fixes=OTHER), "there": Branch()}, Do.OPEN),
+        ({"pulls": (CLOSED_BOTH,), "there": None, "proposal": proposed(fixes=ONE)}, Do.DECLINE),
+        ({"pulls": (CLOSED_BOTH,), "there": Branch(), "proposal": proposed(fixes=fixes_said(("one", "three")))}, Do.OPEN),
         ({"pulls": (MERGED,), "proposal": None, "there": None}, Do.NOTHING),
         # Limits.
         ({"there": Branch(), **room(4, 70, 80, 90)}, Do.OPEN),
@@ -169,7 +179,7 @@ def test_no_scope_has_the_branch_that_proposes_a_configuration() -> None:
 
 
 def test_names_of_strangers_stay_names_in_what_is_said() -> None:
-    said = stopped("harden/@everyone-<b>", "merge request", dashboard=True)
+    said = stopped("harden/@everyone-<b>", "<i>why</i>", "merge request", dashboard=True)
     assert "@everyone-<b>" not in said.replace("`harden/@everyone-<b>`", "")
     assert has_stopped([said])
     assert "merge request" in said
@@ -211,3 +221,14 @@ def test_what_is_asked_for_comes_before_what_is_configured() -> None:
         Asked(sign_off=True).wishes(PullRequests())
     with pytest.raises(UsageError, match="nobody is named"):
         Asked().wishes(PullRequests(sign_off=True))
+
+
+def test_fixes_are_told_apart_as_far_as_there_is_room() -> None:
+    many = [f"fix {number}" for number in range(2000)]
+    for fixes in ([], ["one"], many[:500], many):
+        said = fixes_said(fixes)
+        assert fixes_said(reversed(fixes)) == said
+        assert mark_of(marked("x", BRANCH, said)) == (BRANCH, said, mark_of(marked("x", BRANCH, FIXES)).body)  # type: ignore[union-attr]
+        assert len(said) < 5000
+    assert not has_new(fixes_said(many[:100]), fixes_said(many[:200]))
+    assert has_new(fixes_said(many[:200]), fixes_said(many[:100]))

@@ -45,7 +45,7 @@ def act(forge: Forge, case: Case, decision: Decision) -> Acted:
         assert pull is not None
         _close(forge, pull, decision.why)
     elif decision.do is Do.STOP and pull is not None and not has_stopped(forge.comments(pull.number)):
-        forge.make_comment(pull.number, stopped(case.branch, forge.pull_word, dashboard=wishes.dashboard))
+        forge.make_comment(pull.number, stopped(case.branch, decision.why, forge.pull_word, dashboard=wishes.dashboard))
     if decision.do in (Do.CLOSE, Do.DROP) and head:
         forge.drop_branch(case.branch, head)
     return Acted(pull, head)

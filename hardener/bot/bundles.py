@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from hardener.audit.postures import examined
 from hardener.bot.connected import Part, connected, projects, together, worlds
-from hardener.bot.marks import digest
+from hardener.bot.marks import fixes_said
 from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import State, World, series, step_of, steps_of
 from hardener.config import Config
@@ -89,9 +89,9 @@ def left_by(bundle: Bundle, folder: str) -> Report:
 
 
 def fixes_of(report: Report, folder: str) -> str:
-    """The fixes that a report makes, as a digest: what each is about and to which values it comes, without lines and words.
+    """The fixes that a report makes, as marks have them: what each is about and to which values it comes.
 
-    Words may become better in a later version, and what was declined is not to come back for that.
+    Lines do not count, nor do words: these may become better in a later version, for which nothing declined is to come back.
     """
     names = fingerprints((outcome.finding for outcome in report.outcomes), folder, folder)
     made = (
@@ -99,7 +99,7 @@ def fixes_of(report: Report, folder: str) -> str:
         for name, outcome in zip(names, report.outcomes, strict=True)
         if outcome.status is Status.APPLIED and outcome.finding.fix is not None
     )
-    return digest(*sorted(made))
+    return fixes_said(made)
 
 
 def _said(value: object) -> str:

@@ -6,12 +6,11 @@ the next decides again from what anybody can see; so a run that was cut somewher
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
 from hardener.bot.forge import Pull, State
-from hardener.bot.marks import WITHDRAWN, Mark, mark_of
+from hardener.bot.marks import WITHDRAWN, Mark, has_new, mark_of
 from hardener.bot.proposal import Proposal
 from hardener.bot.standing import Branch, Series, sign_of
 from hardener.config.model import PullRequests
@@ -126,10 +125,8 @@ def settled(case: Case) -> Decision | None:
         if last is not None and last.state is State.CLOSED and (mark := _mark(last)) and mark.fixes == WITHDRAWN:
             return None
         return Decision(Do.NOTHING, case.gone)
-    declined = _declined(case.pulls, case.proposal)
-    if declined is not None and not case.is_asked_again:
-        why = "the fixes are the same" if _mark(declined) else "its text no longer says which fixes it was about"
-        return Decision(Do.DECLINE, f"number {declined.number} was closed, and {why}")
+    if not case.is_asked_again and (declined := _declined(case, case.proposal)):
+        return declined
     return _postponed(case)
 
 
@@ -197,11 +194,16 @@ def _is_same(series: Series, proposal: Proposal) -> bool:
     return series.signs == tuple(sign_of(commit.message) for commit in proposal.commits)
 
 
-def _declined(pulls: Sequence[Pull], proposal: Proposal) -> Pull | None:
-    """The newest pull request by which somebody has said no to just these fixes."""
-    for pull in sorted(pulls, key=lambda one: -one.number):
-        if pull.state is State.CLOSED and ((mark := _mark(pull)) is None or mark.fixes == proposal.fixes):
-            return pull
+def _declined(case: Case, proposal: Proposal) -> Decision | None:
+    """Whether somebody has said no to all of these fixes: by closing a pull request, or by taking back what one had brought."""
+    for pull in sorted(case.pulls, key=lambda one: -one.number):
+        mark = _mark(pull)
+        is_old = mark is not None and not has_new(proposal.fixes, mark.fixes)
+        if pull.state is State.CLOSED and (mark is None or is_old):
+            why = "there is no other fix now" if mark else "its text no longer says which fixes it was about"
+            return Decision(Do.DECLINE, f"number {pull.number} was closed, and {why}")
+        if pull.state is State.MERGED and pull.base == case.base.branch and is_old:
+            return Decision(Do.DECLINE, f"number {pull.number} was merged, and what it did was taken back")
     return None
 
 

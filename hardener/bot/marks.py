@@ -16,13 +16,15 @@ from hardener.record import NamedTuple
 _BRANCH, _STEP, _FILES = "Harden-Branch", "Harden-Step", "Harden-Files"
 _TRAILER = re.compile(rf"^({_BRANCH}|{_STEP}|{_FILES}): ([!-~]{{1,255}})$", re.MULTILINE)
 _STEPS = re.compile(r"([1-9][0-9]{0,3})/([1-9][0-9]{0,3})")
-_MARK = re.compile(r"<!-- harden: branch=([!-~]{1,255}) fixes=([0-9a-f]{16}) body=([0-9a-f]{16}) -->")
+_MARK = re.compile(r"<!-- harden: branch=([!-~]{1,255}) fixes=([0-9a-f]{8,16}(?:\.[0-9a-f]{8}){0,511}) body=([0-9a-f]{16}) -->")
 #: What a scope may be made of to be a part of a branch's name as it is.
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 #: What stands for the folder at the root, and for all of a repository.
 _ROOT, _ALL = "root", "all"
 #: What follows the prefix in the name of the branch that proposes a configuration.
 CONFIGURE = "configure"
+#: So many fixes are told apart in a mark; what is beyond is one more.
+_TOLD_APART = 500
 #: The fixes of a pull request that we took back ourselves: nobody declined it.
 WITHDRAWN = "0" * 16
 
@@ -50,6 +52,18 @@ def digest(*parts: str) -> str:
 
     # `ascii` keeps the parts apart, whatever is in them.
     return sha256(ascii(parts).encode()).hexdigest()[:16]
+
+
+def fixes_said(fixes: Iterable[str]) -> str:
+    """Fixes as a mark has them, each by eight hexadecimal digits, so that a later run knows which of them are new."""
+    found = sorted({digest(fix)[:8] for fix in fixes})
+    rest = [digest(*found[_TOLD_APART:])[:8]] if len(found) > _TOLD_APART else []
+    return ".".join(found[:_TOLD_APART] + rest) or digest()
+
+
+def has_new(fixes: str, known: str) -> bool:
+    """Whether there is one among fixes that is not among those that are known, both as marks have them."""
+    return not set(fixes.split(".")) <= set(known.split("."))
 
 
 def files_digest(files: Iterable[tuple[str, bytes]]) -> str:

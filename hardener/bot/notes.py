@@ -10,14 +10,14 @@ from hardener.render.commonmark import code, prose
 _STOPPED = "<!-- harden: stopped -->"
 
 
-def stopped(branch: str, pull_word: str, *, dashboard: bool) -> str:
+def stopped(branch: str, why: str, pull_word: str, *, dashboard: bool) -> str:
     """What is said where somebody else's work is on our branch."""
     again = ", or somebody ticks it in the issue that lists what is proposed" if dashboard else ""
     return (
-        f"There is work on {code(branch)} now that harden did not do, so the branch is yours: harden neither writes to it nor "
-        f"rebases it any more, and says so only this once.\n\n"
-        f"To hand it back, take that work off the branch again. Whoever deletes the branch or closes this {pull_word} instead "
-        f"says no: then harden leaves these files alone until it would propose other fixes{again}.\n\n{_STOPPED}\n"
+        f"{code(branch)} is not as harden left it: {prose(why)}. So it is yours now: harden neither writes to it nor rebases it "
+        f"any more, and says so only this once.\n\n"
+        f"To hand it back, have the branch as it was. Whoever deletes the branch or closes this {pull_word} instead "
+        f"says no: then harden leaves these files alone until there is another fix to propose{again}.\n\n{_STOPPED}\n"
     )
 
 

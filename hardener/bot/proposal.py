@@ -106,7 +106,7 @@ class Bundle(NamedTuple):
     report: Report
     #: Together, they come to exactly the changes of the report.
     steps: tuple[Step, ...]
-    #: The fixes that are made, as a digest: the same as long as they are the same fixes, wherever lines move.
+    #: The fixes that are made, as marks have them: the same as long as they are the same fixes, wherever lines move.
     fixes: str
     #: Files of evidence in the repository that were found and not believed, because it is somebody else's.
     unbelieved: tuple[str, ...] = ()

@@ -320,7 +320,7 @@ def rank(bundle: Bundle) -> tuple[int, int, str]:
 def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, error: ForgeError | None) -> Told:
     pull = acted.pull
     if pull is None and decision.do is Do.DECLINE:
-        pull = max((one for one in case.pulls if one.state is State.CLOSED), key=lambda one: one.number)
+        pull = max((one for one in case.pulls if one.state is not State.OPEN), key=lambda one: one.number)
     proposal = case.proposal
     return Told(
         scope,

@@ -94,7 +94,7 @@ def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[s
         return Branch(head, None, "its commits are not those that harden made")
     base = commits[-1].parents[0]
     if not trunk.has(base, tips):
-        return Branch(head, None, "harden's commits stand on a commit of somebody else")
+        return Branch(head, None, "the commit below those of harden is not one of the base's")
     last = trailers_of(commits[0].message)
     assert last is not None
     if _files(forge, base, head) != last.files:
