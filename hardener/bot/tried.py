@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
@@ -163,9 +163,5 @@ def _with(bundle: Bundle, verdict: Verdict, request: Request, snapshot: Snapshot
             *(one._replace(after=one.before, why_after=one.why) for one in old.postures if one.place.path not in names),
         ),
     )
-    steps = steps_of(series([World(request, report)]), _in_order(request), merged, snapshot.entries)
+    steps = steps_of(series([World(request, report)]), (file.name for file in request.files), merged, snapshot.entries)
     return bundle._replace(report=merged, steps=steps, fixes=fixes_of(merged, "."), verdict=verdict, requests=(request,))
-
-
-def _in_order(request: Request) -> Sequence[str]:
-    return [file.name for file in request.files]
