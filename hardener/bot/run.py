@@ -5,11 +5,9 @@ First what is open is kept in order, then what is new is opened, the worst first
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, chdir
 from datetime import datetime
-from typing import Protocol
 
 from hardener.bot import dashboard, onboarding
 from hardener.bot.acting import Acted, act, make_remarks, on_changed_lines
@@ -29,7 +27,7 @@ from hardener.bot.forge import (
 )
 from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, settled
 from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, final_files, mark_of
-from hardener.bot.proposal import Asked, Bundle, Proposal, Snapshot
+from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
 from hardener.config.find import FILE, SHARED_FILE
@@ -44,26 +42,14 @@ _REFUSALS = 2
 _SWEPT = 20
 
 
-class Bundled(Protocol):
-    """What the files of a repository come to."""
-
-    @property
-    def bundles(self) -> Sequence[Bundle]:
-        """One for each pull request there may be, and for each scope without anything to propose."""
-
-    @property
-    def troubles(self) -> Sequence[Trouble]:
-        """What belongs to none of them."""
-
-
 class Making(NamedTuple):
     """Where files, bundles and words come from."""
 
     #: The files of a commit in a folder, for a while; if so told, large ones in full.
     snapshot: Callable[[Forge, str, bool], AbstractContextManager[Snapshot]]
     #: `believes` is whether evidence that lies in the repository counts.
-    bundles: Callable[[Snapshot, Config, Asked, bool], Bundled]
-    propose: Callable[[Bundle, Forge, Repository, Config, Asked], Proposal]
+    bundles: Callable[[Snapshot, Config, Asked, bool], Bundles]
+    propose: Callable[[Bundle, Forge, Repository, Config], Proposal]
     #: What is said on lines, of the files as a bundle leaves them.
     remarks: Callable[[Bundle, Snapshot, Callable[[str, int], str]], Sequence[Remark]]
     #: A bundle as it is once it was tried on an engine.
@@ -98,10 +84,7 @@ def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
 
 def configuration(snapshot: Snapshot) -> Config:
     """What a repository tells at its root. Raises `Unreadable`, with file and line, for what cannot be understood."""
-    for name in (FILE, SHARED_FILE):
-        entry = snapshot.entries.get(name)
-        if entry is not None:
-            snapshot.fetch(os.path.join(snapshot.folder, name))
+    snapshot.bring(FILE, SHARED_FILE)
     with chdir(snapshot.folder):
         return find_config(".")
 
@@ -237,7 +220,7 @@ class _Run:
 
     def _bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
         def proposed() -> Proposal | None:
-            return self.making.propose(bundle, self.forge, repository, config, self.asked) if bundle.steps else None
+            return self.making.propose(bundle, self.forge, repository, config) if bundle.steps else None
 
         proposal = proposed()
         # A trial takes minutes: it is not made of what comes to nothing all the same.

@@ -121,8 +121,7 @@ def _bring(folder: str, snapshot: Snapshot) -> None:
     if len(entries) > _MOST_FILES or sum(max(entry.size, 0) for entry in entries) > _MOST_BYTES:
         size = f"more than {_MOST_FILES:,} files or {_MOST_BYTES // 1024**2} MiB below {folder}"
         raise UsageError(f"a trial needs all of {size}, which is too much to be brought: use a clone, with --git")
-    for entry in entries:
-        snapshot.fetch(os.path.join(snapshot.folder, entry.path))
+    snapshot.bring(*(entry.path for entry in entries))
 
 
 def _without(bundle: Bundle, why: str, remedy: str) -> Bundle:
