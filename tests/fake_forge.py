@@ -26,6 +26,7 @@ from hardener.bot.forge import (
     Repository,
     State,
     Written,
+    blob_id,
 )
 
 #: Path to content and mode.
@@ -142,7 +143,8 @@ class FakeForge:
 
     def listing(self, commit: str) -> Listing:
         tree = self._commit(commit).tree
-        return Listing(tuple(Entry(path, mode, sha1(data).hexdigest(), len(data)) for path, (data, mode) in sorted(tree.items())))
+        entries = (Entry(path, mode, blob_id(data, commit), len(data)) for path, (data, mode) in sorted(tree.items()))
+        return Listing(tuple(entries))
 
     def read(self, commit: str, entry: Entry) -> bytes:
         return self._commit(commit).tree[entry.path][0]

@@ -149,3 +149,8 @@ class Proposal(NamedTuple):
     fixes: str
     #: What the files that it changes say on the base, by path, for whoever shows the difference; a new one is not there.
     before: Mapping[str, bytes] = {}
+
+    @property
+    def after(self) -> Mapping[str, bytes]:
+        """What each file that it changes says once all commits are made, by path."""
+        return {file.path: file.data for commit in self.commits for file in commit.files}

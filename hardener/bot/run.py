@@ -26,7 +26,7 @@ from hardener.bot.forge import (
     Unavailable,
 )
 from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, settled
-from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, final_files, mark_of
+from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, mark_of
 from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
@@ -235,8 +235,7 @@ class _Run:
         def remarks() -> Sequence[Remark]:
             if proposal is None or not self.wishes.remarks:
                 return ()
-            files = {path: file.data for path, file in final_files(commit.files for commit in proposal.commits).items()}
-            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), files, snapshot)
+            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
 
         self._one(case, bundle.scope, remarks)
 
@@ -278,7 +277,8 @@ class _Run:
         tips = [self.base.commit]
         if case.pull is not None and case.pull.base != self.base.branch:
             tips.append(self.forge.head(case.pull.base))
-        case = case._replace(there=branch_at(self.forge, case.branch, head, self.trunk, tips))
+        expected = case.proposal.after if case.proposal is not None else {}
+        case = case._replace(there=branch_at(self.forge, case.branch, head, self.trunk, tips, expected))
         return decide(case), case
 
     def _count(self, do: Do, acted: Acted) -> None:
