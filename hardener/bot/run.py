@@ -68,17 +68,17 @@ def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
     except HardenError as error:
         ended = error
     return Done(
-        run.repository,
-        run.base.branch,
-        run.base.commit,
-        asked.dry_run,
-        tuple(run.told),
-        tuple(dict.fromkeys(run.troubles)),
-        tuple(dict.fromkeys(run.unbelieved)),
-        run.off,
-        tuple(run.notes),
-        run.dashboard,
-        ended,
+        repository=run.repository,
+        base=run.base.branch,
+        commit=run.base.commit,
+        dry_run=asked.dry_run,
+        told=tuple(run.told),
+        troubles=tuple(dict.fromkeys(run.troubles)),
+        unbelieved=tuple(dict.fromkeys(run.unbelieved)),
+        off=run.off,
+        notes=tuple(run.notes),
+        dashboard=run.dashboard,
+        ended=ended,
     )
 
 
@@ -153,7 +153,7 @@ class _Run:
         for first in (True, False):
             for name, bundle in names.items():
                 if (name in is_open) is first:
-                    self._bundle(name, bundle, repository, snapshot, config)
+                    self._see_to_bundle(name, bundle, repository, snapshot, config)
         if keeps:
             try:
                 self.dashboard = dashboard.keep(
@@ -194,7 +194,7 @@ class _Run:
             return True
         proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=believes)
         case = self._case(proposal.branch, proposal)
-        told = self._one(case, proposal.scope)
+        told = self._see_to(case, proposal.scope)
         if told.do is Do.DECLINE:
             self.off = f"it was proposed to configure harden here, and declined ({told.url})"
             return False
@@ -216,9 +216,9 @@ class _Run:
                 continue  # somebody's own branch, that begins as ours do
             left += case.pull is None and mark.fixes == WITHDRAWN
             if case.pull is not None or (mark.fixes == WITHDRAWN and left <= _SWEPT):
-                self._one(case, name)
+                self._see_to(case, name)
 
-    def _bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
+    def _see_to_bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
         def proposed() -> Proposal | None:
             return self.making.propose(bundle, self.forge, repository, config) if bundle.steps else None
 
@@ -237,14 +237,14 @@ class _Run:
                 return ()
             return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
 
-        self._one(case, bundle.scope, remarks)
+        self._see_to(case, bundle.scope, remarks)
 
     def _case(self, name: str, proposal: Proposal | None) -> Case:
         is_asked_again = digest(name) in self.again
         pulls = self.pulls.get(name, ())
         return Case(name, self.base, self.wishes, self.now, proposal, pulls, self.room, is_asked_again=is_asked_again)
 
-    def _one(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
+    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
         """Decide about one branch, do it, and tell it. What the forge refuses of it is told; what ends the run is raised, too."""
         decision, acted, made, error = Decision(Do.NOTHING, "it did not come to that"), Acted(case.pull, ""), 0, None
         try:
@@ -306,15 +306,15 @@ def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, e
         pull = max((one for one in case.pulls if one.state is State.CLOSED), key=lambda one: one.number)
     proposal = case.proposal
     return Told(
-        scope,
-        case.branch,
-        decision.do,
-        decision.why,
-        pull.number if pull else 0,
-        pull.url if pull else "",
-        proposal.title if proposal else pull.title if pull else "",
-        decision.until,
-        made,
-        error,
-        proposal,
+        scope=scope,
+        branch=case.branch,
+        do=decision.do,
+        why=decision.why,
+        number=pull.number if pull else 0,
+        url=pull.url if pull else "",
+        title=proposal.title if proposal else pull.title if pull else "",
+        until=decision.until,
+        remarks=made,
+        error=error,
+        proposal=proposal,
     )

@@ -130,13 +130,13 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
     from hardener.bot import several
     from hardener.bot.forges.remote import place_of
 
-    def place(name: str) -> several.Place:
-        found = place_of(name, where.forge)
-        return several.Place(_opened(found, secrets), found.server.host)
+    def opened(name: str) -> several.Opened:
+        place = place_of(name, where.forge)
+        return several.Opened(_opened(place, secrets), place.server.host)
 
     most = where.most or several.MOST
     names, state = several.names(where.all), f"{where.all}.state"
-    for one in several.several(names, state, place, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
+    for one in several.several(names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
         done = one.done or Done(dry_run=asked.dry_run, ended=HardenError(one.why))
         # What the forge calls it is not known of one that it does not have.
         yield done._replace(repository=done.repository or one.name)
