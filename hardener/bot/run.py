@@ -68,7 +68,7 @@ def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
     except HardenError as error:
         ended = error
     return Done(
-        repository=run.repository,
+        repository=run.repository.name,
         base=run.base.branch,
         commit=run.base.commit,
         dry_run=asked.dry_run,
@@ -94,7 +94,8 @@ class _Run:
 
     def __init__(self, forge: Forge, asked: Asked, now: datetime, making: Making) -> None:
         self.forge, self.asked, self.now, self.making = forge, asked, now, making
-        self.repository = self.off = self.dashboard = ""
+        self.repository = Repository("", "", "")
+        self.off = self.dashboard = ""
         self.base = Base("", "")
         self.told: list[Told] = []
         self.troubles: list[Trouble] = []
@@ -109,8 +110,7 @@ class _Run:
 
     def go(self) -> None:
         """All of it; may be left by a `HardenError` at any point."""
-        repository = self.forge.repository()
-        self.repository = repository.name
+        repository = self.repository = self.forge.repository()
         if repository.is_archived:
             self.off = "the repository is archived"
             return
@@ -133,19 +133,23 @@ class _Run:
             if not self.wishes.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self._handle(repository, snapshot, config._replace(pull_requests=self.wishes))
+            self._work_on(snapshot, config._replace(pull_requests=self.wishes))
 
-    def _handle(self, repository: Repository, snapshot: Snapshot, config: Config) -> None:
-        believes = repository.is_own or self.asked.trust_evidence
+    @property
+    def _believes(self) -> bool:
+        """Whether evidence counts that lies in the repository."""
+        return self.repository.is_own or self.asked.trust_evidence
+
+    def _work_on(self, snapshot: Snapshot, config: Config) -> None:
         with chdir(snapshot.folder):
-            bundled = self.making.bundles(snapshot, config, self.asked, believes)
+            bundled = self.making.bundles(snapshot, config, self.asked, self._believes)
         bundles = sorted(bundled.bundles, key=rank)
         self.troubles += [*snapshot.troubles, *bundled.troubles]
         self.troubles += [trouble for bundle in bundles for trouble in bundle.report.troubles]
         self.unbelieved += [path for bundle in bundles for path in bundle.unbelieved]
         self._see_pulls()
         keeps, issue = self._see_dashboard()
-        if not self._onboard(snapshot, config, believes=believes):
+        if not self._onboard(snapshot, config):
             return
         names = {branch_of(self.wishes.branch_prefix, bundle.scope): bundle for bundle in bundles}
         is_open = {name for name in names if any(pull.state is State.OPEN for pull in self.pulls.get(name, ()))}
@@ -153,7 +157,7 @@ class _Run:
         for first in (True, False):
             for name, bundle in names.items():
                 if (name in is_open) is first:
-                    self._see_to_bundle(name, bundle, repository, snapshot, config)
+                    self._see_to_bundle(name, bundle, snapshot, config)
         if keeps:
             try:
                 self.dashboard = dashboard.keep(
@@ -188,11 +192,11 @@ class _Run:
             raise error
         self.notes.append(f"the issue that lists all cannot be kept: {error}")
 
-    def _onboard(self, snapshot: Snapshot, config: Config, *, believes: bool) -> bool:
+    def _onboard(self, snapshot: Snapshot, config: Config) -> bool:
         """Propose a configuration where that is asked for and there is none; whether to go on."""
         if not self.asked.onboard or config.path:
             return True
-        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=believes)
+        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._believes)
         case = self._case(proposal.branch, proposal)
         told = self._see_to(case, proposal.scope)
         if told.do is Do.DECLINE:
@@ -218,15 +222,15 @@ class _Run:
             if case.pull is not None or (mark.fixes == WITHDRAWN and left <= _SWEPT):
                 self._see_to(case, name)
 
-    def _see_to_bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
+    def _see_to_bundle(self, name: str, bundle: Bundle, snapshot: Snapshot, config: Config) -> None:
         def proposed() -> Proposal | None:
-            return self.making.propose(bundle, self.forge, repository, config) if bundle.steps else None
+            return self.making.propose(bundle, self.forge, self.repository, config) if bundle.steps else None
 
         proposal = proposed()
         # A trial takes minutes: it is not made of what comes to nothing all the same.
         first = settled(self._case(name, proposal)) if self.asked.verify else None
         if self.asked.verify and (first is None or first.do not in (Do.LEAVE, Do.POSTPONE)):
-            bundle = self.making.tried(bundle, snapshot, config, self.asked, repository.is_own or self.asked.trust_evidence)
+            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._believes)
             self.troubles += bundle.report.troubles
             proposal = proposed()
         case = self._case(name, proposal)
