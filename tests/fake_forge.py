@@ -49,7 +49,6 @@ class _Kept:
 class FakeForge:
     """One repository. `fail` is told each call as it begins and as it ends, and may raise."""
 
-    kind = "github"
     pull_word = "pull request"
     pull_sign = "#"
     longest_body = 65536

@@ -182,8 +182,6 @@ class Forge(Protocol):
     It asks the forge no faster than that allows, and says so by `Limited` where it asks to wait.
     """
 
-    #: "github", "gitlab", "gitea".
-    kind: str
     #: What the forge calls what we call a pull request, and how it writes the number of one: "pull request" and "#".
     pull_word: str
     pull_sign: str

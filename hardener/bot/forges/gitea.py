@@ -50,7 +50,6 @@ _NEWEST = 500
 class Gitea:
     """One repository at a server of Gitea or Forgejo, seen with a token."""
 
-    kind = "gitea"
     pull_word, pull_sign = "pull request", "#"
     #: The server has no limit (LONGTEXT); a database that was made before 1.16 may hold 65,535 bytes.
     longest_body = 60_000

@@ -51,7 +51,6 @@ _NEXT = "--NEXT"
 class GitLab:
     """One project on one GitLab. Needs a personal, project or group access token with the scope `api`."""
 
-    kind = "gitlab"
     pull_word = "merge request"
     pull_sign = "!"
     #: doc/administration/instance_limits.md, "Size of comments and descriptions of issues, merge requests, and epics".

@@ -52,11 +52,6 @@ class Place(NamedTuple):
     #: Whether the person who runs us, or the job, named the host; or it is one that everybody knows.
     is_named: bool = False
 
-    @property
-    def url(self) -> str:
-        """Its page."""
-        return f"{self.server.url}/{self.repository}"
-
 
 class _Address(NamedTuple):
     """An address of a repository, without who would use it."""
