@@ -11,8 +11,7 @@ from contextlib import contextmanager
 
 #: What the system says to a name that no checkout could have: too long, or of a file and a folder at once.
 _NO_NAME = frozenset((errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL))
-
-
+#: How a file is opened that is not there yet: a link of that name is not followed, and no line end is changed.
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 

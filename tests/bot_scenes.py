@@ -19,11 +19,10 @@ from hardener.bot.done import Done, Told
 from hardener.bot.forge import Commit, Forge, Remark, Repository, Written, entries_by_path
 from hardener.bot.manners import Do
 from hardener.bot.marks import Trailers, branch_of, digest, files_digest, marked, with_trailers
-from hardener.bot.proposal import Asked, Bundle, Per, Proposal, Snapshot, Step
+from hardener.bot.proposal import Asked, Bundle, Bundles, Per, Proposal, Snapshot, Step
 from hardener.bot.run import Making, work
 from hardener.config import Config
 from hardener.finding import Finding, Place, Severity
-from hardener.record import NamedTuple
 from hardener.report import Outcome, Report, Status, Trouble
 
 RULES = (
@@ -32,11 +31,6 @@ RULES = (
 )
 #: No limits to speak of.
 WIDE = "[pr]\nper-hour = 100\nat-once = 100\n"
-
-
-class Bundles(NamedTuple):
-    bundles: tuple[Bundle, ...]
-    troubles: tuple[Trouble, ...] = ()
 
 
 @contextmanager
@@ -85,7 +79,7 @@ class Words:
     tone = "plainly"
 
 
-def propose(bundle: Bundle, forge: Forge, repository: Repository, config: Config, asked: Asked) -> Proposal:
+def propose(bundle: Bundle, forge: Forge, repository: Repository, config: Config) -> Proposal:
     branch = branch_of(config.pull_requests.branch_prefix, bundle.scope)
     title = f"Harden {bundle.scope}"
     commits, files = [], {}

@@ -26,6 +26,7 @@ from hardener.bot.forge import (
     Repository,
     State,
     Written,
+    blob_id,
 )
 
 #: Path to content and mode.
@@ -48,7 +49,6 @@ class _Kept:
 class FakeForge:
     """One repository. `fail` is told each call as it begins and as it ends, and may raise."""
 
-    kind = "github"
     pull_word = "pull request"
     pull_sign = "#"
     longest_body = 65536
@@ -142,7 +142,8 @@ class FakeForge:
 
     def listing(self, commit: str) -> Listing:
         tree = self._commit(commit).tree
-        return Listing(tuple(Entry(path, mode, sha1(data).hexdigest(), len(data)) for path, (data, mode) in sorted(tree.items())))
+        entries = (Entry(path, mode, blob_id(data, commit), len(data)) for path, (data, mode) in sorted(tree.items()))
+        return Listing(tuple(entries))
 
     def read(self, commit: str, entry: Entry) -> bytes:
         return self._commit(commit).tree[entry.path][0]

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from hardener.api import check
-from hardener.bot.bundles import Bundles, bundles
+from hardener.bot.bundles import bundles
 from hardener.bot.forge import EXECUTABLE, FILE, Entry
-from hardener.bot.proposal import Asked, Bundle, Snapshot
+from hardener.bot.proposal import Asked, Bundle, Bundles, Snapshot
 from hardener.bot.touching import independent, touching
 from hardener.config import find_config
 from hardener.discover import discover

@@ -105,7 +105,7 @@ def writes(server: GiteaServer) -> list[tuple[str, str]]:
 
 def test_it_is_a_forge(server: GiteaServer) -> None:
     forge: Forge = gitea(server)
-    assert (forge.kind, forge.pull_word, forge.pull_sign) == ("gitea", "pull request", "#")
+    assert (forge.pull_word, forge.pull_sign) == ("pull request", "#")
     assert forge.suggestion("x", 1) == ""
 
 

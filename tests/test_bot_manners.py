@@ -199,17 +199,17 @@ def test_a_long_series_is_known_in_two_answers() -> None:
     head = forge.put_branch(BRANCH, "", forge.branches["main"], commits, None)
     tips = [forge.branches["main"]]
     forge.calls.clear()
-    found = branch_at(forge, BRANCH, head, Trunk(forge), tips)
+    found = branch_at(forge, BRANCH, head, Trunk(forge), tips, {})
     assert found.series == Series(tips[0], tuple(sign_of(commit.message) for commit in commits))
     assert forge.calls == ["history", "history", "changed", "listing", "read"]
     # Of another branch, or without its first commits, it is nobody's.
-    assert branch_at(forge, "harden/other", head, Trunk(forge), tips).series is None
+    assert branch_at(forge, "harden/other", head, Trunk(forge), tips, {}).series is None
     below = forge.history(head, 2)[1].id
-    assert branch_at(forge, BRANCH, below, Trunk(forge), tips).series is None
+    assert branch_at(forge, BRANCH, below, Trunk(forge), tips, {}).series is None
     last = trailers_of(commits[-1].message)
     assert last is not None
     lone = forge.add(forge.commits[head].tree, (tips[0],), with_trailers("x", last))
-    assert branch_at(forge, BRANCH, lone, Trunk(forge), tips).series is None
+    assert branch_at(forge, BRANCH, lone, Trunk(forge), tips, {}).series is None
 
 
 def test_what_is_asked_for_comes_before_what_is_configured() -> None:

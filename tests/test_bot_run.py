@@ -39,6 +39,7 @@ def opened() -> FakeForge:
 def test_the_first_run_opens_and_the_second_writes_nothing() -> None:
     forge = opened()
     assert forge.writes() == ["put_branch", "make_pull"]
+    reads = forge.calls.count("read")
     tree, main = forge.tree("harden/shop"), forge.tree("main")
     assert tree == {**main, "shop/compose.yaml": (b"a: confined\r\nb: nobody\r\n", "100644")}
     commits = forge.history(forge.branches["harden/shop"], 9)
@@ -48,8 +49,9 @@ def test_the_first_run_opens_and_the_second_writes_nothing() -> None:
     done = run(forge)
     assert [(one.do, one.number, one.url) for one in done.told] == [(Do.KEEP, 1, pull.url)]
     assert forge.writes() == []
-    # What the forge is asked for a branch that is as it should be.
+    # What the forge is asked for a branch that is as it should be: its files are known by their ids.
     assert len(forge.calls) < 15
+    assert forge.calls.count("read") == reads
 
 
 def test_modes_are_kept() -> None:

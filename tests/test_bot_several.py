@@ -14,7 +14,7 @@ from hardener.bot.done import Done
 from hardener.bot.forge import Forge, Limited, Missing, Unavailable
 from hardener.bot.proposal import Asked
 from hardener.bot.run import work
-from hardener.bot.several import Place, Worked, names, several
+from hardener.bot.several import Opened, Worked, names, several
 from hardener.errors import UsageError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -29,10 +29,10 @@ class World:
         self.asked: list[str] = []
         self.clock = NOW
 
-    def place(self, name: str) -> Place:
+    def place(self, name: str) -> Opened:
         if name not in self.forges:
             raise Missing(f"there is no {name}")
-        return Place(self.forges[name], name.split("/")[0])
+        return Opened(self.forges[name], name.split("/")[0])
 
     def now(self) -> datetime:
         self.clock += timedelta(seconds=1)

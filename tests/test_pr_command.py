@@ -363,7 +363,7 @@ class Opened:
         self.places: list[tuple[str, str, str]] = []
 
     def open_forge(self, place: Any, token: Any, *, git_folder: str = "") -> Any:
-        self.places.append((place.url, token.host, git_folder))
+        self.places.append((f"{place.server.url}/{place.repository}", token.host, git_folder))
         return place
 
     def work_at(self, forge: Any, asked: Asked, now: datetime) -> Done:

@@ -42,9 +42,11 @@ def examined(request: Request) -> tuple[Report, tuple[Standing, ...], list[tuple
     """The same, with each group of files as it is and as it would be."""
     from hardener.rules import load
 
-    # As they are: a run that no rule takes part in. What is built here must not see a Dockerfile as it would become.
-    _, untouched = examine(request._replace(select=frozenset(), ignore=frozenset(rule.id for rule in load()), singly=False))
     report, groups = examine(request)
+    untouched = groups
+    if report.changes:
+        # As they are: a run that no rule takes part in. What is built here must not see a Dockerfile as it would become.
+        _, untouched = examine(request._replace(select=frozenset(), ignore=frozenset(rule.id for rule in load()), singly=False))
     roots = tree_roots(request)
     later = Tree(roots, request.fetch)
     for change in report.changes:

@@ -10,15 +10,11 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
 from hardener.checkout import NoSuchName, checkout, put
 from hardener.errors import UsageError
 from hardener.git import asked, command, environment
 from hardener.record import NamedTuple
-
-if TYPE_CHECKING:
-    pass
 
 #: Files larger than this are left out; more files, or bytes of them together, are too much.
 MAX_FILE = 1024 * 1024

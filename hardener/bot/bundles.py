@@ -16,7 +16,7 @@ from typing import TypeVar
 from hardener.audit.postures import examined
 from hardener.bot.connected import Part, connected, projects, together, worlds
 from hardener.bot.marks import fixes_said
-from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
+from hardener.bot.proposal import Asked, Bundle, Bundles, Per, Snapshot
 from hardener.bot.steps import State, World, series, step_of, steps_of
 from hardener.config import Config
 from hardener.config.find import FILE, SHARED_FILE
@@ -26,20 +26,12 @@ from hardener.fingerprint import fingerprints
 from hardener.group import Group
 from hardener.pipeline import Request, run
 from hardener.record import NamedTuple
-from hardener.report import Report, Status, Trouble, joined
+from hardener.report import Report, Status, joined
 from hardener.scopes import Chosen, Scope, Wish, request_for, scopes
 
 #: The name of `hardener.needs.recorded.FILE`, known without that module.
 _RECORDED = "harden.evidence.yaml"
 _Item = TypeVar("_Item")
-
-
-class Bundles(NamedTuple):
-    """What may become pull requests: each file that was looked at is in one, with what was found there, fixed or not."""
-
-    bundles: tuple[Bundle, ...]
-    #: What was in the way and belongs to none of them, beside what the snapshot has of its own.
-    troubles: tuple[Trouble, ...] = ()
 
 
 class Judged(NamedTuple):
@@ -62,7 +54,8 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool)
     """
     per = Per(config.pull_requests.per)
     with contextlib.chdir(snapshot.folder):
-        found, troubles = _found(snapshot)
+        snapshot.bring(FILE, SHARED_FILE)
+        found, troubles = scopes((".",), Chosen(), fetch=snapshot.fetch)
         judged = [_judged(_request(scope, snapshot, asked, believes)) for scope in found]
         report = joined([one.report for one in judged])
         report = report._replace(troubles=(*troubles, *report.troubles))
@@ -115,22 +108,14 @@ def _said(value: object) -> str:
     return ascii(value) if isinstance(value, (str, int, float, type(None))) else type(value).__name__
 
 
-def _found(snapshot: Snapshot) -> tuple[list[Scope], list[Trouble]]:
-    for name in (FILE, SHARED_FILE):
-        if name in snapshot.entries:
-            snapshot.fetch(os.path.join(snapshot.folder, name))
-    return scopes((".",), Chosen(), fetch=snapshot.fetch)
-
-
 def _request(scope: Scope, snapshot: Snapshot, asked: Asked, believes: bool) -> Request:
     config = scope.config
     if not believes:
         config = config._replace(policy=config.policy._replace(profiles=()))
     below = tuple(os.path.join(_path(folder, snapshot), "") for folder in config.policy.profiles)
-    read = [path for path in snapshot.entries if below and path.startswith(below)]
-    for path in (*read, *([_path(config.baseline, snapshot)] if config.baseline else ())):
-        if path in snapshot.entries:
-            snapshot.fetch(os.path.join(snapshot.folder, path))
+    snapshot.bring(*(path for path in snapshot.entries if below and path.startswith(below)))
+    if config.baseline:
+        snapshot.bring(_path(config.baseline, snapshot))
     wish = Wish(select=asked.only, unsafe=asked.unsafe, evidence=believes)
     return request_for(scope._replace(config=config), wish)._replace(fetch=snapshot.fetch)
 

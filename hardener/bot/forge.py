@@ -79,7 +79,7 @@ class Entry(NamedTuple):
     #: From the root, with `/`. It may be hostile: absolute, with `..`, of any length.
     path: str
     mode: str
-    #: What the forge calls its content.
+    #: What git calls its content: see `blob_id`.
     id: str
     #: Bytes; -1 where the forge does not say.
     size: int = -1
@@ -182,8 +182,6 @@ class Forge(Protocol):
     It asks the forge no faster than that allows, and says so by `Limited` where it asks to wait.
     """
 
-    #: "github", "gitlab", "gitea".
-    kind: str
     #: What the forge calls what we call a pull request, and how it writes the number of one: "pull request" and "#".
     pull_word: str
     pull_sign: str
@@ -251,6 +249,14 @@ class Forge(Protocol):
     def suggestion(self, text: str, lines: int) -> str:
         """Text that takes the place of so many lines, the last of which the remark stands on, as the forge can apply it; empty
         where the forge cannot."""
+
+
+def blob_id(data: bytes, like: str) -> str:
+    """What git calls a content, by the algorithm of another id: SHA-256 for one of 64 digits, else SHA-1."""
+    from hashlib import sha1, sha256
+
+    blob = b"blob %d\0%b" % (len(data), data)
+    return sha256(blob).hexdigest() if len(like) == 64 else sha1(blob, usedforsecurity=False).hexdigest()
 
 
 def entries_by_path(entries: Iterable[Entry]) -> Mapping[str, Entry]:

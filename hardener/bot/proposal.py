@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -73,6 +74,12 @@ class Snapshot(NamedTuple):
     #: What could not be laid out, and why.
     troubles: tuple[Trouble, ...] = ()
 
+    def bring(self, *paths: str) -> None:
+        """Have the files of paths filled; where there is none, there is nothing to fill."""
+        for path in paths:
+            if path in self.entries:
+                self.fetch(os.path.join(self.folder, path))
+
 
 class Per(Enum):
     """What one pull request is about."""
@@ -115,6 +122,19 @@ class Bundle(NamedTuple):
     #: By what it was judged: for each set of files that have to be judged at once, those and all that counts about them.
     requests: tuple[Request, ...] = ()
 
+    @property
+    def before(self) -> Mapping[str, bytes]:
+        """What the files that it changes say as they are, by path; a new one is not there."""
+        return {change.before.path: change.before.to_bytes() for change in self.report.changes if not change.is_new}
+
+
+class Bundles(NamedTuple):
+    """What may become pull requests: each file that was looked at is in one, with what was found there, fixed or not."""
+
+    bundles: tuple[Bundle, ...]
+    #: What was in the way and belongs to none of them, beside what the snapshot has of its own.
+    troubles: tuple[Trouble, ...] = ()
+
 
 class Proposal(NamedTuple):
     """A pull request to be."""
@@ -129,3 +149,8 @@ class Proposal(NamedTuple):
     fixes: str
     #: What the files that it changes say on the base, by path, for whoever shows the difference; a new one is not there.
     before: Mapping[str, bytes] = {}
+
+    @property
+    def after(self) -> Mapping[str, bytes]:
+        """What each file that it changes says once all commits are made, by path."""
+        return {file.path: file.data for commit in self.commits for file in commit.files}

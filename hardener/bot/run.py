@@ -5,11 +5,9 @@ First what is open is kept in order, then what is new is opened, the worst first
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, chdir
 from datetime import datetime
-from typing import Protocol
 
 from hardener.bot import dashboard, onboarding
 from hardener.bot.acting import Acted, act, make_remarks, on_changed_lines
@@ -28,8 +26,8 @@ from hardener.bot.forge import (
     Unavailable,
 )
 from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, settled
-from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, final_files, mark_of
-from hardener.bot.proposal import Asked, Bundle, Proposal, Snapshot
+from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, mark_of
+from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
 from hardener.config.find import FILE, SHARED_FILE
@@ -44,26 +42,14 @@ _REFUSALS = 2
 _SWEPT = 20
 
 
-class Bundled(Protocol):
-    """What the files of a repository come to."""
-
-    @property
-    def bundles(self) -> Sequence[Bundle]:
-        """One for each pull request there may be, and for each scope without anything to propose."""
-
-    @property
-    def troubles(self) -> Sequence[Trouble]:
-        """What belongs to none of them."""
-
-
 class Making(NamedTuple):
     """Where files, bundles and words come from."""
 
     #: The files of a commit in a folder, for a while; if so told, large ones in full.
     snapshot: Callable[[Forge, str, bool], AbstractContextManager[Snapshot]]
     #: `believes` is whether evidence that lies in the repository counts.
-    bundles: Callable[[Snapshot, Config, Asked, bool], Bundled]
-    propose: Callable[[Bundle, Forge, Repository, Config, Asked], Proposal]
+    bundles: Callable[[Snapshot, Config, Asked, bool], Bundles]
+    propose: Callable[[Bundle, Forge, Repository, Config], Proposal]
     #: What is said on lines, of the files as a bundle leaves them.
     remarks: Callable[[Bundle, Snapshot, Callable[[str, int], str]], Sequence[Remark]]
     #: A bundle as it is once it was tried on an engine.
@@ -82,26 +68,23 @@ def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
     except HardenError as error:
         ended = error
     return Done(
-        run.repository,
-        run.base.branch,
-        run.base.commit,
-        asked.dry_run,
-        tuple(run.told),
-        tuple(dict.fromkeys(run.troubles)),
-        tuple(dict.fromkeys(run.unbelieved)),
-        run.off,
-        tuple(run.notes),
-        run.dashboard,
-        ended,
+        repository=run.repository.name,
+        base=run.base.branch,
+        commit=run.base.commit,
+        dry_run=asked.dry_run,
+        told=tuple(run.told),
+        troubles=tuple(dict.fromkeys(run.troubles)),
+        unbelieved=tuple(dict.fromkeys(run.unbelieved)),
+        off=run.off,
+        notes=tuple(run.notes),
+        dashboard=run.dashboard,
+        ended=ended,
     )
 
 
 def configuration(snapshot: Snapshot) -> Config:
     """What a repository tells at its root. Raises `Unreadable`, with file and line, for what cannot be understood."""
-    for name in (FILE, SHARED_FILE):
-        entry = snapshot.entries.get(name)
-        if entry is not None:
-            snapshot.fetch(os.path.join(snapshot.folder, name))
+    snapshot.bring(FILE, SHARED_FILE)
     with chdir(snapshot.folder):
         return find_config(".")
 
@@ -111,7 +94,8 @@ class _Run:
 
     def __init__(self, forge: Forge, asked: Asked, now: datetime, making: Making) -> None:
         self.forge, self.asked, self.now, self.making = forge, asked, now, making
-        self.repository = self.off = self.dashboard = ""
+        self.repository = Repository("", "", "")
+        self.off = self.dashboard = ""
         self.base = Base("", "")
         self.told: list[Told] = []
         self.troubles: list[Trouble] = []
@@ -126,8 +110,7 @@ class _Run:
 
     def go(self) -> None:
         """All of it; may be left by a `HardenError` at any point."""
-        repository = self.forge.repository()
-        self.repository = repository.name
+        repository = self.repository = self.forge.repository()
         if repository.is_archived:
             self.off = "the repository is archived"
             return
@@ -150,19 +133,23 @@ class _Run:
             if not self.wishes.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self._handle(repository, snapshot, config._replace(pull_requests=self.wishes))
+            self._work_on(snapshot, config._replace(pull_requests=self.wishes))
 
-    def _handle(self, repository: Repository, snapshot: Snapshot, config: Config) -> None:
-        believes = repository.is_own or self.asked.trust_evidence
+    @property
+    def _believes(self) -> bool:
+        """Whether evidence counts that lies in the repository."""
+        return self.repository.is_own or self.asked.trust_evidence
+
+    def _work_on(self, snapshot: Snapshot, config: Config) -> None:
         with chdir(snapshot.folder):
-            bundled = self.making.bundles(snapshot, config, self.asked, believes)
+            bundled = self.making.bundles(snapshot, config, self.asked, self._believes)
         bundles = sorted(bundled.bundles, key=rank)
         self.troubles += [*snapshot.troubles, *bundled.troubles]
         self.troubles += [trouble for bundle in bundles for trouble in bundle.report.troubles]
         self.unbelieved += [path for bundle in bundles for path in bundle.unbelieved]
         self._see_pulls()
         keeps, issue = self._see_dashboard()
-        if not self._onboard(snapshot, config, believes=believes):
+        if not self._onboard(snapshot, config):
             return
         names = {branch_of(self.wishes.branch_prefix, bundle.scope): bundle for bundle in bundles}
         is_open = {name for name in names if any(pull.state is State.OPEN for pull in self.pulls.get(name, ()))}
@@ -170,7 +157,7 @@ class _Run:
         for first in (True, False):
             for name, bundle in names.items():
                 if (name in is_open) is first:
-                    self._bundle(name, bundle, repository, snapshot, config)
+                    self._see_to_bundle(name, bundle, snapshot, config)
         if keeps:
             try:
                 self.dashboard = dashboard.keep(
@@ -205,13 +192,13 @@ class _Run:
             raise error
         self.notes.append(f"the issue that lists all cannot be kept: {error}")
 
-    def _onboard(self, snapshot: Snapshot, config: Config, *, believes: bool) -> bool:
+    def _onboard(self, snapshot: Snapshot, config: Config) -> bool:
         """Propose a configuration where that is asked for and there is none; whether to go on."""
         if not self.asked.onboard or config.path:
             return True
-        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=believes)
+        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._believes)
         case = self._case(proposal.branch, proposal)
-        told = self._one(case, proposal.scope)
+        told = self._see_to(case, proposal.scope)
         if told.do is Do.DECLINE:
             self.off = f"it was proposed to configure harden here, and declined ({told.url})"
             return False
@@ -233,17 +220,17 @@ class _Run:
                 continue  # somebody's own branch, that begins as ours do
             left += case.pull is None and mark.fixes == WITHDRAWN
             if case.pull is not None or (mark.fixes == WITHDRAWN and left <= _SWEPT):
-                self._one(case, name)
+                self._see_to(case, name)
 
-    def _bundle(self, name: str, bundle: Bundle, repository: Repository, snapshot: Snapshot, config: Config) -> None:
+    def _see_to_bundle(self, name: str, bundle: Bundle, snapshot: Snapshot, config: Config) -> None:
         def proposed() -> Proposal | None:
-            return self.making.propose(bundle, self.forge, repository, config, self.asked) if bundle.steps else None
+            return self.making.propose(bundle, self.forge, self.repository, config) if bundle.steps else None
 
         proposal = proposed()
         # A trial takes minutes: it is not made of what comes to nothing all the same.
         first = settled(self._case(name, proposal)) if self.asked.verify else None
         if self.asked.verify and (first is None or first.do not in (Do.LEAVE, Do.POSTPONE)):
-            bundle = self.making.tried(bundle, snapshot, config, self.asked, repository.is_own or self.asked.trust_evidence)
+            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._believes)
             self.troubles += bundle.report.troubles
             proposal = proposed()
         case = self._case(name, proposal)
@@ -252,17 +239,16 @@ class _Run:
         def remarks() -> Sequence[Remark]:
             if proposal is None or not self.wishes.remarks:
                 return ()
-            files = {path: file.data for path, file in final_files(commit.files for commit in proposal.commits).items()}
-            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), files, snapshot)
+            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
 
-        self._one(case, bundle.scope, remarks)
+        self._see_to(case, bundle.scope, remarks)
 
     def _case(self, name: str, proposal: Proposal | None) -> Case:
         is_asked_again = digest(name) in self.again
         pulls = self.pulls.get(name, ())
         return Case(name, self.base, self.wishes, self.now, proposal, pulls, self.room, is_asked_again=is_asked_again)
 
-    def _one(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
+    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
         """Decide about one branch, do it, and tell it. What the forge refuses of it is told; what ends the run is raised, too."""
         decision, acted, made, error = Decision(Do.NOTHING, "it did not come to that"), Acted(case.pull, ""), 0, None
         try:
@@ -295,7 +281,8 @@ class _Run:
         tips = [self.base.commit]
         if case.pull is not None and case.pull.base != self.base.branch:
             tips.append(self.forge.head(case.pull.base))
-        case = case._replace(there=branch_at(self.forge, case.branch, head, self.trunk, tips))
+        expected = case.proposal.after if case.proposal is not None else {}
+        case = case._replace(there=branch_at(self.forge, case.branch, head, self.trunk, tips, expected))
         return decide(case), case
 
     def _count(self, do: Do, acted: Acted) -> None:
@@ -323,15 +310,15 @@ def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, e
         pull = max((one for one in case.pulls if one.state is not State.OPEN), key=lambda one: one.number)
     proposal = case.proposal
     return Told(
-        scope,
-        case.branch,
-        decision.do,
-        decision.why,
-        pull.number if pull else 0,
-        pull.url if pull else "",
-        proposal.title if proposal else pull.title if pull else "",
-        decision.until,
-        made,
-        error,
-        proposal,
+        scope=scope,
+        branch=case.branch,
+        do=decision.do,
+        why=decision.why,
+        number=pull.number if pull else 0,
+        url=pull.url if pull else "",
+        title=proposal.title if proposal else pull.title if pull else "",
+        until=decision.until,
+        remarks=made,
+        error=error,
+        proposal=proposal,
     )

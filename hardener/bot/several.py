@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"(?:https?|ssh)://[\w.:/@~+-]+|[\w.-]+@[\w.-]+:[\w./~+-]+
 _SECRET = re.compile(r"https?://[^/]*@|ssh://[^/@]*:[^/@]*@")
 
 
-class Place(NamedTuple):
+class Opened(NamedTuple):
     """A repository at a forge, ready to be asked."""
 
     forge: Forge
@@ -65,7 +65,7 @@ def names(path: str) -> list[str]:
 def several(
     repositories: Sequence[str],
     state: str,
-    place_of: Callable[[str], Place],
+    opened: Callable[[str], Opened],
     work: Callable[[Forge], Done],
     now: Callable[[], datetime],
     *,
@@ -82,7 +82,7 @@ def several(
     limited: dict[str, str] = {}
     for name in order[:most]:
         try:
-            place = place_of(name)
+            place = opened(name)
         except HardenError as error:
             yield Worked(name, why=str(error))
             is_done, commit = not isinstance(error, Unavailable), ""

@@ -8,10 +8,10 @@ is somebody's work: a commit on top, one below, a file that was changed while a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from hardener.bot.forge import EXECUTABLE, FILE, Forge, ForgeError, Past, entries_by_path
+from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, Past, blob_id, entries_by_path
 from hardener.bot.marks import Trailers, files_digest, trailers_of
 from hardener.record import NamedTuple
 from hardener.source import MAX_BYTES
@@ -85,8 +85,11 @@ def sign_of(message: str) -> str:
     return " ".join((trailers.files if trailers else "", *_SIGNED.findall(message)))
 
 
-def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[str]) -> Branch:
-    """What is there under a name whose head is known; `tips` are the heads that a series of ours may stand on, or behind."""
+def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[str], expected: Mapping[str, bytes]) -> Branch:
+    """What is there under a name whose head is known; `tips` are the heads that a series of ours may stand on, or behind.
+
+    `expected` is what its files would say if nothing is to be done, by path: one that says so need not be asked for.
+    """
     if not head:
         return Branch()
     commits = _series(forge, name, head)
@@ -97,7 +100,7 @@ def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[s
         return Branch(head, None, "the commit below those of harden is not one of the base's")
     last = trailers_of(commits[0].message)
     assert last is not None
-    if _files(forge, base, head) != last.files:
+    if _files(forge, base, head, expected) != last.files:
         return Branch(head, None, "its files are not as harden left them")
     return Branch(head, Series(base, tuple(sign_of(commit.message) for commit in reversed(commits))))
 
@@ -118,7 +121,7 @@ def _series(forge: Forge, name: str, head: str) -> Sequence[Past]:
     return ours if len(ours) == last.steps else ()
 
 
-def _files(forge: Forge, base: str, head: str) -> str:
+def _files(forge: Forge, base: str, head: str, expected: Mapping[str, bytes]) -> str:
     """The digest of the files that differ between two commits; empty where it cannot be one of ours."""
     paths = forge.changed(base, head)
     if not 0 < len(paths) <= _MOST_FILES:
@@ -132,5 +135,12 @@ def _files(forge: Forge, base: str, head: str) -> str:
     for entry in found:
         if entry is None or entry.mode not in (FILE, EXECUTABLE) or entry.size > 2 * MAX_BYTES:
             return ""
-        data.append((entry.path, forge.read(head, entry)))
+        data.append((entry.path, _content(forge, head, entry, expected.get(entry.path))))
     return files_digest(data)
+
+
+def _content(forge: Forge, commit: str, entry: Entry, expected: bytes | None) -> bytes:
+    """What a file says: what is expected of it, where its id is that of just this, else what the forge says."""
+    if expected is not None and blob_id(expected, entry.id) == entry.id:
+        return expected
+    return forge.read(commit, entry)

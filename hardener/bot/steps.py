@@ -5,7 +5,7 @@ Each state between is a run of its own, with the rules so far and no others, so 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from hardener.bot.forge import FILE, Entry, Written
 from hardener.bot.proposal import Step
@@ -21,8 +21,6 @@ _RISKY = frozenset((CAPABILITIES, ESCALATION, ROOT_USER, WRITABLE_ROOT))
 _USERS = frozenset((ROOT_USER,))
 #: The files that differ from what is there, by path.
 Texts = Mapping[str, FileChange]
-#: A run of a request, which tells the pipeline's from what a trial does.
-Judge = Callable[[Request], Report]
 
 
 class World(NamedTuple):
@@ -45,7 +43,7 @@ class State(NamedTuple):
     texts: Texts
 
 
-def series(worlds: Sequence[World], judge: Judge = run) -> tuple[State, ...]:
+def series(worlds: Sequence[World]) -> tuple[State, ...]:
     """The states of worlds that share their commits: one for each rule, and one more where these do not come to all of it.
 
     Git cannot revert a commit alone once a later one changed a line beside its own, and most of what hardens a service stands in
@@ -53,7 +51,7 @@ def series(worlds: Sequence[World], judge: Judge = run) -> tuple[State, ...]:
     what may break something. All others come before these. At the very end is what changes whom others write for: its commit
     then also has what it changes in theirs, and takes that back with it.
     """
-    runs = _Runs(worlds, judge)
+    runs = _Runs(worlds)
     outcomes = [one for world in worlds for one in world.report.outcomes if one.status is Status.APPLIED]
     severity = {one.finding.rule: one.severity for one in outcomes}
     unsettling = {one.finding.rule for one in outcomes if one.finding.fix is not None and one.finding.fix.unsettles}
@@ -99,9 +97,8 @@ def step_of(rule: str, report: Report, entries: Mapping[str, Entry]) -> tuple[St
 class _Runs:
     """The runs that states are made of. Each is made once."""
 
-    def __init__(self, worlds: Sequence[World], judge: Judge) -> None:
+    def __init__(self, worlds: Sequence[World]) -> None:
         self._worlds = worlds
-        self._judge = judge
         self._made: dict[tuple[int, frozenset[str]], Texts] = {}
 
     def states(self, rules: Sequence[str]) -> tuple[State, ...]:
@@ -124,7 +121,7 @@ class _Runs:
             return {}
         if (number, rules) not in self._made:
             request = self._worlds[number].request
-            report = self._judge(request._replace(select=rules, singly=False, trace=None, advance=None))
+            report = run(request._replace(select=rules, singly=False, trace=None, advance=None))
             self._made[number, rules] = {change.before.path: change for change in report.changes}
         return self._made[number, rules]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
@@ -121,8 +121,7 @@ def _bring(folder: str, snapshot: Snapshot) -> None:
     if len(entries) > _MOST_FILES or sum(max(entry.size, 0) for entry in entries) > _MOST_BYTES:
         size = f"more than {_MOST_FILES:,} files or {_MOST_BYTES // 1024**2} MiB below {folder}"
         raise UsageError(f"a trial needs all of {size}, which is too much to be brought: use a clone, with --git")
-    for entry in entries:
-        snapshot.fetch(os.path.join(snapshot.folder, entry.path))
+    snapshot.bring(*(entry.path for entry in entries))
 
 
 def _without(bundle: Bundle, why: str, remedy: str) -> Bundle:
@@ -163,9 +162,5 @@ def _with(bundle: Bundle, verdict: Verdict, request: Request, snapshot: Snapshot
             *(one._replace(after=one.before, why_after=one.why) for one in old.postures if one.place.path not in names),
         ),
     )
-    steps = steps_of(series([World(request, report)]), _in_order(request), merged, snapshot.entries)
+    steps = steps_of(series([World(request, report)]), (file.name for file in request.files), merged, snapshot.entries)
     return bundle._replace(report=merged, steps=steps, fixes=fixes_of(merged, "."), verdict=verdict, requests=(request,))
-
-
-def _in_order(request: Request) -> Sequence[str]:
-    return [file.name for file in request.files]

@@ -101,12 +101,26 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         sign_off: bool = False,
         format: str = "text",
     ) -> None:
+        from hardener.bot.proposal import Asked
         from hardener.cli import pr as command
 
         where = command.Where(folder, repo, forge, all, most or 0, git)
-        what = command.What(tuple(only or ()), per or "", base, verify, unsafe_fixes, trust_evidence, suggest, dashboard, onboard)
-        how = command.How(dry_run, show, draft, author, sign_off, format)
-        chosen.append(lambda: command.run(where, what, how))
+        asked = Asked(
+            base=base,
+            only=frozenset(only),
+            dry_run=dry_run,
+            draft=draft,
+            verify=verify,
+            unsafe=unsafe_fixes,
+            trust_evidence=trust_evidence,
+            remarks=suggest,
+            dashboard=dashboard,
+            onboard=onboard,
+            per=per or "",
+            author=author,
+            sign_off=sign_off,
+        )
+        chosen.append(lambda: command.run(where, asked, command.Shown(show, format)))
 
     pr.__annotations__ |= annotations
     application.command(help=_HELP)(pr)

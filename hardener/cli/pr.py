@@ -41,61 +41,33 @@ class Where(NamedTuple):
     git: bool = False
 
 
-class What(NamedTuple):
-    """What it says of what is proposed."""
+class Shown(NamedTuple):
+    """What it says of the answer."""
 
-    only: tuple[str, ...] = ()
-    per: str = ""
-    base: str = ""
-    verify: bool = False
-    unsafe: bool = False
-    trust_evidence: bool = False
-    suggest: bool = False
-    dashboard: bool = False
-    onboard: bool = False
-
-
-class How(NamedTuple):
-    """What it says of how to go about it."""
-
-    dry_run: bool = False
+    #: Every word that would be sent; it needs a dry run.
     show: bool = False
-    draft: bool = False
-    author: str = ""
-    sign_off: bool = False
     format: str = "text"
 
 
-def run(where: Where, what: What, how: How) -> int:
-    """Do it, or say what would be done, and tell what came of it. Raises `UsageError` for what does not go together."""
-    _check(where, what, how)
+def run(where: Where, asked: Asked, shown: Shown) -> int:
+    """Do it, or say what would be done, and tell what came of it.
+
+    The rules that are asked for may be named with commas between. Raises `UsageError` for rules that do not exist, and for what
+    does not go together.
+    """
+    _check(where, asked, shown)
+    if asked.only:
+        from hardener.cli.known import rule_ids
+
+        asked = asked._replace(only=rule_ids(sorted(asked.only)))
     secrets: list[str] = []
     with _unsaid(secrets):
-        return tell(_worked(where, asked_of(what, how), secrets), how, secrets, are_many=bool(where.all))
+        return tell(_worked(where, asked, secrets), shown, secrets, dry_run=asked.dry_run, are_many=bool(where.all))
 
 
-def asked_of(what: What, how: How) -> Asked:
-    """The same for the bot. Raises `UsageError` for rules that do not exist."""
-    from hardener.cli.known import rule_ids
-
-    return Asked(
-        base=what.base,
-        only=rule_ids(what.only) if what.only else frozenset(),
-        dry_run=how.dry_run,
-        draft=how.draft,
-        verify=what.verify,
-        unsafe=what.unsafe,
-        trust_evidence=what.trust_evidence,
-        remarks=what.suggest,
-        dashboard=what.dashboard,
-        onboard=what.onboard,
-        per=what.per,
-        author=how.author,
-        sign_off=how.sign_off,
-    )
-
-
-def tell(worked: Iterable[Done], how: How, secrets: Sequence[str] = (), *, are_many: bool = False) -> int:
+def tell(
+    worked: Iterable[Done], shown: Shown, secrets: Sequence[str] = (), *, dry_run: bool = False, are_many: bool = False
+) -> int:
     """Print what comes of it, each repository once it is done, and say how the run ends.
 
     A token is not among that, wherever it might have come from; those of later repositories are in `secrets` by then.
@@ -103,38 +75,38 @@ def tell(worked: Iterable[Done], how: How, secrets: Sequence[str] = (), *, are_m
     from hardener.cli import pr_json, pr_text
     from hardener.cli.pr_words import is_well
 
-    colour = how.show and has_colour("auto")
+    colour = shown.show and has_colour("auto")
     told: list[Done] = []
     for done in worked:
-        if how.format == "text":
-            for line in pr_text.lines(done, show=how.show, colour=colour, is_named=are_many):
+        if shown.format == "text":
+            for line in pr_text.lines(done, show=shown.show, colour=colour, is_named=are_many):
                 say(_without(line, secrets), error=False)
         told.append(done)
-    if how.format == "json":
-        emit(_without(pr_json.text(told, dry_run=how.dry_run, show=how.show), secrets).encode())
+    if shown.format == "json":
+        emit(_without(pr_json.text(told, dry_run=dry_run, show=shown.show), secrets).encode())
     else:
-        say(_without(pr_text.summary(told, dry_run=how.dry_run), secrets), error=False)
+        say(_without(pr_text.summary(told, dry_run=dry_run), secrets), error=False)
     return OK if all(map(is_well, told)) else TROUBLE
 
 
-def _check(where: Where, what: What, how: How) -> None:
-    if how.show and not how.dry_run:
+def _check(where: Where, asked: Asked, shown: Shown) -> None:
+    if shown.show and not asked.dry_run:
         raise UsageError("--show is about what would be sent: it needs --dry-run")
     if where.folder and not os.path.isdir(where.folder):
         raise UsageError(f"{where.folder}: there is no such folder; a repository is named with --repo")
     if where.folder and where.repo and not where.git:
         raise UsageError("DIR says where, and so does --repo: give one of them, or --git to use the clone")
-    if how.author:
+    if asked.author:
         import re
 
         from hardener.config.keys import AUTHOR
 
-        if not re.fullmatch(AUTHOR.pattern, how.author):
+        if not re.fullmatch(AUTHOR.pattern, asked.author):
             raise UsageError(f"--author is {AUTHOR.words}")
     if where.most and not where.all:
         raise UsageError("--most is about many repositories: it needs --all")
     if where.all:
-        for flag, is_given in (("DIR", where.folder), ("--repo", where.repo), ("--git", where.git), ("--base", what.base)):
+        for flag, is_given in (("DIR", where.folder), ("--repo", where.repo), ("--git", where.git), ("--base", asked.base)):
             if is_given:
                 raise UsageError(f"--all is about many repositories: {flag} does not go with it")
 
@@ -158,13 +130,13 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
     from hardener.bot import several
     from hardener.bot.forges.remote import place_of
 
-    def place(name: str) -> several.Place:
-        found = place_of(name, where.forge)
-        return several.Place(_opened(found, secrets), found.server.host)
+    def opened(name: str) -> several.Opened:
+        place = place_of(name, where.forge)
+        return several.Opened(_opened(place, secrets), place.server.host)
 
     most = where.most or several.MOST
     names, state = several.names(where.all), f"{where.all}.state"
-    for one in several.several(names, state, place, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
+    for one in several.several(names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
         done = one.done or Done(dry_run=asked.dry_run, ended=HardenError(one.why))
         # What the forge calls it is not known of one that it does not have.
         yield done._replace(repository=done.repository or one.name)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from hardener.bot.done import Done, Told
 from hardener.bot.forge import Commit
 from hardener.bot.manners import Do
-from hardener.bot.marks import final_files
 from hardener.bot.proposal import Proposal
 from hardener.render.diff import named
 from hardener.render.summary import clean
@@ -72,7 +71,7 @@ def subject(commit: Commit) -> str:
 
 def paths(told: Told) -> list[str]:
     """The files that a pull request changes."""
-    return sorted(final_files(commit.files for commit in told.proposal.commits)) if told.proposal else []
+    return sorted(told.proposal.after) if told.proposal else []
 
 
 def diffs(proposal: Proposal) -> Iterator[str]:

@@ -27,10 +27,11 @@ from hardener.bot.forge import (
     Remark,
     Repository,
     State,
+    blob_id,
 )
 from hardener.bot.forges.answers import at, objects, text, time
 from hardener.bot.forges.answers import number as number_of
-from hardener.bot.forges.gitea_branch import Branches, id_of
+from hardener.bot.forges.gitea_branch import Branches
 from hardener.bot.forges.gitea_session import PAGE, SCOPES, Session
 from hardener.render.summary import clean, shortened
 
@@ -49,7 +50,6 @@ _NEWEST = 500
 class Gitea:
     """One repository at a server of Gitea or Forgejo, seen with a token."""
 
-    kind = "gitea"
     pull_word, pull_sign = "pull request", "#"
     #: The server has no limit (LONGTEXT); a database that was made before 1.16 may hold 65,535 bytes.
     longest_body = 60_000
@@ -138,14 +138,14 @@ class Gitea:
             content = base64.b64decode(text(data, "content"), validate=True)
         except binascii.Error:
             content = b""
-        if id_of(content, entry.id) == entry.id:
+        if blob_id(content, entry.id) == entry.id:
             return content
         if not entry.path.isprintable() or {"", ".", ".."} & {*entry.path.split("/")} or entry.mode == LINK:
             raise Missing(f"{shortened(clean(entry.path))} cannot be asked for by its name")
         from urllib.parse import quote
 
         content = self._session.raw(f"{self._path}/raw/{quote(entry.path)}", {"ref": _checked(commit)})
-        if id_of(content, entry.id) != entry.id:
+        if blob_id(content, entry.id) != entry.id:
             raise ForgeError(f"what came for {shortened(clean(entry.path))} is not what its commit has", "run again later")
         return content
 

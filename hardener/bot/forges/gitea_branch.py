@@ -33,6 +33,7 @@ from hardener.bot.forge import (
     Moved,
     Past,
     Written,
+    blob_id,
     entries_by_path,
 )
 from hardener.bot.forges.answers import number, objects, text
@@ -44,14 +45,6 @@ from hardener.render.summary import clean, shortened
 _SPARE = "harden-next/"
 #: Names of branches that the server's forms take: MaxSize(100) (modules/structs/repo.go@000762f8).
 _LONGEST_NAME = 100
-
-
-def id_of(data: bytes, like: str) -> str:
-    """What git calls a content, by the algorithm of another id."""
-    from hashlib import sha1, sha256
-
-    blob = b"blob %d\0%b" % (len(data), data)
-    return sha256(blob).hexdigest() if len(like) == 64 else sha1(blob, usedforsecurity=False).hexdigest()
 
 
 class Branches:
@@ -157,7 +150,7 @@ class Branches:
             raise _contested()
         stored = {text(file, "path"): text(file, "sha") for file in objects(answer.data, "files")}
         for file in commit.files:
-            blob = id_of(file.data, parent)
+            blob = blob_id(file.data, parent)
             # The answer need not have all: it ends at a number, and at a size (services/repository/files/file.go@087d4e41).
             if stored.get(file.path, blob) != blob:
                 raise ForgeError(

@@ -42,7 +42,6 @@ _LOOKED_AT = 20
 class GitHub:
     """One repository at GitHub. Implements `Forge`, whose words say what each method does."""
 
-    kind = "github"
     pull_word = "pull request"
     pull_sign = "#"
     #: 65,536 is the most that GitHub takes (renovatebot/renovate#2032).

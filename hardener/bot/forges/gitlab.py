@@ -29,6 +29,7 @@ from hardener.bot.forge import (
     Remark,
     Repository,
     Unavailable,
+    blob_id,
     entries_by_path,
 )
 from hardener.bot.forges.gitlab_server import PAUSES, PER_PAGE, Listed, Server, quoted, understood
@@ -50,7 +51,6 @@ _NEXT = "--NEXT"
 class GitLab:
     """One project on one GitLab. Needs a personal, project or group access token with the scope `api`."""
 
-    kind = "gitlab"
     pull_word = "merge request"
     pull_sign = "!"
     #: doc/administration/instance_limits.md, "Size of comments and descriptions of issues, merge requests, and epics".
@@ -166,12 +166,8 @@ class GitLab:
 
     def read(self, commit: str, entry: Entry) -> bytes:
         """What a file says, byte for byte: it is what its id says."""
-        from hashlib import sha1, sha256
-
         data = self._server.raw(self._repository("blobs", entry.id, "raw"))
-        digest = (sha256 if len(entry.id) == 64 else sha1)(b"blob %d\0" % len(data))
-        digest.update(data)
-        if digest.hexdigest() != entry.id:
+        if blob_id(data, entry.id) != entry.id:
             raise Unavailable("GitLab gave only a part of a file, or another one", "run again later")
         return data
 

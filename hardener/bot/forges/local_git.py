@@ -37,7 +37,6 @@ class WithGit:
     def __init__(self, forge: Forge, folder: str, *, url: str = "", header: str = "") -> None:
         self._forge = forge
         self._git = Git(folder, url or remote_url(folder), header)
-        self.kind = forge.kind
         self.pull_word = forge.pull_word
         self.pull_sign = forge.pull_sign
         self.longest_body = forge.longest_body

@@ -52,11 +52,6 @@ class Place(NamedTuple):
     #: Whether the person who runs us, or the job, named the host; or it is one that everybody knows.
     is_named: bool = False
 
-    @property
-    def url(self) -> str:
-        """Its page."""
-        return f"{self.server.url}/{self.repository}"
-
 
 class _Address(NamedTuple):
     """An address of a repository, without who would use it."""
@@ -75,7 +70,7 @@ def place_of(repo: str = "", forge: str = "", remote: str = "", environ: Mapping
     """
     variables = os.environ if environ is None else environ
     job = _job(variables)
-    said_kind, said = _said(forge, variables, job)
+    said_kind, said = _said(forge, job)
     address = _address(repo or remote)
     if address is None and repo:
         server = said or (job if not said_kind or (job and job.kind == said_kind) else None) or _main(said_kind)
@@ -126,7 +121,7 @@ def _main(kind: str) -> Server:
     return server_at("https://gitlab.com" if kind == GITLAB else "https://github.com")
 
 
-def _said(forge: str, environ: Mapping[str, str], job: Server | None) -> tuple[str, Server | None]:
+def _said(forge: str, job: Server | None) -> tuple[str, Server | None]:
     """The kind and the server that a person says."""
     if not forge:
         return "", None

@@ -22,7 +22,7 @@ _MOST, _NAMES = 20, 8
 
 def commits(bundle: Bundle, branch: str, look: Look) -> tuple[Commit, ...]:
     """One commit for each step, each on top of the one before it."""
-    before = {change.before.path: change.before.to_bytes() for change in bundle.report.changes if not change.is_new}
+    before = bundle.before
     found = []
     for number, step in enumerate(bundle.steps, 1):
         files = final_files(one.files for one in bundle.steps[:number])

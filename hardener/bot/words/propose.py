@@ -19,4 +19,4 @@ def propose(bundle: Bundle, look: Look) -> Proposal:
     words = title(bundle, look)
     text = body(bundle, look, look.longest_body - _MARK)
     text = marked(text, branch, bundle.fixes, words)
-    return Proposal(bundle.scope, branch, words, text, commits(bundle, branch, look), bundle.fixes)
+    return Proposal(bundle.scope, branch, words, text, commits(bundle, branch, look), bundle.fixes, bundle.before)
