@@ -146,14 +146,17 @@ class _Run:
             return
         with self.making.snapshot(self.forge, self.base.commit, self.asked.verify) as snapshot:
             config = configuration(snapshot)
-            self.wishes = self.asked.wishes(config.pull_requests)
-            if not self.wishes.enabled:
+            told = config.pull_requests
+            if not told.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self._handle(repository, snapshot, config._replace(pull_requests=self.wishes))
+            believes = repository.is_own or self.asked.trust_evidence
+            self.wishes = self.asked.wishes(told, is_trusted=believes)
+            if unmet := self.asked.unmet(told, self.wishes):
+                self.notes.append(f"the repository is not yours, so {config.path} does not decide {unmet}; see --trust-evidence")
+            self._handle(repository, snapshot, config._replace(pull_requests=self.wishes), believes=believes)
 
-    def _handle(self, repository: Repository, snapshot: Snapshot, config: Config) -> None:
-        believes = repository.is_own or self.asked.trust_evidence
+    def _handle(self, repository: Repository, snapshot: Snapshot, config: Config, *, believes: bool) -> None:
         with chdir(snapshot.folder):
             bundled = self.making.bundles(snapshot, config, self.asked, believes)
         bundles = sorted(bundled.bundles, key=rank)
