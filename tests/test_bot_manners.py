@@ -202,6 +202,14 @@ def test_a_long_series_is_known_in_two_answers() -> None:
     assert branch_at(forge, BRANCH, lone, Trunk(forge), tips).series is None
 
 
+def test_a_trailer_has_nobody_read_thousands_of_commits() -> None:
+    forge = FakeForge({"x": "0"})
+    head = forge.put_branch(BRANCH, "", forge.branches["main"], [Commit(message(b"1", 9999, 9999), (Written("x", b"1"),))], None)
+    forge.calls.clear()
+    assert branch_at(forge, BRANCH, head, Trunk(forge), [forge.branches["main"]]).series is None
+    assert forge.calls == ["history"]
+
+
 def test_what_is_asked_for_comes_before_what_is_configured() -> None:
     told = PullRequests(author="A <a@example.com>", draft=True, per="file")
     assert Asked().wishes(told, is_trusted=True) == told

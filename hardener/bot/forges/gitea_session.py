@@ -82,7 +82,7 @@ class Session:
         if response.content:
             try:
                 data = response.json()
-            except ValueError:
+            except (ValueError, RecursionError):
                 if status < 300:
                     fault = f"{self._host()} did not answer as Gitea's API does"
                     raise ForgeError(fault, "check the address, and what stands before the server") from None
@@ -216,7 +216,7 @@ def _with_token(token: str) -> Callable[[requests.PreparedRequest], requests.Pre
 def _json(response: requests.Response) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -235,6 +235,6 @@ def _until(retry: str) -> datetime | None:
         return now + timedelta(seconds=min(int(retry), 86_400))
     try:
         date = parsedate_to_datetime(retry)
-    except ValueError:
+        return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))
+    except (ValueError, OverflowError):
         return None
-    return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))

@@ -177,7 +177,7 @@ class Server:
     def _json(self, answer: Response) -> Any:
         try:
             return answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ForgeError("GitLab answered with something that is no JSON", self._not_gitlab()) from None
 
     def _not_gitlab(self) -> str:
@@ -245,7 +245,7 @@ class Server:
         headers, now = self._headers(), datetime.now(UTC)
         wait, reset = headers.get("Retry-After", ""), headers.get("RateLimit-Reset", "")
         if re.fullmatch(r"[0-9]{1,6}", wait):
-            return now + timedelta(seconds=int(wait))
+            return now + timedelta(seconds=min(int(wait), 86_400))
         return datetime.fromtimestamp(int(reset), UTC) if re.fullmatch(r"[0-9]{9,11}", reset) else None
 
 
@@ -254,7 +254,7 @@ def understood() -> Iterator[None]:
     """Says of an answer that lacks what it should have, or has it in another form, that it was not understood."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         kind = type(error).__name__
         raise ForgeError(f"an answer of GitLab is not as its documentation says ({kind})", "is it a very old one?") from error
 
