@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.answers import objects
+from hardener.bot.forges.bounded import bind
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, shortened
 
@@ -61,6 +62,7 @@ class Session:
         self._token = token
         self._pauses = tuple(pauses)
         self._session = requests.Session()
+        bind(self._session)
         # Set as `auth`, it takes precedence over what a .netrc has for the server.
         self._session.auth = _with_token(token)
         self._session.headers["Accept"] = "application/json"

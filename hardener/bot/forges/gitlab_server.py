@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
+from hardener.bot.forges.bounded import bind
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
@@ -305,4 +306,5 @@ def _bound_session(prefix: str) -> Any:
             return answer
 
     session: Session = Bound()
+    bind(session)
     return session
