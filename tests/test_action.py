@@ -200,6 +200,19 @@ def test_the_client_of_the_forge_is_installed_only_where_it_is_used(workspace: P
     assert done.stdout.endswith(f"</action{extra}> token=\n")
 
 
+def test_what_lies_in_the_workspace_is_not_run_by_the_installation(workspace: Path) -> None:
+    """A pull request may bring a module of any name."""
+    for name in ("venv", "pip", "ensurepip", "types"):
+        (workspace / f"{name}.py").write_text("print('a stranger was run')")
+    (workspace.parent / "python3").write_text(f'#!/bin/sh\nexec {sys.executable} "$@" --without-pip\n')
+    (workspace.parent / "python3").chmod(0o755)
+    path = f"{workspace.parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "RUNNER_TEMP": str(workspace.parent / "runner"), "GITHUB_ACTION_PATH": "/action"}
+    done = script("Install harden", workspace, environment, {"mode": "check"}, {})
+    assert "No module named pip" in done.stderr
+    assert "stranger" not in done.stdout
+
+
 def test_no_value_becomes_text_of_a_script() -> None:
     assert [step["name"] for step in STEPS if "${{" in step.get("run", "")] == []
 

@@ -550,6 +550,18 @@ def test_what_is_too_large_to_walk_is_not_complete(proxy: FailingProxy, shop: Gi
     assert len([path for path in proxy.paths() if "/git/trees/" in path]) == 21
 
 
+def test_a_few_trees_that_come_to_millions_of_files_are_not_held(
+    proxy: FailingProxy, shop: GitHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(github_objects, "MOST_ENTRIES", 250)
+    commit_of(proxy, "c1", "root")
+    tree_of(proxy, "root", {}, deep=True, truncated=True)
+    tree_of(proxy, "root", {f"d{number}": "same/" for number in range(100)})
+    tree_of(proxy, "same", {f"f{number}": "f1" for number in range(100)}, deep=True)
+    listing = shop.listing("c1")
+    assert (len(listing.entries), listing.complete) == (300, False)
+
+
 def test_two_commits_too_large_to_list_are_compared_where_they_differ(proxy: FailingProxy, shop: GitHub) -> None:
     for commit, tree in (("c1", "r1"), ("c2", "r2")):
         commit_of(proxy, commit, tree)

@@ -212,15 +212,38 @@ def test_a_long_series_is_known_in_two_answers() -> None:
     assert branch_at(forge, BRANCH, lone, Trunk(forge), tips, {}).series is None
 
 
+def test_a_trailer_has_nobody_read_thousands_of_commits() -> None:
+    forge = FakeForge({"x": "0"})
+    head = forge.put_branch(BRANCH, "", forge.branches["main"], [Commit(message(b"1", 9999, 9999), (Written("x", b"1"),))], None)
+    forge.calls.clear()
+    assert branch_at(forge, BRANCH, head, Trunk(forge), [forge.branches["main"]], {}).series is None
+    assert forge.calls == ["history"]
+
+
 def test_what_is_asked_for_comes_before_what_is_configured() -> None:
     told = PullRequests(author="A <a@example.com>", draft=True, per="file")
-    assert Asked().wishes(told) == told
-    assert Asked(per="rule", sign_off=True, remarks=True).wishes(told) == told._replace(per="rule", sign_off=True, remarks=True)
-    assert Asked(author="B <b@example.com>").wishes(told).author == "B <b@example.com>"
+    assert Asked().wishes(told, is_trusted=True) == told
+    wishes = Asked(per="rule", sign_off=True, remarks=True).wishes(told, is_trusted=True)
+    assert wishes == told._replace(per="rule", sign_off=True, remarks=True)
+    assert Asked(author="B <b@example.com>").wishes(told, is_trusted=True).author == "B <b@example.com>"
     with pytest.raises(UsageError, match="nobody is named"):
-        Asked(sign_off=True).wishes(PullRequests())
+        Asked(sign_off=True).wishes(PullRequests(), is_trusted=True)
     with pytest.raises(UsageError, match="nobody is named"):
-        Asked().wishes(PullRequests(sign_off=True))
+        Asked().wishes(PullRequests(sign_off=True), is_trusted=True)
+
+
+def test_somebody_elses_repository_neither_signs_for_whoever_runs_the_bot_nor_has_it_flood() -> None:
+    told = PullRequests(
+        author="L <l@example.com>", sign_off=True, per_hour=100, at_once=1, labels=("x",), draft=True, remarks=True
+    )
+    wishes = Asked().wishes(told, is_trusted=False)
+    assert wishes == told._replace(author="", sign_off=False, per_hour=PullRequests().per_hour)
+    assert Asked().unmet(told, wishes) == "`author`, `sign-off`, `per-hour`"
+    # With a name of one's own, it is still oneself who signs off, or not.
+    mine = Asked(author="B <b@example.com>")
+    assert mine.wishes(told, is_trusted=False)[:6] == (*told[:4], "B <b@example.com>", False)
+    assert Asked(author="B <b@example.com>", sign_off=True).wishes(told, is_trusted=False).sign_off
+    assert not Asked().unmet(told, told)
 
 
 def test_fixes_are_told_apart_as_far_as_there_is_room() -> None:

@@ -243,6 +243,8 @@ JOBS: dict[str, dict[str, str]] = {
                "GITHUB_REPOSITORY": "o/r"},
     "enterprise": {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://ghe.corp", "GITHUB_API_URL": "https://ghe.corp/api/v3",
                    "GITHUB_REPOSITORY": "o/r"},
+    "turned": {"GITHUB_ACTIONS": "true", "GITHUB_SERVER_URL": "https://github.com", "GITHUB_API_URL": "https://github.com@evil.net",
+               "GITHUB_REPOSITORY": "o/r"},
     "gitlab": {"GITLAB_CI": "true", "CI_SERVER_URL": "https://corp.net/gitlab", "CI_API_V4_URL": "https://corp.net/gitlab/api/v4",
                "CI_PROJECT_PATH": "g/s/r"},
     "gitea": {"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "https://git.corp:3000",
@@ -264,6 +266,7 @@ GITHUB_COM = "github https://api.github.com o/r"
         ({"remote": "HTTPS://GitHub.com:443/o/r/"}, "none", GITHUB_COM),
         ({"repo": "o/r"}, "none", GITHUB_COM),
         ({"repo": "o/r", "remote": "https://gitlab.com/a/b"}, "github", GITHUB_COM + " own"),
+        ({"repo": "o/r"}, "turned", GITHUB_COM + " own"),
         ({"repo": "O/R"}, "github", "github https://api.github.com O/R own"),
         ({"repo": "https://github.com/o/r/pull/3"}, "none", GITHUB_COM),
         ({"repo": "o/r", "forge": "gitlab"}, "none", "gitlab https://gitlab.com/api/v4 o/r"),
@@ -617,6 +620,60 @@ def test_the_token_goes_where_it_is_asked_for_and_is_not_kept(clone: Path, tmp_p
     helped = (tmp_path / "helped").read_text()
     assert helped.startswith("get")
     assert "store" not in helped
+
+
+def test_the_token_is_not_taken_along_to_another_host(clone: Path) -> None:
+    from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+    from threading import Thread
+
+    seen: list[tuple[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            host, given = self.headers["Host"], self.headers.get("Authorization", "")
+            seen.append((host, given))
+            is_there = not host.startswith("127")
+            self.send_response(200 if is_there else 302 if given else 401)
+            self.send_header("Location", f"http://localhost:{server.server_port}{self.path}")
+            self.send_header("Content-Type", "application/x-git-upload-pack-advertisement")
+            self.end_headers()
+            if is_there:  # what has git come back with a question, for which it has the line of the first host
+                self.wfile.write(b"001e# service=git-upload-pack\n0000000eversion 2\n000cls-refs\n0000")
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{server.server_port}/o/r.git"
+        there = WithGit(forge(Rest()), str(clone), url=url, header="Authorization: Basic dG9rZW4=")
+        with pytest.raises(ForgeError):
+            there.head("main")
+        there.close()
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert [given for host, given in seen if host.startswith("127")] == ["", "Basic dG9rZW4="]
+    assert [given for host, given in seen if not host.startswith("127")] == []
+
+
+def test_a_few_trees_that_come_to_a_million_files_are_not_listed(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    id = git(clone, "hash-object", "-w", "--stdin", data=b"x").strip()
+    kind = b"100644 blob"
+    for _ in range(6):
+        id = git(clone, "mktree", data=b"".join(b"%s %s\t%d\n" % (kind, id, name) for name in range(10))).strip()
+        kind = b"040000 tree"
+    bomb = git(clone, "commit-tree", "-m", "x", id.decode()).decode().strip()
+    monkeypatch.setattr("hardener.bot.forges.local_git._MOST_ENTRIES", 2_000)
+    there = WithGit(forge(Rest()), str(clone))
+    listing = there.listing(bomb)
+    assert (len(listing.entries), listing.complete) == (2_000, False)
+    there.close()
 
 
 def test_signed_where_the_user_says_so(clone: Path, tmp_path: Path) -> None:

@@ -552,3 +552,19 @@ def test_a_branch_name_that_is_taken_by_the_base_is_left_alone() -> None:
     forge.branches["harden/shop"] = forge.branches["main"]
     assert well(forge, base="harden/shop") == {"shop": Do.STOP}
     assert forge.writes() == []
+
+
+def test_a_repository_of_somebody_else_does_not_choose_whose_name_is_on_commits() -> None:
+    told = '[pr]\nauthor = "Linus <l@example.com>"\nsign-off = true\nper-hour = 100\nat-once = 100\n'
+    tree = {"hardener.toml": told, **{f"{name}/compose.yaml": BAD for name in "abcdef"}}
+    for forge, asked, is_theirs in (
+        (FakeForge(tree, is_own=False), False, True),
+        (FakeForge(tree, is_own=False), True, False),
+        (FakeForge(tree), False, False),
+    ):
+        done = run(forge, trust_evidence=asked)
+        made = [forge.commits[forge.branches[pull.branch]] for pull in forge.open()]
+        assert len(made) == (2 if is_theirs else 6)
+        assert {commit.author is None for commit in made} == {is_theirs}
+        assert {"Signed-off-by" not in commit.message for commit in made} == {is_theirs}
+        assert ["`author`, `sign-off`, `per-hour`, `at-once`" in note for note in done.notes] == [True] * is_theirs

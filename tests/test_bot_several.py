@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 from bot_scenes import MAKING, WIDE, Do
@@ -15,7 +17,7 @@ from hardener.bot.forge import Forge, Limited, Missing, Unavailable
 from hardener.bot.proposal import Asked
 from hardener.bot.run import work
 from hardener.bot.several import Opened, Worked, names, several
-from hardener.errors import UsageError
+from hardener.errors import HardenError, UsageError
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -148,3 +150,36 @@ def test_what_no_name_is(line: str, said: str, tmp_path: Path) -> None:
 def test_there_has_to_be_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
         names(str(tmp_path / "none"))
+
+
+def test_what_is_laid_for_the_bot_in_one_repository_keeps_it_from_no_other(tmp_path: Path) -> None:
+    """A mistake of ours, and work without an end."""
+    world = World(tmp_path, "x/1", "x/2", "x/3")
+
+    def one(forge: Forge) -> Done:
+        if forge is world.forges["x/1"]:
+            raise RecursionError("secret")
+        while forge is world.forges["x/2"]:
+            with suppress(HardenError):  # as somebody on the way may
+                sleep(5)
+            sleep(5)
+        return work(forge, Asked(), NOW, MAKING)
+
+    found = list(several(list(world.forges), str(world.state), world.place, one, world.now, patience=0.05))
+    ended = [str(worked.done.ended) for worked in found if worked.done]
+    assert "RecursionError" in ended[0]
+    assert "secret" not in ended[0]
+    assert "not done within" in ended[1]
+    assert ended[2] == "None"
+    # Nor are they first the next time.
+    assert world.noted() == ["x/1", "x/2", "x/3"]
+
+
+def test_a_repository_that_takes_all_that_a_forge_gives_is_not_the_first_again(tmp_path: Path) -> None:
+    world = World(tmp_path, "x/1", "x/2", "x/3")
+    for name in ("x/1", "x/3"):
+        world.forges[name].fail = FailAt(1, Limited("wait"), method="listing")
+    assert [(worked.name, worked.done is None) for worked in world.run()] == [("x/1", False), ("x/2", True), ("x/3", True)]
+    # After some were worked at, the one that met the limit comes first, as it had not its turn.
+    assert [worked.name for worked in world.run()] == ["x/2", "x/3", "x/1"]
+    assert [worked.name for worked in world.run()] == ["x/3", "x/1", "x/2"]

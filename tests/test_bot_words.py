@@ -448,6 +448,9 @@ def test_lines_go_on_with_what_stands_before_them() -> None:
     assert wrapped("a " * 50, "- ", "  ").split("\n")[1].startswith("  a")
     assert prefixed("chore: ", "Use COPY") == "chore: use COPY"
     assert prefixed("[docker] ", "Use COPY") == "[docker] Use COPY"
+    assert prefixed("feat(SEC-12)!: ", "Use COPY") == "feat(SEC-12)!: use COPY"
+    assert prefixed("fix https://github.com/a/b/issues/1 ", "Use COPY") == "fix https: github.com/a/b/issues/1 Use COPY"
+    assert prefixed("/tag v1 a/b!3: ", "Use COPY") == "tag v1 a/b3: use COPY"
 
 
 # Remarks

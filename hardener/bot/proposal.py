@@ -32,7 +32,7 @@ class Asked(NamedTuple):
     verify: bool = False
     #: Also fixes whose evidence is incomplete.
     unsafe: bool = False
-    #: Believe files of evidence and profiles in a repository that is somebody else's.
+    #: Believe files of evidence and profiles in a repository that is somebody else's, and whom its configuration has commit.
     trust_evidence: bool = False
     #: Say on the lines what is held back; keep the issue that lists all; propose a configuration before all else.
     remarks: bool = False
@@ -44,19 +44,45 @@ class Asked(NamedTuple):
     author: str = ""
     sign_off: bool = False
 
-    def wishes(self, told: PullRequests) -> PullRequests:
-        """How the bot behaves: as a repository tells, and whoever runs it asks. Raises `UsageError` where that cannot be done."""
-        wishes = told._replace(
-            per=self.per or told.per,
-            draft=self.draft or told.draft,
-            author=self.author or told.author,
-            sign_off=self.sign_off or told.sign_off,
-            remarks=self.remarks or told.remarks,
-            dashboard=self.dashboard or told.dashboard,
+    def wishes(self, told: PullRequests, *, is_trusted: bool) -> PullRequests:
+        """How the bot behaves: as a repository tells, and whoever runs it asks. Raises `UsageError` where that cannot be done.
+
+        What is told in a repository that is somebody else's may have the bot do less, and look otherwise: no commit gets a name
+        or a sign-off by it that whoever runs the bot did not give, and nothing is opened faster than by itself.
+        """
+        wishes = told if is_trusted else _bounded(told)
+        wishes = wishes._replace(
+            per=self.per or wishes.per,
+            draft=self.draft or wishes.draft,
+            author=self.author or wishes.author,
+            sign_off=self.sign_off or wishes.sign_off,
+            remarks=self.remarks or wishes.remarks,
+            dashboard=self.dashboard or wishes.dashboard,
         )
         if wishes.sign_off and not wishes.author:
             raise UsageError("commits are to be signed off, and nobody is named: say who with --author, or `author` below [pr]")
         return wishes
+
+    def unmet(self, told: PullRequests, wishes: PullRequests) -> str:
+        """What a repository tells and does not get, for people: the keys; empty where it gets all."""
+        differ = {name for name in _TRUSTED if getattr(told, name) != getattr(wishes, name)}
+        given = {name for name in ("author", "sign_off") if getattr(self, name)}
+        return ", ".join(f"`{name.replace('_', '-')}`" for name in _TRUSTED if name in differ - given)
+
+
+#: What a repository only decides itself where it is whoever's who runs the bot: what is said in somebody's name, and how much.
+_TRUSTED = ("author", "sign_off", "per_hour", "at_once")
+
+
+def _bounded(told: PullRequests) -> PullRequests:
+    """What a repository tells, as far as it is followed in one that is somebody else's."""
+    usual = PullRequests()
+    return told._replace(
+        author=usual.author,
+        sign_off=usual.sign_off,
+        per_hour=min(told.per_hour, usual.per_hour),
+        at_once=min(told.at_once, usual.at_once),
+    )
 
 
 class Snapshot(NamedTuple):

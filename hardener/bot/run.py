@@ -129,10 +129,13 @@ class _Run:
             return
         with self.making.snapshot(self.forge, self.base.commit, self.asked.verify) as snapshot:
             config = configuration(snapshot)
-            self.wishes = self.asked.wishes(config.pull_requests)
-            if not self.wishes.enabled:
+            told = config.pull_requests
+            if not told.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
+            self.wishes = self.asked.wishes(told, is_trusted=self._believes)
+            if unmet := self.asked.unmet(told, self.wishes):
+                self.notes.append(f"the repository is not yours, so {config.path} does not decide {unmet}; see --trust-evidence")
             self._work_on(snapshot, config._replace(pull_requests=self.wishes))
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
 from hardener import source
@@ -20,6 +21,8 @@ from hardener.record import NamedTuple
 
 #: As many in a run, unless told otherwise.
 MOST = 50
+#: Seconds for one of them, and where each is tried on an engine: files can be made to take days, and a forge can let words drip.
+PATIENCE, PATIENCE_WITH_TRIALS = 1_800.0, 4 * 3_600.0
 #: `OWNER/NAME`, with groups between on GitLab; an address of http or ssh; or the short form of the latter.
 _NAME = re.compile(r"\w[\w.-]*(?:/[\w.][\w.-]*)+", re.ASCII)
 _ADDRESS = re.compile(r"(?:https?|ssh)://[\w.:/@~+-]+|[\w.-]+@[\w.-]+:[\w./~+-]+", re.ASCII)
@@ -71,15 +74,18 @@ def several(
     *,
     most: int = MOST,
     dry_run: bool = False,
+    patience: float = PATIENCE,
 ) -> Iterator[Worked]:
     """Work at as many as `most` of them, each told once it is done. `state` is the file that notes which were, when, and at what.
 
-    One that cannot be worked at keeps no other from it. After a limit of a forge, the others there are passed over, and come
-    first in the next run. A dry run notes nothing. Raises `UsageError` where the state cannot be read or written.
+    None has more than `patience` seconds. One that cannot be worked at keeps no other from it, also not by a mistake of ours
+    that it brings about. After a limit of a forge, the others there are passed over, and come first in the next run. A dry run
+    notes nothing. Raises `UsageError` where the state cannot be read or written.
     """
     noted = _noted(state)
     order = sorted(repositories, key=lambda name: noted.get(name, {}).get("at", ""))
     limited: dict[str, str] = {}
+    begun: set[str] = set()
     for name in order[:most]:
         try:
             place = opened(name)
@@ -90,14 +96,53 @@ def several(
             if place.host in limited:
                 yield Worked(name, why=limited[place.host])
                 continue
-            done = work(place.forge)
+            done = _worked(place.forge, work, patience)
             if isinstance(done.ended, Limited):
                 limited[place.host] = str(done.ended)
             yield Worked(name, done)
             is_done, commit = not isinstance(done.ended, (Limited, Unavailable)), done.commit
+            # One that takes all that a forge gives must not be the first again, or no other ever has its turn.
+            is_done |= isinstance(done.ended, Limited) and place.host not in begun
+            begun.add(place.host)
         if is_done and not dry_run:
             noted[name] = {"repository": name, "at": now().isoformat(timespec="seconds"), "commit": commit}
             _note(state, [noted[one] for one in repositories if one in noted])
+
+
+def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Done:
+    """What comes of one repository: also a mistake of ours, which somebody may have laid for us there, ends with it."""
+    try:
+        with _within(patience):
+            return work(forge)
+    except HardenError as error:
+        return Done(ended=error)
+    except Exception as error:
+        return Done(ended=HardenError(f"a mistake of ours: {type(error).__name__}; harden pr --debug with it alone says more"))
+
+
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Have a `HardenError` end what takes longer, as a cut would, where the system can do that.
+
+    It comes again until somebody lets it through: on the way there are those who take it for something else.
+    """
+    import signal
+    import threading
+
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> None:
+        raise HardenError(f"it was not done within {seconds / 60:.0f} minutes: what is half done is finished by a later run")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before or signal.SIG_DFL)
 
 
 def _noted(path: str) -> dict[str, Mapping[str, str]]:

@@ -18,6 +18,8 @@ from hardener.source import MAX_BYTES
 
 #: So many commits of a branch are asked for at first: there are fewer rules than that, so that one answer is mostly all.
 _FIRST = 50
+#: A longer series is none of ours: whoever says so in a trailer does not have us read thousands of commits.
+_MOST_STEPS = 200
 #: So many commits of a base are looked through for the one that a series stands on.
 _DEPTHS = (100, 1000)
 #: So many of the lines that were merged into it are, where it is not there.
@@ -109,7 +111,7 @@ def _series(forge: Forge, name: str, head: str) -> Sequence[Past]:
     """Our commits from the head down, the newest first; none where they are no whole series."""
     found = forge.history(head, _FIRST)
     last = trailers_of(found[0].message) if found else None
-    if last is None or last.step != last.steps:
+    if last is None or last.step != last.steps or last.steps > _MOST_STEPS:
         return ()
     if last.steps > len(found) == _FIRST:
         found = forge.history(head, last.steps)

@@ -62,7 +62,7 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         ],
         "verify": _flag("--verify", "Try the fixes on your Docker engine before: it runs what the repository contains.", _WHAT),
         "unsafe_fixes": _flag("--unsafe-fixes", "Also fixes whose evidence is incomplete.", _WHAT),
-        "trust_evidence": _flag("--trust-evidence", "Believe evidence and profiles in a repository that is not yours.", _WHAT),
+        "trust_evidence": _flag("--trust-evidence", "Believe evidence, profiles and [pr] in what is not yours.", _WHAT),
         "suggest": _flag("--suggest", "Say on the lines what is held back, with what could be written there.", _WHAT),
         "dashboard": _flag("--dashboard", "Keep an issue that lists all pull requests, and what was declined.", _WHAT),
         "onboard": _flag("--onboard", "Propose a hardener.toml first, and nothing new before that is merged.", _WHAT),

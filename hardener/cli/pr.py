@@ -136,7 +136,11 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
 
     most = where.most or several.MOST
     names, state = several.names(where.all), f"{where.all}.state"
-    for one in several.several(names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run):
+    patience = several.PATIENCE_WITH_TRIALS if asked.verify else several.PATIENCE
+    found = several.several(
+        names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run, patience=patience
+    )
+    for one in found:
         done = one.done or Done(dry_run=asked.dry_run, ended=HardenError(one.why))
         # What the forge calls it is not known of one that it does not have.
         yield done._replace(repository=done.repository or one.name)

@@ -35,6 +35,6 @@ def time(data: Any, *keys: str) -> datetime:
     """The time there, in UTC; long ago where there is none."""
     try:
         found = datetime.fromisoformat(text(data, *keys))
-    except ValueError:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter for the first and the last day that there are, elsewhere
         return datetime.fromtimestamp(0, UTC)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)

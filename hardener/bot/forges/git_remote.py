@@ -28,6 +28,8 @@ _LIKE_SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!:|//)[^\s-]\S*")
 _LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)", re.IGNORECASE)
 _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_REFS = 1_000
+#: Bytes of an answer that is taken line by line.
+_MOST_BYTES = 256 * 1024 * 1024
 #: Ours are told at once; nothing is asked of the clone, whose configuration would hold there.
 _SETTINGS = ("-c", "core.alternateRefsCommand=:", "-c", "i18n.commitEncoding=UTF-8")
 _REFUSED = ("authentication failed", "could not read username", "could not read password", "returned error: 401", "error: 403")
@@ -136,6 +138,36 @@ class Git:
             raise ForgeError(f"git {words[0]} failed: {self._said(done)}", "run `git fsck` in the clone")
         return done.stdout
 
+    def lines(self, *words: str, most: int) -> tuple[list[bytes], bool]:
+        """What git answers, each line of which ends with NUL; and whether that is all: it is stopped after so many.
+
+        A few objects can come to more files than any memory holds.
+        """
+        import subprocess
+
+        started = command(self.folder, f"--git-dir={self.folder}", *_SETTINGS, *words)
+        found: list[bytes] = []
+        rest, length = b"", 0
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
+                started, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, env=self.environment()
+            ) as process,
+        ):
+            assert process.stdout is not None
+            while piece := process.stdout.read(1 << 16):
+                *whole, rest = (rest + piece).split(b"\0")
+                found += whole
+                length += len(piece)
+                if len(found) > most or length > _MOST_BYTES:
+                    process.kill()
+                    return found[:most], False
+            if process.wait():
+                said.seek(0)
+                done = subprocess.CompletedProcess(started, process.returncode, b"", said.read(1 << 16))
+                raise ForgeError(f"git {words[0]} failed: {self._said(done)}", "run `git fsck` in the clone")
+        return found, True
+
     def has(self, id: str) -> bool:
         """Whether an object is here."""
         return is_id(id) and not self._run("cat-file", "-e", id).returncode
@@ -234,11 +266,11 @@ class Git:
         if self._with_header:
             count = int(variables.get("GIT_CONFIG_COUNT", "0") or 0)
             server = "/".join(re.sub(r"//[^/@]*@", "//", self._url).split("/")[:3])
-            variables |= {
-                "GIT_CONFIG_COUNT": str(count + 1),
-                f"GIT_CONFIG_KEY_{count}": f"http.{server}/.extraHeader",
-                f"GIT_CONFIG_VALUE_{count}": self._header,
-            }
+            # Git follows the first answer elsewhere, and would take the line along, to whatever host that is.
+            settings = {f"http.{server}/.extraHeader": self._header, f"http.{server}/.followRedirects": "false"}
+            for number, (key, value) in enumerate(settings.items(), count):
+                variables |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+            variables["GIT_CONFIG_COUNT"] = str(count + len(settings))
         return variables
 
     def _said(self, done: subprocess.CompletedProcess[bytes]) -> str:

@@ -40,7 +40,7 @@ _UNFINISHED = re.compile(r"(?:WIP:|\[WIP\])\s*", re.IGNORECASE)
 _ID = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 #: What a page of a tree may hold: DEFAULT_GIT_TREES_PER_PAGE (modules/setting/api.go@2f1cce27); a server may have less.
 _TREE_PAGE = 1_000
-_MOST_ENTRIES = 300_000
+_MOST_ENTRIES, _MOST_TREE_PAGES = 300_000, 3_000
 #: How many folders that differ are compared before listings are said to be too far apart.
 _MOST_FOLDERS = 5_000
 #: Of pull requests that are not open, and of issues.
@@ -109,7 +109,7 @@ class Gitea:
         path = f"{self._path}/git/trees/{_checked(tree)}"
         found: list[tuple[str, str, str, int]] = []
         page = 1
-        while len(found) < _MOST_ENTRIES:
+        while len(found) < _MOST_ENTRIES and page <= _MOST_TREE_PAGES:
             query: dict[str, str | int] = {"page": page, "per_page": _TREE_PAGE}
             if recursive:
                 query["recursive"] = "true"

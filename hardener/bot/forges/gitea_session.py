@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.answers import objects
+from hardener.bot.forges.bounded import bind
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, shortened
 
@@ -61,6 +62,7 @@ class Session:
         self._token = token
         self._pauses = tuple(pauses)
         self._session = requests.Session()
+        bind(self._session)
         # Set as `auth`, it takes precedence over what a .netrc has for the server.
         self._session.auth = _with_token(token)
         self._session.headers["Accept"] = "application/json"
@@ -82,7 +84,7 @@ class Session:
         if response.content:
             try:
                 data = response.json()
-            except ValueError:
+            except (ValueError, RecursionError):
                 if status < 300:
                     fault = f"{self._host()} did not answer as Gitea's API does"
                     raise ForgeError(fault, "check the address, and what stands before the server") from None
@@ -216,7 +218,7 @@ def _with_token(token: str) -> Callable[[requests.PreparedRequest], requests.Pre
 def _json(response: requests.Response) -> Any:
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -235,6 +237,6 @@ def _until(retry: str) -> datetime | None:
         return now + timedelta(seconds=min(int(retry), 86_400))
     try:
         date = parsedate_to_datetime(retry)
-    except ValueError:
+        return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))
+    except (ValueError, OverflowError):
         return None
-    return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))

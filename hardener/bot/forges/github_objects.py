@@ -17,6 +17,8 @@ from hardener.record import NamedTuple
 
 #: Requests for the trees of one commit, where GitHub does not list it at once (more than 100,000 files, or 7 MB).
 MOST_TREES = 300
+#: More files than these are not held: each of those trees may list 100,000, and a few of git's objects come to any number.
+MOST_ENTRIES = 300_000
 #: Commits whose files are remembered: a base and a head, before and after.
 _REMEMBERED = 4
 #: The tree without files, which git knows without having it.
@@ -157,7 +159,7 @@ class Objects:
         complete = True
         asked = 0
         large = deque([(tree, "")])
-        while large and asked < MOST_TREES:
+        while large and asked < MOST_TREES and len(entries) <= MOST_ENTRIES:
             tree, folder = large.popleft()
             level = self._tree(tree)
             asked += 1
@@ -166,7 +168,7 @@ class Objects:
             for name, below in _folders(level.items).items():
                 if name in VENDORED:
                     continue
-                if asked >= MOST_TREES:
+                if asked >= MOST_TREES or len(entries) > MOST_ENTRIES:
                     complete = False
                     break
                 found = self._tree(below, deep=True)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Missing, Unavailable
+from hardener.bot.forges.bounded import bind
 from hardener.bot.forges.github_errors import Attempt, failure, lost, said
 from hardener.record import NamedTuple
 
@@ -73,6 +74,7 @@ class Requests:
             seconds_between_requests=min(BETWEEN_REQUESTS, writes),
             seconds_between_writes=writes,
         )
+        _bind(self._requester)
         #: Answers that may be asked for again, by what was asked, with their ETags.
         self._kept: dict[str, tuple[str, _Answer]] = {}
 
@@ -182,6 +184,18 @@ class Requests:
                     f"{self.host} answers with something that is no JSON", "look at the address of the API"
                 ) from None
             return None
+
+
+def _bind(requester: Requester) -> None:
+    """Have PyGithub's sessions bounded: it makes them itself, and what may be injected by its leave does not keep connections."""
+    made: Any = vars(requester)["_Requester__connectionClass"]
+
+    class Bounded(made):  # type: ignore[misc]
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            bind(self.session, max_retries=self.retry, pool_connections=self.pool_size, pool_maxsize=self.pool_size)
+
+    vars(requester)["_Requester__connectionClass"] = Bounded
 
 
 class _Hiccup(ForgeError):

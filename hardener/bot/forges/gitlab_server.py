@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
+from hardener.bot.forges.bounded import bind
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
@@ -177,7 +178,7 @@ class Server:
     def _json(self, answer: Response) -> Any:
         try:
             return answer.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ForgeError("GitLab answered with something that is no JSON", self._not_gitlab()) from None
 
     def _not_gitlab(self) -> str:
@@ -245,7 +246,7 @@ class Server:
         headers, now = self._headers(), datetime.now(UTC)
         wait, reset = headers.get("Retry-After", ""), headers.get("RateLimit-Reset", "")
         if re.fullmatch(r"[0-9]{1,6}", wait):
-            return now + timedelta(seconds=int(wait))
+            return now + timedelta(seconds=min(int(wait), 86_400))
         return datetime.fromtimestamp(int(reset), UTC) if re.fullmatch(r"[0-9]{9,11}", reset) else None
 
 
@@ -254,7 +255,7 @@ def understood() -> Iterator[None]:
     """Says of an answer that lacks what it should have, or has it in another form, that it was not understood."""
     try:
         yield
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         kind = type(error).__name__
         raise ForgeError(f"an answer of GitLab is not as its documentation says ({kind})", "is it a very old one?") from error
 
@@ -305,4 +306,5 @@ def _bound_session(prefix: str) -> Any:
             return answer
 
     session: Session = Bound()
+    bind(session)
     return session

@@ -22,6 +22,9 @@ from hardener.bot.forge import (
 from hardener.bot.forges.git_remote import Git, is_id, remote_url
 from hardener.errors import UsageError
 
+#: More files than these are not listed.
+_MOST_ENTRIES = 300_000
+
 
 class WithGit:
     """A forge whose commits are read and made with git.
@@ -53,12 +56,13 @@ class WithGit:
         """All files of a commit, at any depth."""
         self._bring(commit)
         entries = []
-        for line in self._git.ask("ls-tree", "-r", "-z", "-l", "--full-tree", commit).split(b"\0"):
+        lines, complete = self._git.lines("ls-tree", "-r", "-z", "-l", "--full-tree", commit, most=_MOST_ENTRIES)
+        for line in lines:
             head, tab, path = line.partition(b"\t")
             if tab:
                 mode, _, id, size = head.decode("ascii").split()
                 entries.append(Entry(os.fsdecode(path), mode, id, -1 if size == "-" else int(size)))
-        return Listing(tuple(entries))
+        return Listing(tuple(entries), complete)
 
     def read(self, commit: str, entry: Entry) -> bytes:
         """What a file says, byte for byte."""

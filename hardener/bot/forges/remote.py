@@ -208,9 +208,16 @@ def _jobs(environ: Mapping[str, str]) -> Iterator[Server]:
     page = environ.get("CI_SERVER_URL", "")
     if environ.get("GITLAB_CI") and page:
         server = server_at(page, GITLAB)
-        yield server._replace(api=environ.get("CI_API_V4_URL", server.api).rstrip("/"))
+        yield server._replace(api=_api(server, environ.get("CI_API_V4_URL", "")))
     page = environ.get("GITHUB_SERVER_URL", "")
     if page and (environ.get("GITHUB_ACTIONS") or environ.get("GITEA_ACTIONS") or environ.get("FORGEJO_ACTIONS")):
         is_gitea = environ.get("GITEA_ACTIONS") or environ.get("FORGEJO_ACTIONS")
         server = server_at(page, GITEA if is_gitea else GITHUB)
-        yield server if is_gitea else server._replace(api=environ.get("GITHUB_API_URL", server.api).rstrip("/"))
+        yield server if is_gitea else server._replace(api=_api(server, environ.get("GITHUB_API_URL", "")))
+
+
+def _api(server: Server, named: str) -> str:
+    """The API that a job names, where it is at the job's server: the token is for that, and would go there."""
+    scheme = server.url.partition("://")[0]
+    top = "/".join(named.split("/")[:3]).lower()
+    return named.rstrip("/") if top in (f"{scheme}://{server.host}", f"{scheme}://api.{server.host}") else server.api

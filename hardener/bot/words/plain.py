@@ -44,8 +44,12 @@ def name(text: str) -> str:
 
 
 def prefixed(prefix: str, text: str) -> str:
-    """A first line with what the repository wants before it; after a type such as `fix: ` it goes on in lower case."""
-    kept = re.sub(r"[@#]|[^ -~]", "", prefix)[: ROOM // 2].lstrip()
+    """A first line with what the repository wants before it; after a type such as `fix: ` it goes on in lower case.
+
+    It leads to no other repository, where whoever runs the bot would be seen to speak, and begins with no order.
+    """
+    plain = _SIGN.sub("", re.sub(r"[@#]|[^ -~]", "", prefix).replace("://", ": "))
+    kept = plain[: ROOM // 2].lstrip(" /")
     return kept + (text[:1].lower() + text[1:] if kept.rstrip().endswith(":") else text)
 
 
