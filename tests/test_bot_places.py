@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -362,6 +363,21 @@ def test_a_token_is_for_its_host(place: Place, variables: dict[str, str], source
     else:
         with pytest.raises(UsageError, match="there is no token for"):
             token_for(place, variables)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "said"),
+    [
+        (at("https://ghe.corp", "github"), "GITHUB_TOKEN", "set GH_ENTERPRISE_TOKEN, or run `gh auth login --hostname ghe.corp`"),
+        (at("https://ghe.corp", "github", named=False), "GITHUB_TOKEN", "ghe.corp: set GH_ENTERPRISE_TOKEN"),
+        (at("https://ghe.corp", "github", named=False), "HARDEN_TOKEN", "say it with --forge github=https://ghe.corp"),
+        (at("https://github.com"), "GITLAB_TOKEN", "github.com: set GITHUB_TOKEN"),
+    ],
+)  # fmt: skip
+def test_who_does_what_is_said_has_a_token(place: Place, name: str, said: str) -> None:
+    """No variable is named that would not do for this host either way."""
+    with pytest.raises(UsageError, match=re.escape(said)):
+        token_for(place, {name: "secret"})
 
 
 def test_a_token_is_not_shown() -> None:

@@ -47,7 +47,8 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
 def summary(all: Sequence[Done], *, dry_run: bool = False) -> str:
     """How many of each, and where: the line that counts."""
     said = ", ".join(_counted(number, words) for words, number in counted(all).items())
-    said = said or ("nothing would be done" if dry_run else "nothing to do")
+    is_cut = any(done.ended is not None for done in all)
+    said = said or ("nothing would be done" if dry_run else "nothing was done" if is_cut else "nothing to do")
     where = (plain(all[0].repository) or "the repository") if len(all) == 1 else count(len(all), "repository", "repositories")
     troubles = sum(len(done.troubles) + (done.ended is not None) for done in all)
     problems = f"; {count(troubles, 'problem')} in the way" if troubles else ""
