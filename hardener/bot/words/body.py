@@ -170,7 +170,8 @@ def _farewell(bundle: Bundle, look: Look) -> str:
     lines = [
         f"To leave a fix out, write {comment} above its service or instruction, or {ignored} in {config}; the next run takes it "
         f"out of this {look.pull_word}. {code(f'harden explain {rule}')} says what may break.",
-        "To take a part back after merging, revert its commit; that needs a merge that does not squash.",
+        "To take a part back after merging, revert its commit; that needs a merge that does not squash. The last ones go back by "
+        "themselves; where git finds a conflict in an earlier one, the lines that others wrote beside it stay.",
         f"To decline, close it: it stays closed until the set of fixes changes. The label {label}, or a commit of yours on this "
         f"branch, stops the bot here; {code('enabled = false')} below {code('[pr]')} in {config} stops it in this repository.",
     ]
