@@ -672,7 +672,12 @@ def test_a_forge_is_opened_for_its_own_repository_only(clone: Path) -> None:
         open_forge(place, Token("t", "gitlab.com", "X"))
     token = Token("t", "github.com", "X")
     assert not isinstance(open_forge(place, token), WithGit)
-    for url, why in (("git@github.com:other/r.git", "a clone of other/r"), ("https://evil.com/o/r", "--forge says github")):
+    elsewhere = "remote of this clone, and that is not at github.com"
+    for url, why in (
+        ("git@github.com:other/r.git", "a clone of other/r"),
+        ("https://evil.com/o/r", elsewhere),
+        ("/srv/r.git", elsewhere),
+    ):
         git(clone, "config", "remote.origin.url", url)
         with pytest.raises(UsageError, match=why):
             open_forge(place, token, git_folder=str(clone))
