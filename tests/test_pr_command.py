@@ -186,6 +186,19 @@ note: the token may give no labels
     )
 
 
+def test_many_that_wait_for_the_same_have_one_line(bot: Bot, harden: Harden) -> None:
+    until = datetime(2026, 11, 26, 14, 5, tzinfo=UTC)
+    waiting = [Told(f"a{number}", "harden/a", Do.POSTPONE, "no more than 2", until=until) for number in range(30)]
+    failed = waiting[0]._replace(scope="b", error=ForgeError("the forge broke off"))
+    bot.answer = (Done("a/b", told=(OPENED, *waiting, failed)),)
+    out = harden()[1].splitlines()
+    assert [line.split()[0] for line in out] == ["opened", "failed", "postponed", "1"]
+    assert out[2] == "postponed a0, a1, a2, a3, a4, a5, a6, a7 and 22 more: no more than 2 (until 14:05 UTC)"
+    assert out[3] == "1 opened, 30 postponed, 1 failed in a/b."
+    bot.answer = (Done("a/b", told=tuple(waiting[:4])),)
+    assert len(harden()[1].splitlines()) == 5
+
+
 @pytest.mark.parametrize(
     ("done", "line"),
     [
