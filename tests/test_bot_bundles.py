@@ -16,10 +16,12 @@ from hardener.bot.bundles import bundles
 from hardener.bot.forge import EXECUTABLE, FILE, Entry
 from hardener.bot.proposal import Asked, Bundle, Bundles, Snapshot
 from hardener.bot.touching import independent, touching
+from hardener.bot.words.look import Look
+from hardener.bot.words.propose import propose
 from hardener.config import find_config
 from hardener.discover import discover
 from hardener.pipeline import Request, run
-from hardener.report import Status
+from hardener.report import Outcome, Status
 
 STACKS = Path(__file__).parent.parent / "fixtures" / "stacks"
 REDIS = "services:\n  cache:\n    image: redis:7\n"
@@ -87,7 +89,9 @@ def test_all_bundles_together_are_what_write_writes(stacks: Snapshot, written: d
         assert [step.rule for step in one.steps if not step.rule] == [], "nothing is left that no rule did alone"
         told = [outcome for step in one.steps for outcome in step.report.outcomes]
         applied = [outcome for outcome in one.report.outcomes if outcome.status is Status.APPLIED]
-        assert sorted(map(repr, told)) == sorted(map(repr, applied))
+        assert sorted(summary_of(outcome)[0] for outcome in told) == sorted(summary_of(outcome)[0] for outcome in applied)
+        later = [outcome for step in one.steps for outcome in step.also]
+        assert dict(map(summary_of, (*told, *later))) == dict(map(summary_of, applied)), "what is told last is what there is"
         assert len({step.rule for step in one.steps}) == len(one.steps)
     counts = [(one.report.files, one.report.containers, one.report.stages, len(one.report.postures)) for one in made.bundles]
     assert tuple(map(sum, zip(*counts, strict=True))) == (9, 11, 5, 11)
@@ -106,6 +110,27 @@ def test_a_rule_alone_is_what_only_that_rule_writes(stacks: Snapshot, monkeypatc
         assert [step.rule for step in made[rule].steps] == [rule]
     assert made["missing-healthcheck"].steps == ()
     assert made["missing-healthcheck"].report.outcomes
+
+
+def test_commits_tell_what_they_change_and_not_what_a_later_one_makes_of_it(tmp_path: Path) -> None:
+    """Before redis starts as its own user it needs capabilities, with which its first commit leaves it."""
+    [made] = split(laid_out(tmp_path, {"compose.yaml": REDIS})).bundles
+    steps = {step.rule: step for step in made.steps}
+    [dropped] = steps["excess-capabilities"].report.outcomes
+    assert b"cap_add" in steps["excess-capabilities"].files[0].data
+    assert "add back" in summary_of(dropped)[1]
+    [at_last] = steps["root-user"].also
+    assert summary_of(at_last) == (dropped.finding.identity, "drop ALL")
+    assert list(steps)[-1] == "root-user"
+    assert b"cap_add" not in steps["root-user"].files[0].data
+    message = propose(made, Look()).commits[-1].message
+    assert "\n\nWhat the commits before this one change becomes:\nIn compose.yaml:\n- cache: drop ALL. Evidence: " in message
+
+
+def summary_of(outcome: Outcome) -> tuple[tuple[str, str, str], str]:
+    """What a fix is about, and what it does."""
+    assert outcome.finding.fix is not None
+    return outcome.finding.identity, outcome.finding.fix.summary
 
 
 def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

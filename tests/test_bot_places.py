@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -367,6 +368,21 @@ def test_a_token_is_for_its_host(place: Place, variables: dict[str, str], source
             token_for(place, variables)
 
 
+@pytest.mark.parametrize(
+    ("place", "name", "said"),
+    [
+        (at("https://ghe.corp", "github"), "GITHUB_TOKEN", "set GH_ENTERPRISE_TOKEN, or run `gh auth login --hostname ghe.corp`"),
+        (at("https://ghe.corp", "github", named=False), "GITHUB_TOKEN", "ghe.corp: set GH_ENTERPRISE_TOKEN"),
+        (at("https://ghe.corp", "github", named=False), "HARDEN_TOKEN", "say it with --forge github=https://ghe.corp"),
+        (at("https://github.com"), "GITLAB_TOKEN", "github.com: set GITHUB_TOKEN"),
+    ],
+)  # fmt: skip
+def test_who_does_what_is_said_has_a_token(place: Place, name: str, said: str) -> None:
+    """No variable is named that would not do for this host either way."""
+    with pytest.raises(UsageError, match=re.escape(said)):
+        token_for(place, {name: "secret"})
+
+
 def test_a_token_is_not_shown() -> None:
     token = token_for(at("https://github.com"), {"GITHUB_TOKEN": "ghp_secret\n"})
     assert token.value() == "ghp_secret"
@@ -713,7 +729,12 @@ def test_a_forge_is_opened_for_its_own_repository_only(clone: Path) -> None:
         open_forge(place, Token("t", "gitlab.com", "X"))
     token = Token("t", "github.com", "X")
     assert not isinstance(open_forge(place, token), WithGit)
-    for url, why in (("git@github.com:other/r.git", "a clone of other/r"), ("https://evil.com/o/r", "--forge says github")):
+    elsewhere = "remote of this clone, and that is not at github.com"
+    for url, why in (
+        ("git@github.com:other/r.git", "a clone of other/r"),
+        ("https://evil.com/o/r", elsewhere),
+        ("/srv/r.git", elsewhere),
+    ):
         git(clone, "config", "remote.origin.url", url)
         with pytest.raises(UsageError, match=why):
             open_forge(place, token, git_folder=str(clone))

@@ -248,6 +248,25 @@ def test_first_lines(subjects: tuple[str, ...], prefix: str, line: str) -> None:
     assert len(line) <= 72
 
 
+def test_a_long_list_of_what_is_held_back_is_folded(tmp_path: Path) -> None:
+    """Also where its end is left out, what is opened is closed; who gains nothing is counted, not drawn."""
+    images = {"cache": "redis:7", **{f"own{number}": f"example/own{number}:1" for number in range(3)}}
+    text = "services:\n" + "".join(f"  {name}:\n    image: {image}\n" for name, image in images.items())
+    (tmp_path / "compose.yaml").write_text(text)
+    made = bundle(tmp_path)
+    page = propose(made, LOOK).body
+    assert "<summary>Held back: 18</summary>" in page
+    assert "Missing: " not in said(page)
+    assert "| `cache` |" in page
+    assert "| `own" not in page
+    assert "For 3 others, nothing in it changes." in page
+    short = propose(made, LOOK._replace(longest_body=6_000)).body
+    assert "Left out" in short
+    for one in (page, short):
+        assert one.count("<details") == one.count("</details>")
+        assert "Not in here, because evidence is missing." in said(one)
+
+
 def test_a_pull_request_about_a_rule() -> None:
     report = Report(tuple(fixed("a", "b")))
     about = Bundle("root-user", Per.RULE, report, (Step("root-user", (), report),), "f" * 16)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hardener.bot.done import Done, Told
-from hardener.bot.forge import Commit, ForgeError, Limited, Written
+from hardener.bot.forge import Commit, Forbidden, ForgeError, Limited, Written
 from hardener.bot.manners import Do
 from hardener.bot.proposal import Asked, Proposal
 from hardener.cli import main, pr
@@ -186,6 +186,19 @@ note: the token may give no labels
     )
 
 
+def test_many_that_wait_for_the_same_have_one_line(bot: Bot, harden: Harden) -> None:
+    until = datetime(2026, 11, 26, 14, 5, tzinfo=UTC)
+    waiting = [Told(f"a{number}", "harden/a", Do.POSTPONE, "no more than 2", until=until) for number in range(30)]
+    failed = waiting[0]._replace(scope="b", error=ForgeError("the forge broke off"))
+    bot.answer = (Done("a/b", told=(OPENED, *waiting, failed)),)
+    out = harden()[1].splitlines()
+    assert [line.split()[0] for line in out] == ["opened", "failed", "postponed", "1"]
+    assert out[2] == "postponed a0, a1, a2, a3, a4, a5, a6, a7 and 22 more: no more than 2 (until 14:05 UTC)"
+    assert out[3] == "1 opened, 30 postponed, 1 failed in a/b."
+    bot.answer = (Done("a/b", told=tuple(waiting[:4])),)
+    assert len(harden()[1].splitlines()) == 5
+
+
 @pytest.mark.parametrize(
     ("done", "line"),
     [
@@ -203,11 +216,11 @@ def test_nothing_to_do_is_no_trouble(bot: Bot, harden: Harden, done: Done, line:
     [
         (
             Done("a/b", ended=Limited("the forge asks to wait", datetime(2026, 1, 2, 3, 4, tzinfo=UTC))),
-            "failed: the forge asks to wait: run again after 03:04 UTC\nNothing to do in a/b; 1 problem in the way.",
+            "failed: the forge asks to wait: run again after 03:04 UTC\nNothing was done in a/b; 1 problem in the way.",
         ),
         (
             Done(ended=ForgeError("the token is not known", "make another")),
-            "failed: the token is not known: make another\nNothing to do in the repository; 1 problem in the way.",
+            "failed: the token is not known: make another\nNothing was done in the repository; 1 problem in the way.",
         ),
         (
             Done("a/b", told=(OPENED._replace(error=ForgeError("the branch is protected")),)),
@@ -414,10 +427,17 @@ def test_where_is_said_by_name_by_a_clone_or_by_the_job(
     assert {host for _, host, _ in opened.places} == {"github.com"}
 
 
+def test_what_could_not_be_reached_is_named(opened: Opened, harden: Harden, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Done(ended=Forbidden("the token is not known", "make another"))
+    monkeypatch.setattr("hardener.bot.making.work_at", lambda forge, asked, now: ended)
+    failed = "failed: the token is not known: make another\nNothing was done in a/b; 1 problem in the way.\n"
+    assert harden("--repo", "a/b") == (2, failed, "")
+
+
 def test_a_folder_that_says_nothing_is_no_place(opened: Opened, harden: Harden, tmp_path: Path) -> None:
     code, out, error = harden()
     assert (code, out, opened.places) == (2, "", [])
-    assert "--repo" in error or "clone" in error
+    assert error == "harden: this folder is in no git repository: run it in a clone, or say --repo OWNER/NAME\n"
 
 
 def test_many_repositories_go_on_where_the_last_run_stopped(opened: Opened, harden: Harden, tmp_path: Path) -> None:

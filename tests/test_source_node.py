@@ -288,7 +288,7 @@ def test_what_nobody_makes_is_unknown(tmp_path: Path) -> None:
 )
 def test_scripts_of_package_json(command: str, scripts: dict[str, str], extra: dict[str, str], tmp_path: Path) -> None:
     files = {
-        "package.json": json.dumps({"main": "app.js", "scripts": scripts}),
+        "package.json": json.dumps({"main": "app.js", "scripts": scripts, "devDependencies": {"nodemon": "3.1.0"}}),
         "app.js": "require('fs').mkdirSync('/data/x'); require('http').createServer().listen(3001)",
     }
     found = uses(tmp_path, f"FROM node:20\nWORKDIR /app\nCOPY . .\nCMD {command}\n", files)
@@ -304,6 +304,16 @@ def test_commands_that_are_not_known(command: str, tmp_path: Path) -> None:
     words = json.dumps(command.split())
     found = uses(tmp_path, f"FROM node:20\nWORKDIR /app\nCOPY . .\nCMD {words}\n", {"package.json": "{}"})
     assert found.doubts[0].about == EVERYTHING
+
+
+@pytest.mark.parametrize(("package", "fetches"), [(None, True), ({}, True), ({"dependencies": {"http-server": "14.1.1"}}, False)])
+def test_what_npx_may_fetch_is_written_somewhere(package: dict[str, object] | None, fetches: bool, tmp_path: Path) -> None:
+    """As in Unleash/unleash, .github/docker-compose.test.yml: on a read-only root it cannot, and does not start."""
+    files = {"index.html": "", **({} if package is None else {"package.json": json.dumps(package)})}
+    found = uses(tmp_path, 'FROM node:22\nWORKDIR /app\nCOPY . .\nCMD ["npx", "http-server", ".", "-p", "8080"]\n', files)
+    assert ("fetches `http-server`" in found.open(WRITES)) is fetches
+    assert bool(found.open(WRITES)) is fetches
+    assert not found.open(CAPABILITIES, ESCALATION)
 
 
 def test_options_of_node(tmp_path: Path) -> None:

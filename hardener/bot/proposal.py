@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from hardener.config.model import PullRequests
 from hardener.errors import UsageError
 from hardener.record import NamedTuple
-from hardener.report import Report, Trouble
+from hardener.report import Outcome, Report, Trouble
 
 if TYPE_CHECKING:
     from hardener.bot.forge import Commit, Entry, Written
@@ -126,6 +126,8 @@ class Step(NamedTuple):
     files: tuple[Written, ...]
     #: What it says and where: the report's outcomes of this rule.
     report: Report
+    #: What it makes of fixes of steps before it: a container that no longer starts as root needs fewer capabilities.
+    also: tuple[Outcome, ...] = ()
 
 
 class Bundle(NamedTuple):

@@ -41,6 +41,8 @@ class State(NamedTuple):
 
     rule: str
     texts: Texts
+    #: The fixes that are made by then, as they are then: which another one changes that comes later.
+    made: tuple[Outcome, ...] = ()
 
 
 def series(worlds: Sequence[World]) -> tuple[State, ...]:
@@ -68,19 +70,33 @@ def series(worlds: Sequence[World]) -> tuple[State, ...]:
 def steps_of(states: Sequence[State], names: Iterable[str], report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
     """The steps of those files of a series that are in one bundle, whose report is given; none that changes nothing.
 
-    What a rule did that shows in no state of its own is told where it shows.
+    What a rule did that shows in no state of its own is told where it shows. Each is told as it is by then, and once more where a
+    later step makes something else of it.
     """
     paths = tuple(names)
     waiting: list[Outcome] = []
+    also: list[Outcome] = []
     steps: list[Step] = []
     before: Texts = {}
+    told: dict[tuple[str, str, str], Outcome] = {}
     for state in states:
-        waiting += [one for one in report.outcomes if one.status is Status.APPLIED and one.finding.rule == state.rule]
+        then = _by_identity(state.made)
+        for one in report.outcomes:
+            now = then.get(one.finding.identity, one)
+            earlier = told.get(one.finding.identity)
+            if one.status is Status.APPLIED and one.finding.rule == state.rule:
+                waiting.append(now)
+            elif earlier is not None and _summary(earlier) != _summary(now):
+                also.append(now)
+            else:
+                continue
+            told[one.finding.identity] = now
         changes = tuple(filter(None, (_between(before.get(path), state.texts.get(path)) for path in paths)))
         before = state.texts
         if changes:
-            steps.append(Step(state.rule, tuple(_written(change, entries) for change in changes), _told(waiting, changes)))
-            waiting = []
+            written = tuple(_written(change, entries) for change in changes)
+            steps.append(Step(state.rule, written, _told(waiting, changes), tuple(also)))
+            waiting, also = [], []
     if waiting and steps:
         last = steps[-1]
         steps[-1] = last._replace(report=_told((*last.report.outcomes, *waiting), last.report.changes))
@@ -99,7 +115,7 @@ class _Runs:
 
     def __init__(self, worlds: Sequence[World]) -> None:
         self._worlds = worlds
-        self._made: dict[tuple[int, frozenset[str]], Texts] = {}
+        self._made: dict[tuple[int, frozenset[str]], tuple[Texts, tuple[Outcome, ...]]] = {}
 
     def states(self, rules: Sequence[str]) -> tuple[State, ...]:
         """The state after each rule, and what is left."""
@@ -108,22 +124,43 @@ class _Runs:
         for rule in rules:
             so_far.add(rule)
             texts: dict[str, FileChange] = {}
+            made: list[Outcome] = []
             for number, world in enumerate(self._worlds):
-                texts |= self._texts(number, frozenset(so_far & set(world.rules)))
-            states.append(State(rule, texts))
+                changes, outcomes = self._run(number, frozenset(so_far & set(world.rules)))
+                texts |= changes
+                made += outcomes
+            states.append(State(rule, texts, tuple(made)))
         final = {change.before.path: change for world in self._worlds for change in world.report.changes}
         if _bytes(final) != _bytes(states[-1].texts if states else {}):
-            states.append(State("", final))
+            every = (one for world in self._worlds for one in world.report.outcomes)
+            states.append(State("", final, tuple(filter(_is_made, every))))
         return tuple(states)
 
-    def _texts(self, number: int, rules: frozenset[str]) -> Texts:
+    def _run(self, number: int, rules: frozenset[str]) -> tuple[Texts, tuple[Outcome, ...]]:
         if not rules:
-            return {}
+            return {}, ()
         if (number, rules) not in self._made:
             request = self._worlds[number].request
             report = run(request._replace(select=rules, singly=False, trace=None, advance=None))
-            self._made[number, rules] = {change.before.path: change for change in report.changes}
+            texts = {change.before.path: change for change in report.changes}
+            self._made[number, rules] = texts, tuple(filter(_is_made, report.outcomes))
         return self._made[number, rules]
+
+
+def _is_made(outcome: Outcome) -> bool:
+    return outcome.status is Status.APPLIED
+
+
+def _by_identity(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:
+    """Outcomes by what makes their findings the same in another run; without those that share it."""
+    found: dict[tuple[str, str, str], list[Outcome]] = {}
+    for one in outcomes:
+        found.setdefault(one.finding.identity, []).append(one)
+    return {identity: some[0] for identity, some in found.items() if len(some) == 1}
+
+
+def _summary(outcome: Outcome) -> str:
+    return outcome.finding.fix.summary if outcome.finding.fix is not None else ""
 
 
 def _texts_of(states: Sequence[State]) -> Mapping[str, list[tuple[str, str]]]:

@@ -125,7 +125,9 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
         return work_at(forge, asked, datetime.now(UTC))
 
     if not where.all:
-        yield work(_opened(_place(where), secrets, where.folder or "." if where.git else ""))
+        at = _place(where)
+        done = work(_opened(at, secrets, where.folder or "." if where.git else ""))
+        yield done._replace(repository=done.repository or at.repository)
         return
     from hardener.bot import several
     from hardener.bot.forges.remote import place_of

@@ -16,6 +16,8 @@ from hardener.render.summary import count, problem, shortened
 #: Of these, why counts more than the title.
 _WHY = (Do.UPDATE, Do.REBASE, Do.REWORD, Do.CLOSE, Do.DROP, Do.STOP, Do.LEAVE, Do.DECLINE, Do.POSTPONE, Do.NOTHING)
 _LONGEST = 100
+#: So many that wait have a line each; of more, so many names.
+_FEW, _NAMED = 4, 8
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _PLAIN = "\x1b[0m"
 
@@ -26,12 +28,18 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
         yield f"in {plain(done.repository) or 'a repository'}"
     if done.off:
         yield f"off: {plain(done.off)}"
+    late = _late(done.told)
+    scopes = {told.scope for told in late}
     for told in done.told:
-        if told.do is Do.NOTHING and told.error is None:
+        if (told.do is Do.NOTHING and told.error is None) or told.scope in scopes:
             continue
         yield _line(told, done.dry_run)
         if done.dry_run and told.proposal is not None and told.do.writes:
             yield from _content(told, told.proposal, done.base, show, colour)
+    if late:
+        names = ", ".join(shortened(plain(told.scope), _LONGEST) or "all" for told in late[:_NAMED])
+        more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
+        yield f"{word(late[0], dry_run=done.dry_run).ljust(13 if done.dry_run else 9)} {names}{more}: {plain(_why(late[0]))}"
     if done.dashboard:
         yield f"dashboard: {plain(done.dashboard)}"
     for path in done.unbelieved:
@@ -47,7 +55,8 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
 def summary(all: Sequence[Done], *, dry_run: bool = False) -> str:
     """How many of each, and where: the line that counts."""
     said = ", ".join(_counted(number, words) for words, number in counted(all).items())
-    said = said or ("nothing would be done" if dry_run else "nothing to do")
+    is_cut = any(done.ended is not None for done in all)
+    said = said or ("nothing would be done" if dry_run else "nothing was done" if is_cut else "nothing to do")
     where = (plain(all[0].repository) or "the repository") if len(all) == 1 else count(len(all), "repository", "repositories")
     troubles = sum(len(done.troubles) + (done.ended is not None) for done in all)
     problems = f"; {count(troubles, 'problem')} in the way" if troubles else ""
@@ -75,6 +84,13 @@ def _line(told: Told, dry_run: bool) -> str:
     if told.url:
         words.append(plain(told.url))
     return " ".join(words)
+
+
+def _late(all: Sequence[Told]) -> tuple[Told, ...]:
+    """Those that wait for the same and have nothing else to be told, where they are so many that one line is enough."""
+    waiting = [told for told in all if told.do is Do.POSTPONE and told.error is None and not told.number and not told.remarks]
+    same = tuple(told for told in waiting if (told.why, told.until) == (waiting[0].why, waiting[0].until))
+    return same if len(same) > _FEW else ()
 
 
 def _why(told: Told) -> str:

@@ -67,18 +67,22 @@ def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
 def picture(report: Report, *, brief: bool = False) -> Iterator[Piece]:
     """Services by questions: how they stand before and after, the worst first; with the score where it was asked for.
 
-    `brief` leaves out the score, and the questions to which all have good answers that stay so.
+    `brief` leaves out the score, the questions to which all have good answers that stay so, and those for whom nothing changes,
+    unless that is all of them.
     """
     if report.postures and not brief:
         points = score(report.postures)
         yield Piece(f"Score: {points.before} → {points.after} of 100.\n\n")
     drawn = grid(report)
+    changed = tuple(row for row in drawn.rows if any(cell.before is not cell.after for cell in row.cells)) if brief else ()
+    same = len(drawn.rows) - len(changed) if changed else 0
+    drawn = drawn._replace(rows=changed or drawn.rows)
     if drawn.rows:
         columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in drawn.rows)]
-        yield Piece(_table(drawn, columns), ((PICTURE, ""),)) if columns else Piece("")
+        yield Piece(_table(drawn, columns, same), ((PICTURE, ""),)) if columns else Piece("")
 
 
-def _table(drawn: Grid, columns: Sequence[int]) -> str:
+def _table(drawn: Grid, columns: Sequence[int], same: int) -> str:
     several = len({row.path for row in drawn.rows}) > 1
     rows = drawn.rows[:_ROWS]
     head = ["service", *(QUESTIONS[at].short for at in columns)]
@@ -88,6 +92,8 @@ def _table(drawn: Grid, columns: Sequence[int]) -> str:
     text = table(head, ([name, *(_stands(row.cells[at]) for at in columns)] for name, row in zip(names, rows, strict=True)))
     if len(drawn.rows) > _ROWS:
         text += f"\n\n{count(len(drawn.rows) - _ROWS, 'row')} more, not worse than these."
+    if same:
+        text += f"\n\nFor {count(same, 'other')}, nothing in it changes."
     seen = {_stands(row.cells[at]).strip("*") for row in rows for at in columns}
     legend = [words for word, words in _LEGEND.items() if any(word in cell.split(" → ") for cell in seen)]
     if "-" in seen:

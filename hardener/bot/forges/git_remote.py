@@ -61,8 +61,9 @@ def remote_url(folder: str) -> str:
 def _of_clone(folder: str, *words: str) -> bytes:
     """What git answers about a clone, of which nothing is run; empty where it has no answer."""
     done = asked(folder, *words)
-    if b"not a git repository" in done.stderr:
-        raise UsageError("--git needs a git repository, and this folder is in none: run it in a clone")
+    # `git config --local` has words of its own for that (builtin/config.c of git).
+    if b"not a git repository" in done.stderr or b"only be used inside a git repository" in done.stderr:
+        raise UsageError("this folder is in no git repository: run it in a clone, or say --repo OWNER/NAME")
     return done.stdout if not done.returncode else b""
 
 

@@ -28,7 +28,10 @@ def open_forge(place: Place, token: Token, *, git_folder: str = "") -> Forge:
 
     url = remote_url(git_folder)
     # Not even by --forge would a push go elsewhere than the pull request.
-    there = place_of(remote=url, forge=f"{place.server.kind}={place.server.url}")
+    try:
+        there = place_of(remote=url, forge=f"{place.server.kind}={place.server.url}")
+    except UsageError:
+        raise UsageError(f"--git pushes to the remote of this clone, and that is not at {place.server.host}") from None
     if there.repository.casefold() != place.repository.casefold():
         raise UsageError(f"--git: this is a clone of {there.repository}, and not of {place.repository}")
     return WithGit(forge, git_folder, url=url, header=token.header(place.server.kind))

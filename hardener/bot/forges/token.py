@@ -68,18 +68,21 @@ def token_for(place: Place, environ: Mapping[str, str] | None = None) -> Token:
     if not (place.server.url.startswith("https://") or host.partition(":")[0].strip("[") in ("localhost", "127.0.0.1", "")):
         raise UsageError(f"a token would be read by anybody on the way to {host}: use https://")
     others: list[str] = []
+    if_named = dict(_variables(place._replace(is_named=True), variables))
     for name, is_for in _variables(place, variables):
         value = variables.get(name, "").strip()
         if value and is_for:
             return _token(value, host, name)
-        others += [name] if value else []
+        others += [name] if value and if_named[name] else []
     for source, value in _kept(kind, host, variables):
         if value:
             return _token(value, host, source)
     if others:
         named = f"--forge {kind}={place.server.url}"
         raise UsageError(f"there is no token for {host}, and {others[0]} may be for another host: say it with {named}")
-    raise UsageError(f"there is no token for {host}: {_HINTS[kind]}")
+    enterprise = f"set GH_ENTERPRISE_TOKEN, or run `gh auth login --hostname {host}`"
+    hint = enterprise if kind == GITHUB and not _is_public(host) else _HINTS[kind]
+    raise UsageError(f"there is no token for {host}: {hint}")
 
 
 def _token(value: str, host: str, source: str) -> Token:
@@ -96,7 +99,7 @@ def _variables(place: Place, environ: Mapping[str, str]) -> Iterator[tuple[str, 
     yield "HARDEN_TOKEN", _is_at("HARDEN_HOST", host, environ, otherwise=place.is_named)
     if kind == GITHUB:
         # As `gh` has them (cli.github.com/manual/gh_help_environment); a job's own token is only for the job's server.
-        is_public = host == "github.com" or host.endswith(".ghe.com")
+        is_public = _is_public(host)
         yield "GH_TOKEN", is_public or host == job
         yield "GITHUB_TOKEN", host == job if job else is_public
         for name in ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"):
@@ -108,6 +111,11 @@ def _variables(place: Place, environ: Mapping[str, str]) -> Iterator[tuple[str, 
         for name in ("GITEA_TOKEN", "FORGEJO_TOKEN"):
             yield name, _is_at("GITEA_SERVER_URL", host, environ, otherwise=place.is_named)
         yield "GITHUB_TOKEN", bool(job) and host == job
+
+
+def _is_public(host: str) -> bool:
+    """Whether GitHub runs this host itself."""
+    return host == "github.com" or host.endswith(".ghe.com")
 
 
 def _is_at(name: str, host: str, environ: Mapping[str, str], *, otherwise: bool) -> bool:

@@ -29,6 +29,8 @@ from hardener.report import Outcome
 _LONGEST_COMMAND = 120
 #: So many fixes have their evidence in sight.
 _FEW = 3
+#: So many lines of what is held back are in sight.
+_MANY = 8
 #: Repositories that the first paragraph names.
 _NAMED = 3
 #: A source that is a file of the repository, from its root.
@@ -143,7 +145,14 @@ def _held_back(bundle: Bundle, run: Run) -> Iterator[Piece]:
     verify = _verify(bundle, "--unsafe-fixes")
     show = code(command(run, _select(bundle, "--diff --unsafe-fixes")))
     proof = f"; {code(verify)} tries them on your engine" if verify else ""
-    yield from held_back(bundle.report, run, f"Not in here, because evidence is missing. {show} shows them{proof}.")
+    lead = f"Not in here, because evidence is missing. {show} shows them{proof}."
+    found = [*held_back(bundle.report, run, lead)]
+    if len(found) > _MANY:
+        # What opens and closes stays, whatever of the list there is room for.
+        first = found[0]._replace(text=found[0].text.removeprefix(f"### Held back\n\n{lead}\n\n"))
+        heading = f"### Held back\n\n{lead}\n\n<details><summary>Held back: {len(found)}</summary>\n\n"
+        found = [Piece(heading), first, *found[1:], Piece("</details>\n\n")]
+    yield from found
 
 
 def _unbelieved(bundle: Bundle) -> Iterator[Piece]:

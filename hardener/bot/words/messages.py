@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from hardener.bot.forge import Commit
 from hardener.bot.marks import Trailers, files_digest, final_files, with_trailers
@@ -44,9 +44,11 @@ def message(step: Step, look: Look) -> str:
         paragraphs.append(wrapped(about(step.rule)))
     else:
         paragraphs.append("This follows from the fixes of the commits before it together.")
-    lines = list(_changes(step))
+    lines = list(_changes(applied(step.report)))
     if lines:
         paragraphs.append("\n".join(lines))
+    if step.also:
+        paragraphs.append("\n".join(["What the commits before this one change becomes:", *_changes(step.also)]))
     by_hand = list(dict.fromkeys(one.finding.fix.migration for one in applied(step.report) if one.finding.fix))
     if any(by_hand):
         paragraphs.append("\n".join(["By hand:", *(wrapped(plain(text, 600), "- ", "  ") for text in by_hand[:_MOST] if text)]))
@@ -58,10 +60,10 @@ def message(step: Step, look: Look) -> str:
     return "\n\n".join(paragraphs)
 
 
-def _changes(step: Step) -> Iterator[str]:
+def _changes(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """What is changed where, and why that is believed: the same is said once."""
     alike: dict[tuple[str, Fix], list[Outcome]] = {}
-    for one in applied(step.report):
+    for one in outcomes:
         if one.finding.fix:
             alike.setdefault((one.finding.place.path, _told(one.finding.fix)), []).append(one)
     path = ""

@@ -216,7 +216,12 @@ def _managed(program: Program, read: Read) -> Uses:
         command = left if name == "npx" else left[1:]
         if not command or left[:1] == ["dlx"] or (manifest is None and command[0] not in _tools()):
             return unknown(f"what `{name}` fetches and runs")
-        return _wrapped(program, [read(program._replace(words=tuple(command), workdir=folder))], name, manifest)
+        uses = _wrapped(program, [read(program._replace(words=tuple(command), workdir=folder))], name, manifest)
+        if name == "npx" and not _is_listed(command[0], manifest):
+            # What is not installed it puts below the home folder when it starts (npm/cli, workspaces/libnpmexec/lib/index.js).
+            doubt = Doubt(frozenset((WRITES,)), f"whether `npx` fetches `{command[0]}` into its cache when it starts")
+            uses = uses._replace(doubts=(*uses.doubts, doubt))
+        return uses
     if manifest is None:
         return unknown(f"`package.json`, in which `{name}` looks for its scripts")
     scripts = scripts_of(manifest)
@@ -236,6 +241,12 @@ def _managed(program: Program, read: Read) -> Uses:
             script = scripts[key] + "".join(f" {word}" for word in extra if key == wanted)
             found.append(read(_script(program._replace(workdir=folder, at=origin), script)))
     return _wrapped(program, found, name, manifest)
+
+
+def _is_listed(package: str, manifest: dict[str, Any] | None) -> bool:
+    """Whether `npm install` in this folder puts a package there."""
+    tables = ((manifest or {}).get(key) for key in ("dependencies", "devDependencies", "optionalDependencies"))
+    return any(isinstance(table, dict) and package in table for table in tables)
 
 
 def _script(program: Program, script: str) -> Program:
