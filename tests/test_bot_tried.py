@@ -114,6 +114,28 @@ def test_a_strangers_probes_are_not_run(snapshot: Snapshot, asked_for: Callable[
     assert [probe.command for probe in asked[-1].probes] == ["true"]
 
 
+def test_what_is_run_gets_nothing_of_the_environment_that_it_may_not_know(
+    snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose gives `${HARDEN_TOKEN}` of the shell to whatever asks for it."""
+    from hardener.trial.compose import environment
+
+    for name, value in {"HARDEN_TOKEN": "t", "AWS_KEY": "k", "HTTPS_PROXY": "http://u:p@h", "DOCKER_HOST": "unix:///x"}.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    seen: list[dict[str, str]] = []
+
+    def look(settings: Settings) -> Verdict:
+        seen.append(environment("."))
+        return lost(settings)
+
+    asked_for(look)
+    made(snapshot)
+    assert seen[0].keys() & {"HARDEN_TOKEN", "AWS_KEY", "HTTPS_PROXY"} == set()
+    assert (seen[0]["DOCKER_HOST"], seen[0]["PATH"]) == ("unix:///x", before["PATH"])
+    assert dict(os.environ) == before
+
+
 def test_what_is_too_large_is_not_brought(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
     asked = asked_for(held)
 

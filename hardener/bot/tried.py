@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
@@ -27,6 +27,14 @@ from hardener.trial.watch import Settings, Watcher
 #: What is brought of a project for a trial, at most: files, and bytes of them.
 _MOST_FILES = 2_000
 _MOST_BYTES = 64 * 1024 * 1024
+#: For where programs, settings and engine are (docs.docker.com, "Use the Docker command line"), and how the network is reached.
+_GIVEN = frozenset(
+    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TZ TMPDIR TMP TEMP XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_CACHE_HOME "
+    "DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_API_VERSION "
+    "DOCKER_BUILDKIT BUILDX_BUILDER BUILDX_CONFIG HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY REQUESTS_CA_BUNDLE "
+    "CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR SYSTEMROOT COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA PROGRAMDATA "
+    "PROGRAMFILES".split()
+)
 _UNTRIED = "it was not part of the trial"
 
 
@@ -50,10 +58,11 @@ def tried(
             bundle = bundle._replace(unbelieved=(*bundle.unbelieved, told))
         try:
             settings = _settings(path, bundle, config, asked, believes=believes)
-            _bring_project(settings, snapshot)
-            from hardener.trial.verify import verify
+            with _nobodys_environment():
+                _bring_project(settings, snapshot)
+                from hardener.trial.verify import verify
 
-            verdict = verify(settings, watcher or Watcher())
+                verdict = verify(settings, watcher or Watcher())
         except ForgeError:
             raise
         except HardenError as error:
@@ -61,6 +70,22 @@ def tried(
         if verdict.stopped or verdict.request is None:
             return _without(bundle, f"nothing was proved: {verdict.stopped}", "")._replace(verdict=verdict)
         return _with(bundle, verdict, verdict.request, snapshot)
+
+
+@contextlib.contextmanager
+def _nobodys_environment() -> Iterator[None]:
+    """Only those variables without which engine and Compose do not work: a file may have any other given to what it runs.
+
+    There, the token is among them, and what a container says of it may come to stand in a body.
+    """
+    before = dict(os.environ)
+    for name, value in before.items():
+        if name.upper() not in _GIVEN or "@" in value:  # a password, in the address of a proxy
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def _target(bundle: Bundle) -> tuple[str, str]:
