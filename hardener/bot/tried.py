@@ -14,10 +14,11 @@ from hardener.bot.bundles import fixes_of
 from hardener.bot.forge import ForgeError
 from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import World, series, steps_of
+from hardener.bot.within import leads_out
 from hardener.config import Config
 from hardener.discover import COMPOSE, DOCKERFILE, discover
 from hardener.errors import HardenError, UsageError
-from hardener.facts.compose.project import BASE_NAMES
+from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES
 from hardener.pipeline import Request
 from hardener.report import Outcome, Report, Status, Trouble
 from hardener.scopes import policy_of
@@ -58,6 +59,11 @@ def tried(
             bundle = bundle._replace(unbelieved=(*bundle.unbelieved, told))
         try:
             settings = _settings(path, bundle, config, asked, believes=believes)
+            _bring(_folder_of(path), snapshot)
+            if outside := leads_out(_compose_files(path), snapshot.folder):
+                return _without(
+                    bundle, f"nothing is tried that has Compose read {outside}, which may be elsewhere", "try it by hand"
+                )
             with _nobodys_environment():
                 _bring_project(settings, snapshot)
                 from hardener.trial.verify import verify
@@ -128,13 +134,23 @@ def _settings(path: str, bundle: Bundle, config: Config, asked: Asked, *, believ
     )
 
 
+def _folder_of(path: str) -> str:
+    """The folder of what is tried."""
+    return path if os.path.isdir(path) else os.path.dirname(path) or "."
+
+
+def _compose_files(path: str) -> list[str]:
+    """The files that Compose begins with."""
+    if not os.path.isdir(path):
+        return [file.location for file in discover([path])[0] if file.kind == COMPOSE]
+    return [os.path.join(path, name) for name in (*BASE_NAMES, *OVERRIDE_NAMES)]
+
+
 def _bring_project(settings: Settings, snapshot: Snapshot) -> None:
     """Have all files brought that a trial copies: its folder's, and then those that it builds from or mounts beside it."""
     from hardener.trial.compose import find_compose
     from hardener.trial.project import find_project
 
-    folder = settings.path if os.path.isdir(settings.path) else os.path.dirname(settings.path) or "."
-    _bring(folder, snapshot)
     request = Request((), True, settings.select, settings.ignore, policy=settings.policy, fetch=snapshot.fetch)
     project = find_project(settings.path, settings.files, find_compose(settings.compose), request)
     _bring(os.path.relpath(project.root), snapshot)
