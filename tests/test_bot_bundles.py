@@ -348,3 +348,10 @@ def test_files_are_brought_before_they_are_read(tmp_path: Path) -> None:
     made = split(empty._replace(fetch=fetch))
     assert last_of(made.bundles) == last_of(split(whole).bundles) != {}
     assert set(brought) <= {"compose.yaml", ".gitignore"}, "neither what is ignored nor what nobody reads"
+
+
+def test_lines_that_stand_there_without_end_do_not_take_forever() -> None:
+    """What a stranger writes: every line is equal to every other, and each step changes some."""
+    text = "#\n" * 40_000
+    states = [("", text), *((step, text.replace("#\n", "#\n" + step + "\n", at)) for at, step in enumerate("abc", 1))]
+    assert touching({"compose.yaml": states})

@@ -499,6 +499,35 @@ def commit_of(proxy: FailingProxy, commit: str, tree: str) -> None:
     proxy.on("GET", f"/repos/acme/shop/git/commits/{commit}", body=body)
 
 
+def test_nothing_is_waited_for_between_the_look_at_a_branch_and_its_write(
+    proxy: FailingProxy, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub cannot be told where a branch has to be, and asks for a second between writes: that is not to lie there."""
+    from time import monotonic
+
+    from hardener.bot.forges.github_requests import Requests
+
+    proxy.on("GET", "/repos/acme/shop", body=SHOP)
+    proxy.on("GET", ".*/git/ref/heads/b", body={"ref": "refs/heads/b", "object": {"sha": "was"}})
+    proxy.on("POST", ".*", body={})
+    proxy.on("DELETE", ".*", body={})
+    forge = connect("acme/shop", proxy.url, pause=1.0)
+    forge.make_comment(1, "x")
+    ended: list[tuple[str, float]] = []
+    ask = Requests._ask
+
+    def timed(requests: Requests, verb: str, *more: Any) -> Any:
+        answer = ask(requests, verb, *more)
+        ended.append((verb, monotonic()))
+        return answer
+
+    monkeypatch.setattr(Requests, "_ask", timed)
+    forge.drop_branch("b", "was")
+    (looked, seen), (wrote, done) = ended[-2:]
+    assert (looked, wrote) == ("GET", "DELETE")
+    assert done - seen < 0.7
+
+
 def tree_of(proxy: FailingProxy, tree: str, files: dict[str, str], *, deep: bool = False, truncated: bool = False) -> None:
     """`files` are names with what they are: the id of a file, or with a `/` behind it that of a folder."""
     items = [

@@ -114,6 +114,70 @@ def test_a_strangers_probes_are_not_run(snapshot: Snapshot, asked_for: Callable[
     assert [probe.command for probe in asked[-1].probes] == ["true"]
 
 
+def test_what_is_run_gets_nothing_of_the_environment_that_it_may_not_know(
+    snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compose gives `${HARDEN_TOKEN}` of the shell to whatever asks for it."""
+    from hardener.trial.compose import environment
+
+    for name, value in {"HARDEN_TOKEN": "t", "AWS_KEY": "k", "HTTPS_PROXY": "http://u:p@h", "DOCKER_HOST": "unix:///x"}.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    seen: list[dict[str, str]] = []
+
+    def look(settings: Settings) -> Verdict:
+        seen.append(environment("."))
+        return lost(settings)
+
+    asked_for(look)
+    made(snapshot)
+    assert seen[0].keys() & {"HARDEN_TOKEN", "AWS_KEY", "HTTPS_PROXY"} == set()
+    assert (seen[0]["DOCKER_HOST"], seen[0]["PATH"]) == ("unix:///x", before["PATH"])
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("more", "env"),
+    [
+        ("    env_file: /etc/passwd\n", ""),
+        ("    env_file: [{path: ../../.env}]\n", ""),
+        ("    env_file: ${HOME}/.env\n", ""),
+        ("    label_file: ~/.env\n", ""),
+        ("    extends: {file: ../../x.yaml, service: x}\n", ""),
+        ("include: [{path: x.yaml, project_directory: .}]\n", ""),
+        ("include: ['https://example.com/x.git']\n", ""),
+        ("include: [inner/x.yaml]\n", ""),
+        ("x-a: &there {label_file: &path [/etc/passwd]}\nx-b: {<<: *there}\n", ""),
+        ("x-a: *nothing\n", ""),
+        ("x-e: &e {path: /etc/passwd}\nx-b: {env_file: [{<<: *e}]}\n", ""),
+        ("x-k: &k env_file\nx-b: {*k : /etc/passwd}\n", ""),
+        ("", "export COMPOSE_FILE=/x.yaml\n"),
+    ],
+)
+def test_compose_reads_nothing_else_of_this_machine(more: str, env: str, tmp_path: Path) -> None:
+    from hardener.bot.within import leads_out
+
+    top = os.path.realpath(tmp_path)
+    inner = tmp_path / "app" / "inner"
+    inner.mkdir(parents=True)
+    (inner / "x.yaml").write_text("services:\n  x:\n    image: x\n    env_file: ../../../.env\n")
+    (tmp_path / "app" / ".env").write_text(env)
+    location = tmp_path / "app" / "compose.yaml"
+    location.write_text(f"services:\n  app:\n    image: x\n    env_file: [.env, {{path: ../b.env}}]\n{more}")
+    assert leads_out([str(location)], top)
+    (tmp_path / "app" / ".env").write_text("A=1\n")
+    location.write_text("services:\n  app:\n    image: x\n    env_file: [.env, {path: ../b.env}]\n    extends: {service: y}\n")
+    assert not leads_out([str(location)], top)
+
+
+def test_a_project_that_reads_elsewhere_is_not_tried(tmp_path: Path, asked_for: Callable[[Trial], list[Settings]]) -> None:
+    asked = asked_for(held)
+    files = {"app/compose.yaml": APP + "    env_file: /etc/passwd\n", "hardener.toml": ""}
+    after = made(laid_out(tmp_path, files))[1]
+    assert (asked, after.steps) == ([], ())
+    assert "/etc/passwd" in after.report.troubles[-1].reason
+
+
 def test_what_is_too_large_is_not_brought(snapshot: Snapshot, asked_for: Callable[[Trial], list[Settings]]) -> None:
     asked = asked_for(held)
 

@@ -12,6 +12,8 @@ Edges = frozenset[frozenset[str]]
 
 #: More steps than this are not looked at exactly.
 _MOST = 48
+#: Pairs of equal lines that are weighed for each match: in a few hundred lines, all there are.
+_MOST_EFFORT = 100_000
 
 
 def touching(files: Mapping[str, Sequence[tuple[str, str]]]) -> Edges:
@@ -28,8 +30,6 @@ def touching(files: Mapping[str, Sequence[tuple[str, str]]]) -> Edges:
 
 def _whose(states: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
     """The steps that had a hand in each line of the last text, at odd places; at even ones, those that took lines away there."""
-    from difflib import SequenceMatcher
-
     lines = states[0][1].splitlines(keepends=True)
     whose: list[frozenset[str]] = [frozenset()] * (2 * len(lines) + 1)
     for step, text in states[1:]:
@@ -37,7 +37,7 @@ def _whose(states: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
         if later == lines:
             continue
         made: list[frozenset[str]] = [whose[0]]
-        for kind, start, end, first, last in SequenceMatcher(None, lines, later, autojunk=False).get_opcodes():
+        for kind, start, end, first, last in _opcodes(lines, later):
             if kind == "equal":
                 made += whose[2 * start + 1 : 2 * end + 1]
                 continue
@@ -49,6 +49,16 @@ def _whose(states: Sequence[tuple[str, str]]) -> list[frozenset[str]]:
                 made[-1] = whose[2 * end]
         lines, whose = later, made
     return whose
+
+
+def _opcodes(lines: Sequence[str], later: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    """What makes one text of the other, as `difflib` has it; coarser where equal lines are so many that it would not end."""
+    from collections import Counter
+    from difflib import SequenceMatcher
+
+    often = Counter(later)
+    effort = sum(often[line] for line in lines)
+    return SequenceMatcher(None, lines, later, autojunk=effort > _MOST_EFFORT).get_opcodes()
 
 
 def independent(steps: Sequence[str], edges: Edges, wanted: Iterable[str] = ()) -> frozenset[str]:

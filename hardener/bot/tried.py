@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
 from hardener.bot.forge import ForgeError
 from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import World, series, steps_of
+from hardener.bot.within import leads_out
 from hardener.config import Config
 from hardener.discover import COMPOSE, DOCKERFILE, discover
 from hardener.errors import HardenError, UsageError
-from hardener.facts.compose.project import BASE_NAMES
+from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES
 from hardener.pipeline import Request
 from hardener.report import Outcome, Report, Status, Trouble
 from hardener.scopes import policy_of
@@ -27,6 +28,14 @@ from hardener.trial.watch import Settings, Watcher
 #: What is brought of a project for a trial, at most: files, and bytes of them.
 _MOST_FILES = 2_000
 _MOST_BYTES = 64 * 1024 * 1024
+#: For where programs, settings and engine are (docs.docker.com, "Use the Docker command line"), and how the network is reached.
+_GIVEN = frozenset(
+    "PATH HOME USER LOGNAME LANG LC_ALL LC_CTYPE TZ TMPDIR TMP TEMP XDG_RUNTIME_DIR XDG_CONFIG_HOME XDG_CACHE_HOME "
+    "DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG DOCKER_CERT_PATH DOCKER_TLS DOCKER_TLS_VERIFY DOCKER_API_VERSION "
+    "DOCKER_BUILDKIT BUILDX_BUILDER BUILDX_CONFIG HTTP_PROXY HTTPS_PROXY ALL_PROXY NO_PROXY REQUESTS_CA_BUNDLE "
+    "CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR SYSTEMROOT COMSPEC PATHEXT USERPROFILE APPDATA LOCALAPPDATA PROGRAMDATA "
+    "PROGRAMFILES".split()
+)
 _UNTRIED = "it was not part of the trial"
 
 
@@ -50,10 +59,16 @@ def tried(
             bundle = bundle._replace(unbelieved=(*bundle.unbelieved, told))
         try:
             settings = _settings(path, bundle, config, asked, believes=believes)
-            _bring_project(settings, snapshot)
-            from hardener.trial.verify import verify
+            _bring(_folder_of(path), snapshot)
+            if outside := leads_out(_compose_files(path), snapshot.folder):
+                return _without(
+                    bundle, f"nothing is tried that has Compose read {outside}, which may be elsewhere", "try it by hand"
+                )
+            with _nobodys_environment():
+                _bring_project(settings, snapshot)
+                from hardener.trial.verify import verify
 
-            verdict = verify(settings, watcher or Watcher())
+                verdict = verify(settings, watcher or Watcher())
         except ForgeError:
             raise
         except HardenError as error:
@@ -61,6 +76,22 @@ def tried(
         if verdict.stopped or verdict.request is None:
             return _without(bundle, f"nothing was proved: {verdict.stopped}", "")._replace(verdict=verdict)
         return _with(bundle, verdict, verdict.request, snapshot)
+
+
+@contextlib.contextmanager
+def _nobodys_environment() -> Iterator[None]:
+    """Only those variables without which engine and Compose do not work: a file may have any other given to what it runs.
+
+    There, the token is among them, and what a container says of it may come to stand in a body.
+    """
+    before = dict(os.environ)
+    for name, value in before.items():
+        if name.upper() not in _GIVEN or "@" in value:  # a password, in the address of a proxy
+            del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(before)
 
 
 def _target(bundle: Bundle) -> tuple[str, str]:
@@ -103,13 +134,23 @@ def _settings(path: str, bundle: Bundle, config: Config, asked: Asked, *, believ
     )
 
 
+def _folder_of(path: str) -> str:
+    """The folder of what is tried."""
+    return path if os.path.isdir(path) else os.path.dirname(path) or "."
+
+
+def _compose_files(path: str) -> list[str]:
+    """The files that Compose begins with."""
+    if not os.path.isdir(path):
+        return [file.location for file in discover([path])[0] if file.kind == COMPOSE]
+    return [os.path.join(path, name) for name in (*BASE_NAMES, *OVERRIDE_NAMES)]
+
+
 def _bring_project(settings: Settings, snapshot: Snapshot) -> None:
     """Have all files brought that a trial copies: its folder's, and then those that it builds from or mounts beside it."""
     from hardener.trial.compose import find_compose
     from hardener.trial.project import find_project
 
-    folder = settings.path if os.path.isdir(settings.path) else os.path.dirname(settings.path) or "."
-    _bring(folder, snapshot)
     request = Request((), True, settings.select, settings.ignore, policy=settings.policy, fetch=snapshot.fetch)
     project = find_project(settings.path, settings.files, find_compose(settings.compose), request)
     _bring(os.path.relpath(project.root), snapshot)

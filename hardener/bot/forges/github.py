@@ -294,6 +294,8 @@ class GitHub:
         return text(data, "object", "sha") if text(data, "ref") == f"refs/heads/{branch}" else ""
 
     def _expect(self, branch: str, was: str) -> None:
+        """Look where a branch is, right before it is written: what has to be waited for is waited for first."""
+        self._requests.settle()
         if self._head(branch) != was:
             raise _moved(branch)
 

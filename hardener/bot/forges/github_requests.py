@@ -64,6 +64,8 @@ class Requests:
         self._token = token
         writes = pause if pause is not None else 0.0 if local else BETWEEN_WRITES
         self._rest = 0.0 if local else 0.5
+        #: Seconds between what writes, and when that was last.
+        self._between, self._written = writes, 0.0
         self._client = github.Github(
             auth=github.Auth.Token(token) if token else None,
             base_url=api.rstrip("/"),
@@ -96,9 +98,20 @@ class Requests:
             if 'rel="next"' not in answer.headers.get("link", ""):
                 return
 
+    def settle(self) -> None:
+        """Wait until something may be written at once: PyGithub waits right before it writes, after all that was asked before."""
+        import time
+
+        time.sleep(max(0.0, self._written + self._between - time.monotonic()))
+
     def send(self, verb: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Have something written, once: what got no answer may have been done all the same."""
-        return self._ask(verb, path, {}, {}, body).data
+        import time
+
+        try:
+            return self._ask(verb, path, {}, {}, body).data
+        finally:
+            self._written = time.monotonic()
 
     def viewer(self) -> str:
         """Who the token belongs to; empty where that cannot be told.
