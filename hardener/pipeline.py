@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hardener.facts.container import Container
+    from hardener.facts.image import ImageReference
     from hardener.group import Group
     from hardener.needs.proven import Proven
     from hardener.needs.recorded import Recorded
@@ -252,6 +253,7 @@ def _groups(
                     if record is not None:
                         proven[container.key] = record.proven
             projects.append(group)
+    may_run_elsewhere = False
     manifests = {location: source for location, source in sources.items() if files[location].kind == KUBERNETES}
     if manifests:
         from hardener.manifests import manifest_groups
@@ -260,6 +262,8 @@ def _groups(
             for container in manifest.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
+                else:
+                    may_run_elsewhere |= _is_unknown(container.image, request.policy)
             projects.append(manifest)
     dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
@@ -270,8 +274,17 @@ def _groups(
                 builders.setdefault(container.build.dockerfile, []).append(container)
                 if record is not None:
                     proven[container.key] = record.proven
-        yield from dockerfile_groups(dockerfiles, builders, tree, troubles, proven, request.policy)
+        yield from dockerfile_groups(
+            dockerfiles, builders, tree, troubles, proven, request.policy, may_run_elsewhere=may_run_elsewhere
+        )
     yield from projects
+
+
+def _is_unknown(image: ImageReference | None, policy: Policy) -> bool:
+    """Whether an image may be one that is made here, under a name that nothing here says."""
+    from hardener.needs.profile import BUILT_IN, find_profile
+
+    return image is None or find_profile(image, (*policy.profiles, BUILT_IN)) is None
 
 
 def _built_around(files: Mapping[str, Found], tree: Tree, request: Request) -> Iterator[tuple[Container, Recorded | None]]:

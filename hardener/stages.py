@@ -50,6 +50,8 @@ class DockerfileGroup:
         tree: Tree,
         proven: Mapping[str, Proven] = {},
         policy: Policy = UNDECIDED,
+        *,
+        may_run_elsewhere: bool = False,
     ) -> None:
         self.files: Mapping[str, Any] = {location: file}
         self._location = location
@@ -58,6 +60,8 @@ class DockerfileGroup:
         self._tree = tree
         self._proven = proven
         self._policy = policy
+        #: Whether the project runs images that nobody knows, of which this may be one, in other ways than these containers.
+        self._may_run_elsewhere = may_run_elsewhere
 
     @property
     def name(self) -> str:
@@ -122,7 +126,9 @@ class DockerfileGroup:
 
             if stage.runs and self._location:
                 # Who brings a user of its own does not run as the image's.
-                for container in [c for c in self._users.get(stage.stage.index, ()) if self._is_root(c)] or (None,):
+                containers = [c for c in self._users.get(stage.stage.index, ()) if self._is_root(c)]
+                anybody = (None,) if self._may_run_elsewhere or not containers else ()
+                for container in (*containers, *anybody):
                     yield workload_of(stage, self._context, self._tree, container)
 
         return workloads
@@ -133,7 +139,10 @@ class DockerfileGroup:
             if disagreement:
                 raise CannotWrite(f"two readings of this file disagree: {disagreement}")
         file = DockerfileFile(*texts[self._file.source.path]) if self._file.source.path in texts else self._file
-        return type(self)(self._location, file, self._containers, self._tree, self._proven, self._policy)
+        elsewhere = self._may_run_elsewhere
+        return type(self)(
+            self._location, file, self._containers, self._tree, self._proven, self._policy, may_run_elsewhere=elsewhere
+        )
 
     def weaker(self, after: Self) -> str:
         were_root = {stage.key: _starts_as_root(stage) for stage in self._stages if stage.runs}
@@ -196,10 +205,13 @@ def dockerfile_groups(
     troubles: list[Trouble],
     proven: Mapping[str, Proven] = {},
     policy: Policy = UNDECIDED,
+    *,
+    may_run_elsewhere: bool = False,
 ) -> Iterator[DockerfileGroup]:
     """Each Dockerfile as a group; one that a builder would refuse is reported and left out.
 
     `built` are the containers by the Dockerfile that they are built from, `proven` what runs proved of them, by their keys.
+    `may_run_elsewhere`: whether there are containers of images that nobody knows, each of which may be made of one of these.
     """
     for location, source in sources.items():
         try:
@@ -207,7 +219,7 @@ def dockerfile_groups(
         except DockerfileError as error:
             troubles.append(Trouble(source.path, error.line, error.reason, "mend it: a builder refuses it too"))
             continue
-        yield DockerfileGroup(location, file, built.get(location, ()), tree, proven, policy)
+        yield DockerfileGroup(location, file, built.get(location, ()), tree, proven, policy, may_run_elsewhere=may_run_elsewhere)
 
 
 def _is_root(user: str) -> bool:

@@ -14,7 +14,11 @@ from fake_forge import FailAt, FakeForge, refuse_writes
 from hardener.bot.dashboard import TITLE
 from hardener.bot.forge import EXECUTABLE, Forbidden, ForgeError, Limited, Moved, Remark, State, Unavailable
 from hardener.bot.marks import mark_of
+from hardener.bot.proposal import Bundle, Per
+from hardener.bot.run import rank
 from hardener.errors import Unreadable
+from hardener.finding import Finding, Place, Severity
+from hardener.report import Outcome, Report, Status
 
 BAD = "a: privileged\r\nb: root\r\n"
 
@@ -568,3 +572,23 @@ def test_a_repository_of_somebody_else_does_not_choose_whose_name_is_on_commits(
         assert {commit.author is None for commit in made} == {is_theirs}
         assert {"Signed-off-by" not in commit.message for commit in made} == {is_theirs}
         assert ["`author`, `sign-off`, `per-hour`, `at-once`" in note for note in done.notes] == [True] * is_theirs
+
+
+def test_products_come_before_tests_and_what_lies_above_before_what_lies_below() -> None:
+    def bundle(scope: str, *severities: Severity) -> Bundle:
+        finding = Finding("root-user", "web", Place("x", 1, 1), "m")
+        outcomes = tuple(Outcome(finding, Status.APPLIED, severity) for severity in severities)
+        return Bundle(scope, Per.PROJECT, Report(outcomes), (), "")
+
+    low, high = Severity.LOW, Severity.HIGH
+    wanted = [
+        bundle("a/b", high, low),
+        bundle(".", high),
+        bundle("deploy", high),
+        bundle("a/c", high),
+        bundle("contest", low),
+        bundle("test/radius", high, high),
+        bundle("deploy/examples", high),
+        bundle(".github", low),
+    ]
+    assert sorted([*wanted[4:], *wanted[:4]], key=rank) == wanted

@@ -323,3 +323,23 @@ def test_what_is_mounted_from_other_containers_is_not_known(tmp_path: Path) -> N
     found = outcome(tmp_path, files)
     assert found.status is Status.HELD_BACK
     assert "other containers" in found.why
+
+
+@pytest.mark.parametrize(
+    ("image", "port", "held"), [("example/vote", 80, True), ("nginx:1.27", 80, False), ("example/vote", 8080, False)]
+)
+def test_a_low_port_is_roots_where_pods_may_run_the_image_under_another_name(
+    tmp_path: Path, image: str, port: int, held: bool
+) -> None:
+    app = f'from http.server import HTTPServer, SimpleHTTPRequestHandler as H\n\nHTTPServer(("", {port}), H).serve_forever()\n'
+    files = {
+        "compose.yaml": "services: {vote: {build: ./app}}\n",
+        "app/Dockerfile": 'FROM python:3.12-slim\nWORKDIR /app\nCOPY app.py .\nCMD ["python", "app.py"]\n',
+        "app/app.py": app,
+        "pod.yaml": f"apiVersion: v1\nkind: Pod\nmetadata: {{name: v}}\nspec: {{containers: [{{name: v, image: '{image}'}}]}}\n",
+    }
+    project = {name: text.encode() for name, text in files.items()}
+    report = harden(tmp_path, project, unsafe=False, select=("root-user",)).report
+    (outcome,) = (one for one in report.outcomes if one.finding.place.path == "app/Dockerfile")
+    assert outcome.status.value == ("held-back" if held else "applied"), outcome
+    assert ("binds port 80" in outcome.why) == held

@@ -5,6 +5,7 @@ First what is open is kept in order, then what is new is opened, the worst first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, chdir
 from datetime import datetime
@@ -38,6 +39,8 @@ from hardener.report import Status, Trouble
 
 #: After so many refusals, one after the other and nothing done between, the token may do nothing here, and no more is tried.
 _REFUSALS = 2
+#: Folders that hold no product, by how their names begin.
+_ASIDE = re.compile(r"\.|(?:e2e|tests?|testing|examples?|samples?|demos?|docs?|ci|hack|fixtures|benchmarks?)\b", re.IGNORECASE)
 #: So many branches are looked at that a run may have been cut before it took them away.
 _SWEPT = 20
 
@@ -301,10 +304,14 @@ class _Run:
 _TO_BE_READ = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.KEEP)
 
 
-def rank(bundle: Bundle) -> tuple[int, int, str]:
-    """What comes first where not all may be opened: the worst hazard that is repaired, then the most of them, then the name."""
+def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
+    """What comes first where not all may be opened: what is no test or example; of that the worst hazard that is repaired, then
+    the most of them, then what lies further up.
+    """
     repaired = [outcome.severity for outcome in bundle.report.outcomes if outcome.status is Status.APPLIED]
-    return -max(repaired, default=0), -len(repaired), bundle.scope
+    folders = [] if bundle.scope in (".", "") else bundle.scope.split("/")
+    is_aside = any(_ASIDE.match(folder) for folder in folders)
+    return is_aside, -max(repaired, default=0), -len(repaired), len(folders), bundle.scope
 
 
 def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, error: ForgeError | None) -> Told:
