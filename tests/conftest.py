@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 MOST_WORKERS = 6
 #: Files of tests on an engine whose containers run servers from Debian's packages: they share what takes long to make.
 WITH_SERVERS = ("test_pods_", "test_profiles_", "test_stacks_")
+#: Files of tests at an emulated GitHub.
+AT_A_FORGE = ("test_bot_github.py", "test_bot_end_to_end.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -69,6 +71,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class ByFunction(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             function = nodeid.partition("[")[0]
+            if any(name in function for name in AT_A_FORGE):
+                return "forge"  # which is started for each process
             if "_on_an_engine.py" not in function:
                 return function
             return "servers" if any(name in function for name in WITH_SERVERS) else "engine"

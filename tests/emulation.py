@@ -79,12 +79,14 @@ class Options(NamedTuple):
         return flags
 
 
+#: With the builder that every engine has. Lives are led in threads, while pytest changes what it says of itself there.
+_ENVIRONMENT = {**os.environ, "DOCKER_BUILDKIT": "0"}
+
+
 def docker(*arguments: str, check: bool = True, timeout: float = 300) -> str:
     """The output of a command of the engine's. With `check` raises `CalledProcessError` where it fails."""
-    environment = os.environ | {"DOCKER_BUILDKIT": "0"}  # the builder that every engine has
-    return subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, check=check, timeout=timeout, env=environment
-    ).stdout.strip()
+    done = subprocess.run(["docker", *arguments], capture_output=True, text=True, check=check, timeout=timeout, env=_ENVIRONMENT)
+    return done.stdout.strip()
 
 
 def missing() -> str:
