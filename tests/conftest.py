@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from github_emulator import Emulator
 
 #: More would not be faster: each process reads all tests first, and those on the engine follow one another.
-MOST_WORKERS = 6
-#: Files of tests on an engine whose containers run servers from Debian's packages: they share what takes long to make.
-WITH_SERVERS = ("test_pods_", "test_profiles_", "test_stacks_")
+MOST_WORKERS = 5
 #: Files of tests at an emulated GitHub.
 AT_A_FORGE = ("test_bot_github.py", "test_bot_end_to_end.py")
 
@@ -36,14 +34,14 @@ AT_A_FORGE = ("test_bot_github.py", "test_bot_end_to_end.py")
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """The processes for `-n logical`, which `pyproject.toml` asks for: none where less than all tests are asked for.
 
-    For all of them there is one for each core, and two more where an engine answers, since the tests there mostly wait.
+    For all of them there is one for each core, and one more where an engine answers, since the tests there mostly wait.
     """
     if config.option.numprocesses != "logical":
         return None
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or config.option.keyword or config.option.markexpr:
         return 0
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    workers = min(cores + 2 * (not missing()), MOST_WORKERS)
+    workers = min(cores + (not missing()), MOST_WORKERS)
     return workers if workers > 1 else 0
 
 
@@ -60,9 +58,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Shares out whole functions, with all their cases, and to two processes the files of tests on an engine, one after another.
+    """Shares out whole functions, with all their cases, and to one process the files of tests on an engine, one after another.
 
-    What a test does on an engine is its own; but two that need the same servers would have them made twice.
+    What is made there is each test's own, but for the layers of images: to take one away may take what another builds upon.
     """
     if config.option.dist != "loadscope":
         return None
@@ -75,7 +73,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
                 return "forge"  # which is started for each process
             if "_on_an_engine.py" not in function:
                 return function
-            return "servers" if any(name in function for name in WITH_SERVERS) else "engine"
+            return "engine"
 
     config.option.loadscopereorder = False  # as they are sorted
     return ByFunction(config, log)

@@ -205,6 +205,7 @@ def test_colour_is_all_that_colour_adds() -> None:
 def test_clean_leaves_plain_text_alone() -> None:
     assert clean("größe — ok") == "größe — ok"
     assert clean("a\x1b[31m\nb") == "a\\x1b[31m b"
+    assert clean("a\ufdefb\U0001ffff") == "a\\ufdefb\\U0001ffff", "of which there is no HTML"
 
 
 def test_json_has_every_finding_and_says_its_version() -> None:

@@ -10,6 +10,8 @@ _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
 #: look alike. Joiners (U+200C, U+200D) stay, with which words are written.
 _UNSEEN = (0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2065))
 _UNSEEN += (*range(0x2066, 0x206A), 0x3164, 0xFEFF, *range(0xE0000, 0xE0080))
+#: What Unicode has as no character, of which a page that has one is no HTML (html.spec.whatwg.org, "noncharacter").
+_UNSEEN += (*range(0xFDD0, 0xFDF0), *(plane << 16 | end for plane in range(17) for end in (0xFFFE, 0xFFFF)))
 _CONTROL |= {code: f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}" for code in _UNSEEN}
 
 
