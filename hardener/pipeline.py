@@ -253,6 +253,7 @@ def _groups(
                     if record is not None:
                         proven[container.key] = record.proven
             projects.append(group)
+    dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     may_run_elsewhere = False
     manifests = {location: source for location, source in sources.items() if files[location].kind == KUBERNETES}
     if manifests:
@@ -262,10 +263,9 @@ def _groups(
             for container in manifest.containers:
                 if container.build and container.build.dockerfile:
                     builders.setdefault(container.build.dockerfile, []).append(container)
-                else:
-                    may_run_elsewhere |= _is_unknown(container.image, request.policy)
+                elif dockerfiles and not may_run_elsewhere:
+                    may_run_elsewhere = _is_unknown(container.image, request.policy)
             projects.append(manifest)
-    dockerfiles = {location: source for location, source in sources.items() if files[location].kind == DOCKERFILE}
     if dockerfiles:
         from hardener.stages import dockerfile_groups
 
