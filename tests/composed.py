@@ -74,12 +74,8 @@ class Project:
         self.compose("restart", f"--timeout={GRACE}")
 
     def down(self) -> None:
-        """Take all of it away: containers, networks, volumes, and the images that were built."""
+        """Take its containers, networks and volumes away. What was built stays: see `remove_built`."""
         self.compose("down", "--volumes", "--remove-orphans", f"--timeout={GRACE}")
-        # Those of the classic builder have no label by which Compose would know them.
-        images = docker("images", f"--filter=reference={self._name}-*", "--format={{.Repository}}").split()
-        if images:
-            docker("image", "rm", *images)
 
     def fetch(self, path: str, *, put: bytes | None = None, post: bytes | None = None) -> bytes:
         """What a service answers. Raises `OSError` where it does not, or with a status that tells of an error."""
@@ -133,6 +129,18 @@ class Project:
         ids = self.compose("ps", "--quiet").split()
         states = docker("inspect", "--format={{with .State.Health}}{{.Status}}{{end}}", *ids).splitlines()
         return all(state in ("", "healthy") for state in states)
+
+
+def remove_built(projects: str) -> None:
+    """Take away what was built for projects; `projects` is a pattern of their names.
+
+    To be done when none of them is at work: what is the same in two of them is one image, and the engine cannot name one that is
+    being built while the other's is taken away.
+    """
+    # Those of the classic builder have no label by which Compose would know them.
+    images = docker("images", f"--filter=reference={projects}-*", "--format={{.Repository}}").split()
+    if images:
+        docker("image", "rm", *images)
 
 
 def _free_port() -> int:

@@ -131,8 +131,8 @@ EMULATIONS = [
     Emulated(
         "redis",
         "redis:7",
-        f"redis-cli set key {KEPT}",
-        "redis-cli get key",
+        f"redis-cli -e set key {KEPT}",
+        "redis-cli -e get key",
         command=("redis-server", "--appendonly", "yes"),
         volumes=("/data",),
         felt=("SETGID", "SETUID", "DAC_OVERRIDE"),
@@ -141,8 +141,8 @@ EMULATIONS = [
     Emulated(
         "valkey",
         "valkey/valkey:8.0",
-        f"valkey-cli set key {KEPT}",
-        "valkey-cli get key",
+        f"valkey-cli -e set key {KEPT}",
+        "valkey-cli -e get key",
         command=("valkey-server", "--appendonly", "yes"),
         volumes=("/data",),
         felt=("SETUID",),

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import pytest
 from compose_oracle import binary
-from composed import DEVELOPER, Project, Shown
+from composed import DEVELOPER, Project, Shown, remove_built
 from emulation import Broken, Engine
 
 STACKS = Path(__file__).parent.parent / "fixtures" / "stacks"
@@ -206,6 +206,7 @@ def live(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytes
             yield lambda stack, way: life(stack, way).result()
         finally:
             pool.shutdown(cancel_futures=True)
+            remove_built(f"harden-*-{os.getpid()}")
             engine.take_back()
 
 
