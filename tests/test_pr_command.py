@@ -156,9 +156,7 @@ def test_each_pull_request_has_a_line_and_the_last_one_counts(bot: Bot, harden: 
                 Told("old", "harden/old", Do.DECLINE, "number 3 was closed, and the fixes are the same", 3, f"{url}3"),
                 Told("web", "harden/web", Do.STOP, "its commits are not those that harden made", 4, f"{url}4"),
                 Told("jobs", "harden/jobs", Do.POSTPONE, "no more than 2 are opened in an hour", until=until),
-                Told(
-                    "", "harden/all", Do.LEAVE, "it has the label harden:stop", 5, "https://l.example.com/a/b/-/merge_requests/5"
-                ),
+                Told("", "harden/all", Do.LEAVE, "it has the label harden:stop", 5, "https://l.example.com/a/b/5", sign="!"),
                 Told("x", "harden/x", Do.NOTHING, "there is nothing left to propose here"),
             ),
             unbelieved=("deploy/shop/harden.evidence.yaml",),
@@ -177,7 +175,7 @@ kept      #7 db: Run the database with less {url}7
 left      #3 old: number 3 was closed, and the fixes are the same {url}3
 stopped   #4 web: its commits are not those that harden made {url}4
 postponed jobs: no more than 2 are opened in an hour (until 14:05 UTC)
-left      !5 all: it has the label harden:stop https://l.example.com/a/b/-/merge_requests/5
+left      !5 all: it has the label harden:stop https://l.example.com/a/b/5
 dashboard: {url}1
 not believed: deploy/shop/harden.evidence.yaml (the repository is not yours; see --trust-evidence)
 note: the token may give no labels
@@ -197,6 +195,16 @@ def test_many_that_wait_for_the_same_have_one_line(bot: Bot, harden: Harden) -> 
     assert out[3] == "1 opened, 30 postponed, 1 failed in a/b."
     bot.answer = (Done("a/b", told=tuple(waiting[:4])),)
     assert len(harden()[1].splitlines()) == 5
+
+
+def test_a_dry_run_shows_what_waits_where_all_is_to_be_shown(bot: Bot, harden: Harden) -> None:
+    waiting = [OPENED._replace(scope=f"a{number}", do=Do.POSTPONE, why="no more than 2", number=0, url="") for number in range(9)]
+    bot.answer = (Done("a/b", dry_run=True, told=tuple(waiting)),)
+    brief, full = harden("--dry-run")[1], harden("--dry-run", "--show")[1]
+    assert brief.splitlines()[0] == "postponed     a0, a1, a2, a3, a4, a5, a6, a7 and 1 more: no more than 2"
+    assert "to be merged" not in brief
+    assert full.count("to be merged") == 9
+    assert full.count("  | Nothing needs it.") == 9
 
 
 @pytest.mark.parametrize(

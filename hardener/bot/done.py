@@ -31,6 +31,8 @@ class Told(NamedTuple):
     error: HardenError | None = None
     #: What is proposed, as a dry run shows it; None where nothing is.
     proposal: Proposal | None = None
+    #: What the forge writes before a number.
+    sign: str = "#"
 
 
 class Done(NamedTuple):

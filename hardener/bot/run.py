@@ -267,7 +267,7 @@ class _Run:
                 made = make_remarks(self.forge, acted, remarks(), dry_run=self.asked.dry_run)
         except ForgeError as caught:
             error = caught
-        told = _told(case, scope, decision, acted, made, error)
+        told = _told(case, scope, decision, acted, made, error)._replace(sign=self.forge.pull_sign)
         if told.do is not Do.NOTHING or error is not None:
             self.told.append(told)
         self.refusals += isinstance(error, Forbidden)

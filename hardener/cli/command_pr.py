@@ -67,7 +67,7 @@ def add_pr(application: typer.Typer, chosen: list[Callable[[], int]], rule_ids: 
         "dashboard": _flag("--dashboard", "Keep an issue that lists all pull requests, and what was declined.", _WHAT),
         "onboard": _flag("--onboard", "Propose a hardener.toml first, and nothing new before that is merged.", _WHAT),
         "dry_run": _flag("--dry-run", "Say what would be done, and do nothing.", _HOW),
-        "show": _flag("--show", "With --dry-run: also every title, body, message and diff, as it would be sent.", _HOW),
+        "show": _flag("--show", "With --dry-run: also every title, body, message and diff, of what waits too.", _HOW),
         "draft": _flag("--draft", "Open them as drafts.", _HOW),
         "author": _text(
             "--author", "NAME <EMAIL>", "Whose name is on the commits. Default: as configured, or the token's.", _HOW

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from hardener.bot.done import Done, Told
 from hardener.bot.manners import Do
 from hardener.bot.proposal import Proposal
-from hardener.cli.pr_words import counted, diffs, number, paths, plain, subject, word
+from hardener.cli.pr_words import counted, diffs, paths, plain, subject, word
 from hardener.render.summary import count, problem, shortened
 
 #: Of these, why counts more than the title.
@@ -23,18 +23,21 @@ _PLAIN = "\x1b[0m"
 
 
 def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: bool = False) -> Iterator[str]:
-    """What became of one repository, or would; `show` has every word that would be sent, `is_named` the repository before it."""
+    """What became of one repository, or would.
+
+    `show` has every word that would be sent, by this run or a later one; `is_named` has the repository before it.
+    """
     if is_named:
         yield f"in {plain(done.repository) or 'a repository'}"
     if done.off:
         yield f"off: {plain(done.off)}"
-    late = _late(done.told)
+    late = () if show else _late(done.told)
     scopes = {told.scope for told in late}
     for told in done.told:
         if (told.do is Do.NOTHING and told.error is None) or told.scope in scopes:
             continue
         yield _line(told, done.dry_run)
-        if done.dry_run and told.proposal is not None and told.do.writes:
+        if done.dry_run and told.proposal is not None and (told.do.writes or (show and told.do is Do.POSTPONE)):
             yield from _content(told, told.proposal, done.base, show, colour)
     if late:
         names = ", ".join(shortened(plain(told.scope), _LONGEST) or "all" for told in late[:_NAMED])
@@ -73,7 +76,7 @@ def _counted(number: int, words: str) -> str:
 def _line(told: Told, dry_run: bool) -> str:
     words = [word(told, dry_run=dry_run).ljust(13 if dry_run else 9)]
     if told.number:
-        words.append(number(told))
+        words.append(f"{told.sign}{told.number}")
     about = shortened(plain(told.scope), _LONGEST) or "all"
     said = _why(told) if told.error or told.do in _WHY else told.title
     words.append(f"{about}: {plain(said)}" if said else about)

@@ -53,12 +53,6 @@ def is_well(done: Done) -> bool:
     return not (done.ended or done.troubles or any(told.error for told in done.told))
 
 
-def number(told: Told) -> str:
-    """The number of a pull request as its forge writes it; empty where there is none."""
-    sign = "!" if "/merge_requests/" in told.url else "#"
-    return f"{sign}{told.number}" if told.number else ""
-
-
 def plain(text: str) -> str:
     """A stranger's text within a line of a log: it steers no terminal, and gives no order to what runs the job."""
     return _ORDER.sub(r"\\x23#", clean(text))
