@@ -7,7 +7,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -36,6 +36,7 @@ class _Rule(NamedTuple):
     headers: dict[str, str]
     body: bytes
     cut: str
+    act: Callable[[Request], object] | None
     #: How many requests it was about so far.
     seen: list[int]
 
@@ -88,14 +89,16 @@ class FailingProxy:
         headers: Mapping[str, str] | None = None,
         body: object = None,
         cut: str = "",
+        act: Callable[[Request], object] | None = None,
     ) -> None:
         """From the `first` request whose verb and path, with its query, match as a whole on, so many times: answer like this.
 
-        `body` is JSON, unless it is bytes. `cut` ends the connection instead: "before" the request is passed on, or "after",
-        when it is done and only the answer gets lost. Of several rules for a request, the last one made counts.
+        `body` is JSON, unless it is bytes; `act` does what the server behind cannot, and gives the body. `cut` ends the
+        connection instead: "before" the request is passed on, or "after", when it is done and only the answer gets lost. Of
+        several rules for a request, the last one made counts.
         """
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-        rule = _Rule(verb, re.compile(path), first, first + times - 1, status, dict(headers or {}), data, cut, [0])
+        rule = _Rule(verb, re.compile(path), first, first + times - 1, status, dict(headers or {}), data, cut, act, [0])
         self._rules.insert(0, rule)
 
     def heal(self) -> None:
@@ -117,8 +120,9 @@ class FailingProxy:
         if rule is not None and rule.cut == "before":
             handler.close_connection = True
             return
-        if rule is not None and not rule.cut:
-            status, headers, data = rule.status, {"Content-Type": "application/json", **rule.headers}, rule.body
+        if rule is not None and (rule.act or not rule.cut):
+            body = json.dumps(rule.act(request)).encode() if rule.act else rule.body
+            status, headers, data = rule.status, {"Content-Type": "application/json", **rule.headers}, body
         elif self._target:
             status, headers, data = self._pass_on(request)
         else:

@@ -2,8 +2,9 @@
 
 What it does otherwise than GitHub (0.6.1): names of objects are random, so equal content has two; a listing of a folder leaves
 out what is below it; a commit has its message and tree below `commit`; the head of a pull request stays where it was opened; one
-from no branch makes it; reviews with `line` are refused; there is no `compare`, no GraphQL and no ETag; whoever has a
-token may write. All of this is looked at with requests of our own, not with the client under test.
+from no branch makes it; reviews with `line` are refused; there is no `compare`, no ETag and no GraphQL, of which `update_refs`
+plays what moves a branch; whoever has a token may write. All of this is looked at with requests of our own, not with the client
+under test.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ OWNER, STRANGER = "octocat", "stranger"
 _STRANGERS_TOKEN = "token_of_the_stranger"
 #: A token may ask 5000 times in an hour, so each repository has another one.
 _TOKENS = [f"token_of_the_owner_{number}" for number in range(60)]
+#: All that GraphQL says of some errors (octokit/graphql.js#332).
+VAGUE = "Something went wrong while executing your query. Please include `653A:5915` when reporting this issue."
 #: A file of a test: its content, or its content and its mode.
 Files = Mapping[str, "bytes | tuple[bytes, str]"]
 
@@ -156,6 +159,24 @@ class EmulatedRepository:
         else:
             self.ask("POST", "/git/refs", {"ref": f"refs/heads/{branch}", "sha": commit}, by=by)
         return commit
+
+    def update_refs(self, asked: Any) -> dict[str, Any]:
+        """What GitHub's GraphQL answers to the mutation `updateRefs` of one ref, which is played here: compare, move or delete.
+
+        As docs.github.com/graphql/reference/git has it; what it says of a stale one is as in orgs/community discussion 213655.
+        """
+        assert "updateRefs" in asked["query"]
+        assert asked["variables"]["repository"] == self.ask("GET", "")["node_id"] != ""
+        [update] = asked["variables"]["updates"]
+        assert update.keys() <= {"name", "beforeOid", "afterOid", "force"}
+        branch, nowhere = update["name"].removeprefix("refs/heads/"), "0" * 40
+        if self.heads().get(branch, nowhere) != update["beforeOid"]:
+            return {"data": {"updateRefs": None}, "errors": [{"path": ["updateRefs"], "message": VAGUE}]}
+        if update["afterOid"] == nowhere:
+            self.ask("DELETE", f"/git/refs/heads/{branch}")
+        else:
+            self.ask("PATCH", f"/git/refs/heads/{branch}", {"sha": update["afterOid"], "force": update["force"]})
+        return {"data": {"updateRefs": {"clientMutationId": None}}}
 
     def heads(self) -> dict[str, str]:
         """All branches, each with its commit."""

@@ -18,25 +18,35 @@ from hardener.bot.forge import (
     Issue,
     Listing,
     Missing,
-    Moved,
     Past,
     Pull,
     Remark,
     Repository,
     State,
-    Unavailable,
 )
 from hardener.bot.forges import github_answers as answers
 from hardener.bot.forges.answers import at, text
+from hardener.bot.forges.github_branch import Branches
 from hardener.bot.forges.github_errors import Refused
 from hardener.bot.forges.github_objects import Objects
-from hardener.bot.forges.github_requests import PER_PAGE, Requests
+from hardener.bot.forges.github_requests import PER_PAGE, Requests, quoted
+from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
 #: Pages of what is open, of what is not, and of all other lists: bounds for what a repository may have us read.
 _OPEN_PAGES, _CLOSED_PAGES, _PAGES = 100, 500 // PER_PAGE, 30
 #: Of so many of our open pull requests it is asked whether they conflict, which a list does not say.
 _LOOKED_AT = 20
+
+
+class _Found(NamedTuple):
+    """The repository once it was asked for: what it is, where it is, and what is in it."""
+
+    repository: Repository
+    #: Its path in the API.
+    here: str
+    objects: Objects
+    branches: Branches
 
 
 class GitHub:
@@ -67,7 +77,7 @@ class GitHub:
         self._token = token
         self._own = own
         self._name = repository
-        self._found: tuple[Repository, str, Objects] | None = None
+        self._known: _Found | None = None
         self._viewer: str | None = None
 
     def close(self) -> None:
@@ -77,58 +87,32 @@ class GitHub:
     # What is there
 
     def repository(self) -> Repository:
-        return self._repository[0]
+        return self._found.repository
 
     def head(self, branch: str) -> str:
-        return self._head(branch, keep=True)
+        return self._found.branches.head(branch, keep=True)
 
     def listing(self, commit: str) -> Listing:
-        return self._objects.listing(commit)
+        return self._found.objects.listing(commit)
 
     def read(self, commit: str, entry: Entry) -> bytes:
-        return self._objects.read(entry)
+        return self._found.objects.read(entry)
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
-        return self._objects.history(commit, most)
+        return self._found.objects.history(commit, most)
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
-        return self._objects.changed(base, commit)
+        return self._found.objects.changed(base, commit)
 
     # Branches
 
     def put_branch(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None) -> str:
-        """As `Forge.put_branch`.
-
-        GitHub's REST API moves a branch whatever it is at, or only forward. Forward is enough where the commits go on top of
-        what stands there; else it is looked at right before, which leaves a gap of one request.
-        """
-        commit = self._objects.make(base, commits, author)
-        try:
-            if not was:
-                self._requests.send("POST", f"{self._here}/git/refs", {"ref": f"refs/heads/{branch}", "sha": commit})
-            else:
-                self._expect(branch, was)
-                body = {"sha": commit, "force": base != was}
-                self._requests.send("PATCH", f"{self._here}/git/refs/heads/{_quoted(branch)}", body)
-        except Unavailable:
-            # It may have been done, and only the answer got lost.
-            if self._head(branch) != commit:
-                raise
-        except (Refused, Missing) as refused:
-            if self._head(branch) != was:
-                raise _moved(branch) from None
-            raise (not was and self._in_the_way(branch)) or refused from None
+        commit = self._found.objects.make(base, commits, author)
+        self._found.branches.put(branch, was, commit, forward=base == was)
         return commit
 
     def drop_branch(self, branch: str, was: str) -> None:
-        if not self._head(branch):
-            return
-        self._expect(branch, was)
-        try:
-            self._requests.send("DELETE", f"{self._here}/git/refs/heads/{_quoted(branch)}")
-        except (Refused, Missing):
-            if self._head(branch):
-                raise
+        self._found.branches.drop(branch, was)
 
     # Pull requests
 
@@ -235,9 +219,9 @@ class GitHub:
     # How it is found out
 
     @property
-    def _repository(self) -> tuple[Repository, str, Objects]:
-        """What it is, where it is, and its objects. One that was renamed is asked for by its new name from here on."""
-        if self._found is None:
+    def _found(self) -> _Found:
+        """The repository. One that was renamed is asked for by its new name from here on."""
+        if self._known is None:
             data = self._requests.get(f"/repos/{self._name}")
             name = answers.required(data, "full_name")
             rights = at(data, "permissions")
@@ -251,17 +235,14 @@ class GitHub:
                 may_push=not known or rights.get("push") is True,
                 is_archived=at(data, "archived") is True or at(data, "disabled") is True,
             )
-            here = f"/repos/{_quoted(name)}"
-            self._found = repository, here, Objects(self._requests, here)
-        return self._found
+            here = f"/repos/{quoted(name)}"
+            branches = Branches(self._requests, here, text(data, "node_id"))
+            self._known = _Found(repository, here, Objects(self._requests, here), branches)
+        return self._known
 
     @property
     def _here(self) -> str:
-        return self._repository[1]
-
-    @property
-    def _objects(self) -> Objects:
-        return self._repository[2]
+        return self._found.here
 
     def _is_owner(self, repository: Any) -> bool:
         owner = text(repository, "owner", "login")
@@ -286,38 +267,6 @@ class GitHub:
             if is_ours:
                 yield data
 
-    def _head(self, branch: str, *, keep: bool = False) -> str:
-        try:
-            data = self._requests.get(f"{self._here}/git/ref/heads/{_quoted(branch)}", keep=keep)
-        except (Missing, Refused):  # 409 is what a repository without commits says
-            return ""
-        return text(data, "object", "sha") if text(data, "ref") == f"refs/heads/{branch}" else ""
-
-    def _expect(self, branch: str, was: str) -> None:
-        """Look where a branch is, right before it is written: what has to be waited for is waited for first."""
-        self._requests.settle()
-        if self._head(branch) != was:
-            raise _moved(branch)
-
-    def _in_the_way(self, branch: str) -> ForgeError | None:
-        """What keeps a branch from being made: one that it would be below or above (renovatebot/renovate#5391)."""
-        parts = branch.split("/")
-        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
-        name = next((name for name in above if self._head(name)), "")
-        if not name:
-            below = self._requests.get(f"{self._here}/git/matching-refs/heads/{_quoted(branch)}/")
-            name = text(below[0], "ref").removeprefix("refs/heads/") if isinstance(below, list) and below else ""
-        if not name:
-            return None
-        return ForgeError(
-            f"the branch `{clean(name[:200])}` is in the way of `{clean(branch)}`: git has no branch below another",
-            "rename or delete it, or choose another `branch_prefix`",
-        )
-
-
-def _moved(branch: str) -> Moved:
-    return Moved(f"the branch `{clean(branch)}` is not where it was", "somebody pushed to it meanwhile: run again")
-
 
 def _place(remark: Remark) -> dict[str, object]:
     """Where a remark stands, and what it says, as GitHub takes it."""
@@ -325,10 +274,3 @@ def _place(remark: Remark) -> dict[str, object]:
     if remark.start and remark.start < remark.line:
         place |= {"start_line": remark.start, "start_side": "RIGHT"}
     return place
-
-
-def _quoted(name: str) -> str:
-    """A name as a part of a path, its slashes kept."""
-    from urllib.parse import quote
-
-    return quote(name, safe="/")

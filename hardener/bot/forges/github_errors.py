@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
+from hardener.bot.forges.answers import objects, text
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
@@ -29,6 +30,10 @@ _RULE_WORDS = re.compile(
 
 class Refused(ForgeError):
     """GitHub takes a request for one that cannot be carried out (400, 409, 410, 422): asked again, it would say the same."""
+
+
+class Unsupported(ForgeError):
+    """The server has no GraphQL, or an older one that does not know what was asked: it has done nothing."""
 
 
 class Attempt(NamedTuple):
@@ -74,29 +79,73 @@ def said(data: Any, token: str = "") -> str:
         errors = data.get("errors")
         for error in errors[:5] if isinstance(errors, list) else []:
             if isinstance(error, dict):
-                words.append(str(error.get("message") or " ".join(str(error.get(key, "")) for key in ("field", "code"))))
+                words.append(str(error.get("message") or " ".join(str(error.get(key, "")) for key in ("type", "field", "code"))))
             else:
                 words.append(str(error))
-    text = " ".join("; ".join(word for word in words if word.strip()).split())
+    line = " ".join("; ".join(word for word in words if word.strip()).split())
     if token:
-        text = text.replace(token, "***")
-    return clean(text[:_ROOM] + "…" if len(text) > _ROOM else text)
+        line = line.replace(token, "***")
+    return clean(line[:_ROOM] + "…" if len(line) > _ROOM else line)
 
 
 def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: str, now: datetime | None = None) -> ForgeError:
     """The error for an answer. `headers` have their names in small letters, `words` is what `said` gives."""
-    if limit := _limit(status, headers, words, now or datetime.now(UTC)):
+    told = f"{status}: {words}" if words else str(status)
+    return _failure(attempt, status, headers, words, told, now or datetime.now(UTC))
+
+
+def failure_of_query(
+    attempt: Attempt, data: Any, headers: Mapping[str, str], words: str, now: datetime | None = None
+) -> ForgeError:
+    """The error for an answer of GraphQL that has errors: the one that `attempt`, which does the same by REST, would end in."""
+    kinds = {kind for error in objects(data, "errors") for kind in (text(error, "type"), text(error, "extensions", "code"))}
+    told, now = words or "without a word", now or datetime.now(UTC)
+    if kinds & _UNKNOWN or _UNKNOWN_WORDS.search(words):
+        return Unsupported(f"GitHub has no such mutation or query ({told})")
+    if kinds & _LIMITS:
+        return _failure(attempt, 429, {**headers, "x-ratelimit-remaining": "0"}, words, told, now)
+    if _LIMIT_WORDS.search(words):
+        return _failure(attempt, 429, headers, words, told, now)
+    if any(kind.endswith(_RULES) for kind in kinds):
+        return _ruled(attempt, told)
+    status = 422
+    if kinds & _RIGHTS or _RIGHTS_WORDS.search(words):
+        status = 403
+    elif "NOT_FOUND" in kinds:
+        status = 404
+    elif _TIMEOUT_WORDS.search(words):
+        status = 504
+    return _failure(attempt, status, headers, words, told, now)
+
+
+#: What graphql-ruby, which GitHub runs, says before anything is done (rmosolgo/graphql-ruby@75ead50, lib/graphql/
+#: static_validation/rules; an Enterprise server said so in refined-github/refined-github#6946).
+_UNKNOWN = frozenset(("undefinedField", "variableRequiresValidType", "argumentNotAccepted"))
+_UNKNOWN_WORDS = re.compile(r"field '\w+' doesn't exist on type 'mutation'", re.IGNORECASE)
+#: The types of errors are documented nowhere. Limits: octokit/plugin-throttling.js#636, where no header shows one, and #848.
+#: Rights: github-community-projects/contributors#492, github/docs#19712, and without a type symfony/thanks#41.
+_LIMITS = frozenset(("RATE_LIMITED", "RATE_LIMIT"))
+_RIGHTS = frozenset(("FORBIDDEN", "INSUFFICIENT_SCOPES"))
+_RIGHTS_WORDS = re.compile(r"resource not accessible by|not been granted the required scopes", re.IGNORECASE)
+#: BRANCH_PROTECTION_RULE_VIOLATION; rulesets have another one (Thinkmill/keystatic#1598).
+_RULES = "RULE_VIOLATION"
+#: "Timeouts" in docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api.
+_TIMEOUT_WORDS = re.compile(r"respond to your request in time", re.IGNORECASE)
+
+
+def _failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: str, told: str, now: datetime) -> ForgeError:
+    """The error for a status; `told` is what people read of what GitHub said."""
+    if limit := _limit(status, headers, words, told, now):
         return limit
     deed, permission = attempt.deed
     permission = _accepted(headers.get("x-accepted-github-permissions", ""), permission)
-    told = f"{status}: {words}" if words else str(status)
     writes = attempt.verb != "GET"
     if status == 401:
         return Forbidden(f"GitHub does not know the token ({told})", "it may have expired or been revoked: make a new one")
     if status in (403, 451):
         return Forbidden(f"GitHub does not let the token {deed} ({told})", _remedy(headers, words, permission))
     if status in (400, 409, 422) and "/git/refs" in attempt.path and _RULE_WORDS.search(words):
-        return Forbidden(f"a rule of the repository does not let the token {deed} ({told})", _RULE_REMEDY)
+        return _ruled(attempt, told)
     # To whoever may not write, GitHub says that there is nothing to write to.
     if status == 404 and attempt.verb == "POST" and not re.search(r"/\d+(/|$)", attempt.path):
         return Forbidden(f"GitHub does not let the token {deed} ({told})", _grant(permission))
@@ -133,11 +182,15 @@ def lost(error: Exception, host: str, seconds: int) -> ForgeError:
     return Unavailable(f"the connection to {host} could not be made, or was cut", "run again later")
 
 
-def _limit(status: int, headers: Mapping[str, str], words: str, now: datetime) -> Limited | None:
+def _ruled(attempt: Attempt, told: str) -> Forbidden:
+    return Forbidden(f"a rule of the repository does not let the token {attempt.deed[0]} ({told})", _RULE_REMEDY)
+
+
+def _limit(status: int, headers: Mapping[str, str], words: str, told: str, now: datetime) -> Limited | None:
     """By docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api, in its order."""
     if status not in (403, 429):
         return None
-    reason = "GitHub asks us to wait" + (f" ({status}: {words})" if words else f" ({status})")
+    reason = f"GitHub asks us to wait ({told})"
     if after := headers.get("retry-after", ""):
         return Limited(reason, _until(now, _seconds(after, now)))
     if headers.get("x-ratelimit-remaining", "") == "0":
@@ -229,4 +282,6 @@ def _refusal(words: str) -> str:
         return "somebody was quicker: run again"
     if "no commits between" in lower:
         return "the base has all of it already: run again"
+    if "something went wrong" in lower:  # all that GraphQL says of much (octokit/graphql.js#332)
+        return "run again later; if that does not help, see whether a rule for branches forbids it"
     return ""

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Missing, Unavailable
+from hardener.bot.forges.answers import at, text
 from hardener.bot.forges.bounded import bind
-from hardener.bot.forges.github_errors import Attempt, failure, lost, said
+from hardener.bot.forges.github_errors import Attempt, Unsupported, failure, failure_of_query, lost, said
 from hardener.record import NamedTuple
 
 if TYPE_CHECKING:
@@ -106,12 +107,25 @@ class Requests:
 
     def send(self, verb: str, path: str, body: Mapping[str, object] | None = None) -> Any:
         """Have something written, once: what got no answer may have been done all the same."""
-        import time
+        return self._send(verb, path, body, Attempt(verb, path)).data
 
+    def query(self, query: str, variables: Mapping[str, object], instead: Attempt) -> dict[str, Any]:
+        """What GraphQL answers, asked once and at the pace of what writes.
+
+        `instead` is the request that does the same by REST: what is refused is told as if it had been that. Raises `Unsupported`
+        where the server does not know what is asked, and has done nothing. An answer of 200 may hold errors, a limit among them
+        (docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
+        """
         try:
-            return self._ask(verb, path, {}, {}, body).data
-        finally:
-            self._written = time.monotonic()
+            answer = self._send("POST", self._requester.graphql_url, {"query": query, "variables": variables}, instead)
+        except Missing as missing:
+            raise Unsupported(missing.reason) from None
+        if at(answer.data, "errors"):
+            raise failure_of_query(instead, answer.data, answer.headers, said(answer.data, self._token))
+        data = at(answer.data, "data")
+        if not isinstance(data, dict):
+            raise Unavailable(f"{self.host} answers with something that is no GraphQL", "look at the address of the API")
+        return data
 
     def viewer(self) -> str:
         """Who the token belongs to; empty where that cannot be told.
@@ -120,20 +134,26 @@ class Requests:
         marocchino/sticky-pull-request-comment, src/comment.ts (3d7b854), relies on.
         """
         try:
-            login = self.get("/user").get("login")
-            return login if isinstance(login, str) else ""
-        except (Forbidden, Missing, AttributeError):
+            if login := text(self.get("/user"), "login"):
+                return login
+        except (Forbidden, Missing):
             pass
         try:
-            answer = self._ask("POST", self._requester.graphql_url, {}, {}, {"query": "query { viewer { login } }"}).data
-            login = answer["data"]["viewer"]["login"]
-        except (ForgeError, KeyError, TypeError, AttributeError):
+            return text(self.query("query { viewer { login } }", {}, Attempt("GET", "/user")), "viewer", "login")
+        except ForgeError:
             return ""
-        return login if isinstance(login, str) else ""
 
     @property
     def _requester(self) -> Requester:
         return self._client.requester
+
+    def _send(self, verb: str, path: str, body: Mapping[str, object] | None, attempt: Attempt) -> _Answer:
+        import time
+
+        try:
+            return self._ask(verb, path, {}, {}, body, attempt)
+        finally:
+            self._written = time.monotonic()
 
     def _read(self, path: str, parameters: dict[str, object], keep: bool) -> _Answer:
         import time
@@ -143,7 +163,7 @@ class Requests:
         headers = {"If-None-Match": etag} if etag else {}
         for left in range(RETRIES, -1, -1):
             try:
-                answer = self._ask("GET", path, parameters, headers, None, kept)
+                answer = self._ask("GET", path, parameters, headers, None, Attempt("GET", path), kept)
                 break
             except _Hiccup as hiccup:
                 if not left:
@@ -160,15 +180,16 @@ class Requests:
         parameters: dict[str, object],
         headers: dict[str, str],
         body: Mapping[str, object] | None,
+        attempt: Attempt,
         kept: _Answer | None = None,
     ) -> _Answer:
-        """One request. Raises `_Hiccup` for one that reads and may be asked again at once."""
+        """One request; a refusal is told as of `attempt`. Raises `_Hiccup` for one that reads and may be asked again at once."""
         import requests
         import urllib3
 
         try:
             sent = {"Accept": "application/vnd.github+json", **headers}
-            status, answered, text = self._requester.requestJson(verb, path, dict(parameters), sent, body)
+            status, answered, content = self._requester.requestJson(verb, path, dict(parameters), sent, body)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, RuntimeError, ValueError) as error:
             failed = lost(error, self.host, PATIENCE)
             again = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -178,19 +199,19 @@ class Requests:
             raise failed from None
         if status == 304 and kept is not None:
             return kept
-        data = self._parsed(text, status)
+        data = self._parsed(content, status)
         if status < 300:
             return _Answer(data, answered)
-        refusal = failure(Attempt(verb, path), status, answered, said(data, self._token))
+        refusal = failure(attempt, status, answered, said(data, self._token))
         if verb == "GET" and status in (502, 503, 504):
             raise _Hiccup(refusal)
         raise refusal
 
-    def _parsed(self, text: str, status: int) -> Any:
+    def _parsed(self, content: str, status: int) -> Any:
         import json
 
         try:
-            return json.loads(text) if text.strip() else None
+            return json.loads(content) if content.strip() else None
         except (ValueError, RecursionError):
             if status < 300:
                 raise Unavailable(
@@ -217,3 +238,10 @@ class _Hiccup(ForgeError):
     def __init__(self, error: ForgeError) -> None:
         super().__init__(error.reason, error.remedy)
         self.error = error
+
+
+def quoted(name: str) -> str:
+    """A name as a part of a path, its slashes kept."""
+    from urllib.parse import quote
+
+    return quote(name, safe="/")
