@@ -153,12 +153,11 @@ def test_an_answer_that_got_lost_is_looked_up(cut: str, do: Do, there: There) ->
         (UNKNOWN, {}),
         ({"errors": [{"message": UNKNOWN["errors"][0]["message"]}]}, {}),
         ({"message": "Not Found"}, {"status": 404}),
+        ({"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}, {}),
     ],
-    ids=["its code", "its words", "no GraphQL"],
+    ids=["its code", "its words", "no GraphQL", "no right"],
 )
-def test_a_server_that_does_not_know_it_is_asked_by_rest_from_then_on(
-    answer: object, how: dict[str, Any], do: Do, there: There
-) -> None:
+def test_where_it_cannot_be_asked_rest_is_from_then_on(answer: object, how: dict[str, Any], do: Do, there: There) -> None:
     there.proxy.on("POST", "/graphql", body=answer, **how)
     first = do(there)
     verb = "PATCH" if first else "DELETE"
@@ -171,6 +170,16 @@ def test_a_server_that_does_not_know_it_is_asked_by_rest_from_then_on(
         there.forge.drop_branch(BRANCH, str(first))
     there.forge.drop_branch(BRANCH, theirs)
     assert len([one for one in there.writes() if "graphql" in one]) == 1
+
+
+@emulated
+def test_what_neither_lets_the_token_do_is_told_as_rest_does(there: There) -> None:
+    there.proxy.on("POST", "/graphql", body=refused("FORBIDDEN", "Resource not accessible by integration"))
+    address = f"/repos/{there.project.name}/git/refs/heads/{BRANCH}"
+    there.proxy.on("DELETE", address, status=403, body={"message": "Resource not accessible by integration"})
+    with pytest.raises(Forbidden, match="give the job `contents: write`"):
+        there.drop()
+    assert there.head == there.was
 
 
 @emulated
@@ -198,13 +207,6 @@ def refused(kind: str, message: str, **more: object) -> dict[str, Any]:
             {},
             Forbidden,
             "`branch_prefix`",
-        ),
-        (
-            There.drop,
-            refused("FORBIDDEN", "Resource not accessible by integration"),
-            {},
-            Forbidden,
-            "give the job `contents: write`",
         ),
         (There.put, refused("RATE_LIMITED", "API rate limit exceeded"), {"headers": {"X-RateLimit-Reset": "1"}}, Limited, "wait"),
         (There.drop, {"message": "You have exceeded a secondary rate limit"}, {"status": 403}, Limited, "secondary"),
@@ -241,9 +243,9 @@ SCOPES = "Your token has not been granted the required scopes to execute this qu
         ("", "You have exceeded a secondary rate limit.", {}, Limited, "after 12:02 UTC"),
         ("BRANCH_PROTECTION_RULE_VIOLATION", "", {}, Forbidden, "`branch_prefix`"),
         ("", "Protected branch update failed for refs/heads/a.", {}, Forbidden, "`branch_prefix`"),
-        ("INSUFFICIENT_SCOPES", "No", {}, Forbidden, "needs the scope `repo`"),
-        ("", SCOPES, {}, Forbidden, "needs the scope `repo`"),
-        ("FORBIDDEN", "No", {"x-github-sso": "required; url=x"}, Forbidden, "single sign-on"),
+        ("INSUFFICIENT_SCOPES", "No", {}, Unsupported, "No"),
+        ("", SCOPES, {}, Unsupported, "not been granted"),
+        ("FORBIDDEN", "Resource not accessible by integration", {}, Unsupported, "not accessible"),
         ("NOT_FOUND", "Could not resolve to a node with the global id of 'x'", {}, Missing, "whether the token may see it"),
         ("", "We couldn't respond to your request in time.", {}, Unavailable, "run again later"),
         ("UNPROCESSABLE", "A ref of that name", {}, Refused, "A ref of that name"),

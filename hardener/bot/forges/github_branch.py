@@ -7,7 +7,8 @@ Nobody's work is written over: a branch changes from where it was read to be, or
 - Any other, REST would move or delete wherever it is. GraphQL's `updateRefs` compares and moves, or deletes, in one step
   (docs.github.com/graphql/reference/git; since April 2024, octokit/graphql-schema#934; Enterprise Server 3.16 has it). Where the
   branch is elsewhere it only says that something went wrong (orgs/community discussion 213655): after an error, we look.
-- A server that has no such mutation is asked by REST, and right before where the branch is: that leaves a gap of one request.
+- A server that has no such mutation, or not for our token, is asked by REST, and right before where the branch is: that leaves a
+  gap of one request.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Branches:
         raise failed
 
     def _exchange(self, branch: str, was: str, to: str) -> bool:
-        """Have a branch at another commit, or at none, if it is at `was`: in one step. Whether the server can do that."""
+        """Have a branch at another commit, or at none, if it is at `was`: in one step. Whether we can have that done."""
         if not self._node:
             return False
         update = {"name": f"refs/heads/{branch}", "beforeOid": was, "afterOid": to or _NOWHERE, "force": True}

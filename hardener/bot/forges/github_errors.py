@@ -33,7 +33,10 @@ class Refused(ForgeError):
 
 
 class Unsupported(ForgeError):
-    """The server has no GraphQL, or an older one that does not know what was asked: it has done nothing."""
+    """The server has no GraphQL, or an older one that does not know what was asked, or this token may not ask that there.
+
+    It has done nothing; by REST it may be done all the same, or be refused for good.
+    """
 
 
 class Attempt(NamedTuple):
@@ -100,8 +103,8 @@ def failure_of_query(
     """The error for an answer of GraphQL that has errors: the one that `attempt`, which does the same by REST, would end in."""
     kinds = {kind for error in objects(data, "errors") for kind in (text(error, "type"), text(error, "extensions", "code"))}
     told, now = words or "without a word", now or datetime.now(UTC)
-    if kinds & _UNKNOWN or _UNKNOWN_WORDS.search(words):
-        return Unsupported(f"GitHub has no such mutation or query ({told})")
+    if kinds & (_UNKNOWN | _RIGHTS) or _UNKNOWN_WORDS.search(words) or _RIGHTS_WORDS.search(words):
+        return Unsupported(f"GitHub has no such mutation or query for us ({told})")
     if kinds & _LIMITS:
         return _failure(attempt, 429, {**headers, "x-ratelimit-remaining": "0"}, words, told, now)
     if _LIMIT_WORDS.search(words):
@@ -109,9 +112,7 @@ def failure_of_query(
     if any(kind.endswith(_RULES) for kind in kinds):
         return _ruled(attempt, told)
     status = 422
-    if kinds & _RIGHTS or _RIGHTS_WORDS.search(words):
-        status = 403
-    elif "NOT_FOUND" in kinds:
+    if "NOT_FOUND" in kinds:
         status = 404
     elif _TIMEOUT_WORDS.search(words):
         status = 504

@@ -113,8 +113,8 @@ class Requests:
         """What GraphQL answers, asked once and at the pace of what writes.
 
         `instead` is the request that does the same by REST: what is refused is told as if it had been that. Raises `Unsupported`
-        where the server does not know what is asked, and has done nothing. An answer of 200 may hold errors, a limit among them
-        (docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
+        where the server has not, or not for us, what is asked, and has done nothing. An answer of 200 may hold errors, a limit
+        among them (docs.github.com/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api).
         """
         try:
             answer = self._send("POST", self._requester.graphql_url, {"query": query, "variables": variables}, instead)
