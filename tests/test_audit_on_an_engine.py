@@ -58,7 +58,7 @@ def containers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
             for kind, options in kinds.items():
                 network = [] if kind == "hostnet" else ["--network=none"]
                 docker("run", "-d", "--name", made[kind], *network, *options, IMAGE, *command.get(kind, ()))
-            docker(*compose, "up", "-d", folder=folder)
+            docker(*compose, "up", "-d", "--pull=never", folder=folder)  # of nothing is that image needed
             made["compose"] = "audit-test-project-cache-1"
             docker("exec", "-d", "--user=0", made["hardened"], "/bin/busybox", "sleep", "600")
             time.sleep(0.5)  # until what steps down has done so
