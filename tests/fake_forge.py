@@ -5,10 +5,12 @@ It counts what is asked and written, and fails where a test says so: before a ca
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha1
 from typing import Any
+
+from archives import packed
 
 from hardener.bot.forge import (
     FILE,
@@ -31,7 +33,9 @@ from hardener.bot.forge import (
 
 #: Path to content and mode.
 Tree = Mapping[str, tuple[bytes, str]]
-READS = frozenset(("repository", "head", "listing", "read", "history", "changed", "pulls", "remarks", "comments", "issue"))
+READS = frozenset(
+    ("repository", "head", "listing", "read", "archive", "history", "changed", "pulls", "remarks", "comments", "issue")
+)
 WRITES = frozenset(
     ("put_branch", "drop_branch", "make_pull", "put_pull", "close_pull", "make_remarks", "make_comment", "put_issue")
 )
@@ -147,6 +151,9 @@ class FakeForge:
 
     def read(self, commit: str, entry: Entry) -> bytes:
         return self._commit(commit).tree[entry.path][0]
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        yield packed((path, mode, data) for path, (data, mode) in sorted(self._commit(commit).tree.items()))
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
         found: list[Past] = []

@@ -19,6 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from archives import packed
+
 ALL_SCOPES = "write:repository,write:issue,read:user"
 
 
@@ -82,6 +84,8 @@ class GiteaServer:
         self.largest_blob = 10_485_760
         self.lfs: set[str] = set()
         self.signs = False
+        #: Where archives are, if not here.
+        self.archives_at = ""
         self.blobs: dict[str, bytes] = {}
         self.trees: dict[str, list[tuple[str, str, str]]] = {}
         self.commits: dict[str, MadeCommit] = {}
@@ -234,6 +238,12 @@ class GiteaServer:
         if path not in files:
             raise Refused(404)
         return self.blobs[files[path][1]]
+
+    def get_archive(self, id: str, **_: Any) -> Any:
+        """As routers/api/v1/repo/file.go has it (GetArchive, download), which may send on to where archives are stored."""
+        if self.archives_at:
+            return 302, None, {"Location": self.archives_at}
+        return packed((path, mode, self.blobs[one]) for path, (mode, one) in self.find(id).files.items() if one in self.blobs)
 
     def get_commit(self, id: str, **_: Any) -> Any:
         commit = self.find(id)
@@ -569,6 +579,7 @@ _ROUTES: list[tuple[str, str, Callable[..., Any]]] = [
     ("GET", "/git/commits/([0-9a-f]+)", GiteaServer.get_commit),
     ("GET", "/commits", GiteaServer.list_commits),
     ("GET", "/raw/(.+)", GiteaServer.get_raw),
+    ("GET", "/archive/([0-9a-f]+)[.]tar[.]gz", GiteaServer.get_archive),
     ("GET", r"/compare/(.+?)\.\.\.(.+)", GiteaServer.compare),
     ("POST", "/branches", GiteaServer.make_branch),
     ("GET", "/branches/(.+)", GiteaServer.get_branch),

@@ -26,6 +26,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
+from archives import packed
+
 ROBOT, STRANGER = {"id": 7, "username": "robot"}, {"id": 8, "username": "stranger"}
 Files = dict[str, tuple[str, bytes]]
 _ROUTES: list[tuple[str, re.Pattern[str], str]] = []
@@ -81,6 +83,8 @@ class GitLabEmulator:
         self.protected: dict[str, bool] = {}
         self.push_rules: dict[str, Any] = {}
         self.most_compared = 1000
+        #: Archives that are given in this minute (project_repositories_archive in lib/gitlab/application_rate_limiter.rb).
+        self.archives_left = 5
         #: How often a merge request is still "preparing".
         self.preparing = 0
         self.labels_allowed = self.takes_ranges = True
@@ -328,6 +332,16 @@ class GitLabEmulator:
         if name not in self.blobs:
             raise not_found("Blob")
         return self.blobs[name]
+
+    @route("GET", "/projects/(?P<project>[^/]+)/repository/archive(?P<form>[.]tar[.]gz)")
+    def archive(self, form: str) -> bytes:
+        if self.archives_left == 0:
+            message = "This archive has been requested too many times. Try again later."
+            raise Refused(429, {"error": message}, headers={"Retry-After": "60"})
+        self.archives_left -= 1
+        if self._query["sha"] not in self.trees:
+            raise not_found("File")
+        return packed((path, mode, data) for path, (mode, data) in self.files(self._query["sha"]).items())
 
     @route("GET", "/projects/(?P<project>[^/]+)/repository/commits")
     def list_commits(self) -> Any:

@@ -6,7 +6,7 @@ those of strangers. Everything here is small enough that a forge can be emulated
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Protocol
@@ -199,6 +199,13 @@ class Forge(Protocol):
 
     def read(self, commit: str, entry: Entry) -> bytes:
         """What a file says, byte for byte."""
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        """All files of a commit in one answer, a tar.gz as `git archive` makes it, in pieces, of bounded length and duration.
+
+        Attributes of a repository leave files out of it and change what others say, so nothing in it is a file's content before
+        that has the file's id. It is asked for with the first piece, and let go of with the iterator.
+        """
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
         """A commit and what it was made on, along first parents, the newest first: as many as are asked for, or as there are."""

@@ -88,7 +88,7 @@ def _bounded(told: PullRequests) -> PullRequests:
 class Snapshot(NamedTuple):
     """The files of a commit, laid out in a folder that looks like the root of a repository.
 
-    All that the commit has is there by name, with its mode; what nobody has asked for yet is NUL from end to end. Links and
+    All that the commit has is there by name, with its mode; what nobody has asked for yet may be NUL from end to end. Links and
     submodules are not there. Whoever reads a file has it fetched before: `Request.fetch` does so for all that a run reads.
     """
 

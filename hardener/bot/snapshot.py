@@ -1,17 +1,19 @@
 """The files of a commit as a folder, each brought when somebody reads it. Knows what discovery opens, not what it finds there.
 
-What nobody has asked for yet is NUL from end to end, and as long as the file is: whoever reads it without having it fetched is
-told that it is no text, or too large, and never takes it for an empty file.
+What is not there yet is NUL from end to end, and as long as the file is: whoever reads it without having it fetched is told that
+it is no text, or too large, and never takes it for an empty file. Files are brought one by one at first, each by a request; where
+that goes on, an archive of the commit brings all text that is missing, as far as ids prove its contents to be those of the files.
 """
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 
-from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError
+from hardener.bot import archive
+from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, Limited, blob_id
 from hardener.bot.proposal import Snapshot
 from hardener.checkout import NoSuchName, checkout, put
 from hardener.config.find import FILE as CONFIGURATION
@@ -40,6 +42,11 @@ class Most(NamedTuple):
 #: Forges count requests: GitHub grants a job's own token a thousand an hour, and people five thousand
 #: (docs.github.com, "Rate limits for the REST API").
 AFAR = Most(3_000, 256 * 1024 * 1024)
+#: So many files are read one by one before an archive is asked for, and one more for each 4 MiB that all files have, which takes
+#: as long: so never much more is spent than on the better of both. Where sizes are not told, a file counts as 16 KiB.
+_ONE_BY_ONE, _WORTH_ONE, _USUAL = 20, 4 * 1024 * 1024, 16 * 1024
+#: Bytes of one file that is kept of an archive, where all is wanted; and of all that is laid out of it.
+_LARGEST, _KEPT = 16 * 1024 * 1024, 256 * 1024 * 1024
 #: What lies on this disk costs nobody anything.
 HERE = Most(MAX_ENTRIES, 4 * 1024 * 1024 * 1024)
 
@@ -73,6 +80,8 @@ class _Files:
         self._in_full = in_full
         self._most = HERE if getattr(forge, "is_local", False) else AFAR
         self._requests = self._bytes = 0
+        #: How many files are read one by one before an archive is asked for.
+        self._alone = HERE.requests
         #: By location, what is not there yet.
         self._missing: dict[str, Entry] = {}
         #: What several files say, by its id: None until it is there.
@@ -82,7 +91,9 @@ class _Files:
         """Make every file, with its mode and what stands for its text; the paths that could not be made."""
         folders: set[str] = set()
         left_out: list[str] = []
+        total = 0
         for entry in entries:
+            total += entry.size if entry.size >= 0 else _USUAL
             if entry.mode not in _FILES:
                 continue
             if entry.path.count("/") > MAX_DEPTH:
@@ -107,6 +118,8 @@ class _Files:
                     self._missing[made] = entry
         counted = Counter(entry.id for entry in self._missing.values() if entry.id)
         self._shared = {id: None for id, count in counted.items() if count > 1}
+        if self._most is not HERE and total <= archive.MOST:
+            self._alone = _ONE_BY_ONE + total // _WORTH_ONE
         return left_out
 
     def fetch(self, location: str) -> None:
@@ -115,13 +128,52 @@ class _Files:
         entry = self._missing.get(at)
         if entry is None or (entry.size > MAX_BYTES and not self._in_full):
             return
-        data = self._data(entry)
+        if self._requests >= self._alone and self._shared.get(entry.id) is None:
+            self._alone = HERE.requests
+            self._bring_many()
+            if at not in self._missing:
+                return
+        self._fill(at, self._data(entry))
+
+    def _fill(self, at: str, data: bytes) -> None:
         try:
             with open(at, "wb") as file:
                 file.write(data if self._in_full else data[: MAX_BYTES + 1])
         except OSError as error:
-            raise _not_here(entry.path, error) from None
+            raise _not_here(self._missing[at].path, error) from None
         del self._missing[at]
+
+    def _bring_many(self) -> None:
+        """Fill what is missing with what an archive of the commit has of it: of each id, one content, which is proved by that."""
+        longest = _LARGEST if self._in_full else MAX_BYTES
+        missing: dict[str, list[str]] = {}
+        sizes = set()
+        for location, entry in self._missing.items():
+            if entry.size <= longest and VENDORED.isdisjoint(entry.path.split("/")):
+                missing.setdefault(entry.id, []).append(location)
+                sizes.add(entry.size)
+        kept = 0
+        with closing(self._archived(lambda size: size in sizes or (-1 in sizes and size <= longest))) as found:
+            for data in found:
+                # What is no text is of no use but in a copy of all.
+                if self._in_full or b"\0" not in data:
+                    for location in missing.pop(blob_id(data, self._commit), ()):
+                        kept += len(data)
+                        if kept > _KEPT:
+                            return
+                        self._fill(location, data)
+                if not missing:
+                    return
+
+    def _archived(self, wanted: Callable[[int], bool]) -> Generator[bytes, None, None]:
+        """The contents in the commit's archive that have the sizes wanted, as far as the forge gives it."""
+        try:
+            with closing(self._forge.archive(self._commit)) as pieces:
+                yield from archive.contents(pieces, wanted)
+        except Limited:
+            raise
+        except ForgeError:
+            return  # one by one, it may go on
 
     def fetch_named(self, wanted: Callable[[str], bool]) -> None:
         """Fill the files whose paths are wanted, but for those in folders of other people's code."""
@@ -135,7 +187,8 @@ class _Files:
             return data
         self._requests += 1
         if self._requests > self._most.requests:
-            raise ForgeError(f"the repository has more than {self._most.requests} files to be read", _CLONE)
+            reason = f"the repository has more than {self._most.requests} files that have to be read one by one"
+            raise ForgeError(reason, _CLONE)
         data = self._forge.read(self._commit, entry)
         self._bytes += len(data)
         if self._bytes > self._most.bytes:

@@ -7,7 +7,7 @@ it could be read is creator-signal/fork-forgejo-forgejo@0333cbb9 and yonasBSD/fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from hardener.bot.forge import (
@@ -148,6 +148,10 @@ class Gitea:
         if blob_id(content, entry.id) != entry.id:
             raise ForgeError(f"what came for {shortened(clean(entry.path))} is not what its commit has", "run again later")
         return content
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        """As `GetArchive` gives it (routers/api/v1/repo/file.go@000762f8); where it sends to a store elsewhere, there is none."""
+        return self._session.streamed(f"{self._path}/archive/{_checked(commit)}.tar.gz")
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
         """Along first parents. Lists of the server have all parents, by date: what is not in one is asked for alone."""

@@ -8,12 +8,12 @@ and pydantic. py-gitea 0.2.10 has no types, trees or reviews. Twenty requests ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.answers import objects
-from hardener.bot.forges.bounded import bind
+from hardener.bot.forges.bounded import AS_IT_IS, bind, pieces
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, shortened
 
@@ -100,6 +100,13 @@ class Session:
             raise self._refusal("GET", response, "")
         return response.content
 
+    def streamed(self, path: str) -> Generator[bytes, None, None]:
+        """What a path holds, as it comes."""
+        response = self._sent("GET", path, None, _NOTHING, stream=True)
+        if response.status_code >= 300:
+            raise self._refusal("GET", response, self._shown(_message(response)))
+        yield from pieces(response)
+
     def pages(self, path: str, most: int, query: Query = _NOTHING) -> Iterator[dict[str, Any]]:
         """The objects of a list, page after page, until the server has told all or `most` have been asked for.
 
@@ -117,7 +124,9 @@ class Session:
             if not items or (total.isdecimal() and seen >= int(total)):
                 return
 
-    def _sent(self, method: str, path: str, body: Mapping[str, Any] | None, query: Query) -> requests.Response:
+    def _sent(
+        self, method: str, path: str, body: Mapping[str, Any] | None, query: Query, *, stream: bool = False
+    ) -> requests.Response:
         from time import sleep
 
         import requests
@@ -126,7 +135,7 @@ class Session:
         while True:
             response, fault = None, ""
             try:
-                response = self._moved_along(method, self._api + path, body, query)
+                response = self._moved_along(method, self._api + path, body, query, stream)
             except (requests.Timeout, TimeoutError):
                 fault = f"did not answer in {_PATIENCE} seconds"
             except requests.exceptions.SSLError:
@@ -146,7 +155,9 @@ class Session:
             else:
                 raise Unavailable(f"{self._host()} {fault}", "run again later: what is half done is finished then")
 
-    def _moved_along(self, method: str, url: str, body: Mapping[str, Any] | None, query: Query) -> requests.Response:
+    def _moved_along(
+        self, method: str, url: str, body: Mapping[str, Any] | None, query: Query, stream: bool
+    ) -> requests.Response:
         """The answer, wherever within the server it is; what a redirection to elsewhere says is not followed."""
         from urllib.parse import urljoin
 
@@ -159,6 +170,8 @@ class Session:
                 params=asked,
                 timeout=_PATIENCE,
                 allow_redirects=False,
+                stream=stream,
+                headers=AS_IT_IS if stream else None,
             )
             if response.status_code not in (301, 302, 303, 307, 308):
                 return response

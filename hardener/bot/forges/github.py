@@ -6,7 +6,7 @@ Knows GitHub's API, and nothing of what is proposed. Every write is made once; w
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any
 
 from hardener.bot.forge import (
@@ -26,6 +26,7 @@ from hardener.bot.forge import (
 )
 from hardener.bot.forges import github_answers as answers
 from hardener.bot.forges.answers import at, text
+from hardener.bot.forges.github_archive import archive
 from hardener.bot.forges.github_branch import Branches
 from hardener.bot.forges.github_errors import Refused
 from hardener.bot.forges.github_objects import Objects
@@ -97,6 +98,9 @@ class GitHub:
 
     def read(self, commit: str, entry: Entry) -> bytes:
         return self._found.objects.read(entry)
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        return archive(self._requests, self._here, commit)
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
         return self._found.objects.history(commit, most)

@@ -61,7 +61,7 @@ class Requests:
             import github
         except ImportError:
             raise ForgeError("PyGithub is not installed", "install it with `pip install 'hardener[github]'`") from None
-        self.host = address.hostname
+        self.api, self.host = api.rstrip("/"), address.hostname
         self._token = token
         writes = pause if pause is not None else 0.0 if local else BETWEEN_WRITES
         self._rest = 0.0 if local else 0.5
@@ -69,7 +69,7 @@ class Requests:
         self._between, self._written = writes, 0.0
         self._client = github.Github(
             auth=github.Auth.Token(token) if token else None,
-            base_url=api.rstrip("/"),
+            base_url=self.api,
             timeout=PATIENCE,
             user_agent="harden",
             per_page=PER_PAGE,
@@ -126,6 +126,20 @@ class Requests:
         if not isinstance(data, dict):
             raise Unavailable(f"{self.host} answers with something that is no GraphQL", "look at the address of the API")
         return data
+
+    def leads_to(self, path: str) -> str:
+        """The address that a path sends to (302), which is not asked for: only the API's own may see the token."""
+        import requests
+        import urllib3
+
+        try:
+            accepted = {"Accept": "application/vnd.github+json"}
+            status, answered, text = self._requester.requestJson("GET", path, {}, accepted)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, RuntimeError, ValueError) as error:
+            raise lost(error, self.host, PATIENCE) from None
+        if status == 302:
+            return str(answered.get("location", ""))
+        raise failure(Attempt("GET", path), status, answered, said(self._parsed(text, status), self._token))
 
     def viewer(self) -> str:
         """Who the token belongs to; empty where that cannot be told.

@@ -9,7 +9,7 @@ read right before; a new branch is made without `force`, which GitLab refuses wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -170,6 +170,10 @@ class GitLab:
         if blob_id(data, entry.id) != entry.id:
             raise Unavailable("GitLab gave only a part of a file, or another one", "run again later")
         return data
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        """As lib/api/repositories.rb (gitlabhq@017a6c12) gives it, to one user five times a minute for one project."""
+        return self._server.streamed(self._repository("archive.tar.gz"), sha=commit, include_lfs_blobs="false")
 
     @understood()
     def history(self, commit: str, most: int) -> Sequence[Past]:

@@ -7,12 +7,12 @@ what reads is asked again, twice and at once. The token never leaves the address
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
-from hardener.bot.forges.bounded import bind
+from hardener.bot.forges.bounded import AS_IT_IS, bind, pieces
 from hardener.record import NamedTuple
 from hardener.render.summary import clean
 
@@ -135,6 +135,18 @@ class Server:
             return bytes(data)
 
         return self._tried(read, again=True)
+
+    def streamed(self, path: str, /, **query: Any) -> Generator[bytes, None, None]:
+        """What a path holds, as it comes. A limit counts as one of this path alone: it refuses, and `Limited` is not raised."""
+
+        def ask() -> Response:
+            return self._gitlab.http_request("get", path, query, streamed=True, obey_rate_limit=False, extra_headers=AS_IT_IS)
+
+        try:
+            answer = self._tried(ask, again=False)
+        except Limited as limited:
+            raise ForgeError(limited.reason) from None
+        yield from pieces(answer)
 
     def post(self, path: str, /, **data: Any) -> Any:
         """Make something. Never repeated: an answer that is lost may stand for something that was made."""

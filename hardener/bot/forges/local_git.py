@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from hardener.bot.forge import (
     Author,
@@ -67,6 +67,10 @@ class WithGit:
     def read(self, commit: str, entry: Entry) -> bytes:
         """What a file says, byte for byte."""
         return self._git.content(entry.id)
+
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        """As the forge gives it; here, nothing is won by that."""
+        return self._forge.archive(commit)
 
     def history(self, commit: str, most: int) -> Sequence[Past]:
         """A commit and what it was made on, along first parents, the newest first, as far as it is in the clone."""
