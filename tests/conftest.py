@@ -8,13 +8,15 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from compose_oracle import Files, write
-from emulation import Engine, missing
+from emulation import Broken, Engine, missing
 
 from hardener.discover import discover
 from hardener.finding import Place
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 MOST_WORKERS = 5
 #: Files of tests at an emulated GitHub.
 AT_A_FORGE = ("test_bot_github.py", "test_bot_end_to_end.py")
+#: Lives of containers that are led at a time, beside tests that bring other things up: most of a life is waiting.
+AT_A_TIME = 8
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -46,8 +50,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on an engine begin first: they wait most, while others compute."""
-    items.sort(key=lambda item: item.get_closest_marker("engine") is None)
+    """Tests on an engine begin first: they wait most, while others compute. Of them, those of lives that go on beside the others
+    come last, and are begun by the first.
+    """
+
+    def order(item: pytest.Item) -> int:
+        return 2 if item.get_closest_marker("engine") is None else int(_leads_lives(item))
+
+    items.sort(key=order)
+    for item in items:
+        if order(item) == 0 and isinstance(item, pytest.Function):
+            item.fixturenames.insert(0, "lives")
+
+
+def _leads_lives(item: pytest.Item) -> bool:
+    """Whether its module says by a function `begin` what is to go on beside other tests."""
+    return isinstance(item, pytest.Function) and hasattr(item.module, "begin")
 
 
 def pytest_collection_finish() -> None:
@@ -125,18 +143,61 @@ def project(tmp_path_factory: pytest.TempPathFactory):
     return run_on
 
 
+class InTheMaking(NamedTuple):
+    """An engine, for which the root file system of all emulations is being made; `reason` is why that failed, or empty."""
+
+    engine: Engine
+    reason: Future[str]
+
+    def wait(self) -> Engine:
+        """The engine once that is there. Raises `Broken`."""
+        if reason := self.reason.result():
+            raise Broken(f"no root file system could be made from Debian's packages: {reason}")
+        return self.engine
+
+
 @pytest.fixture(scope="session")
-def engine() -> Iterator[Engine]:
-    """An engine with the root file system of all emulations, which takes a while to make; all that was made on it goes again."""
+def in_the_making() -> Iterator[InTheMaking]:
+    """Begins with what all emulations stand on, which takes a while; all that was made on the engine goes again."""
     if missing():
         pytest.skip(missing())
     engine = Engine()
+    with ThreadPoolExecutor(1) as maker:
+        try:
+            yield InTheMaking(engine, maker.submit(engine.make_base))
+        finally:
+            maker.shutdown()
+            engine.close()
+
+
+@pytest.fixture(scope="session")
+def engine(in_the_making: InTheMaking) -> Engine:
+    """An engine with the root file system of all emulations."""
     try:
-        if reason := engine.make_base():
-            pytest.skip(f"no root file system could be made from Debian's packages: {reason}")
-        yield engine
-    finally:
-        engine.close()
+        return in_the_making.wait()
+    except Broken as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="session")
+def lives(request: pytest.FixtureRequest) -> Iterator[Mapping[str, Mapping[Any, Any]]]:
+    """What modules of this run lead on the engine, by their names, and what `begin` gave for each: it goes on in threads."""
+    by_module: dict[ModuleType, list[pytest.Function]] = {}
+    for item in request.session.items:
+        if isinstance(item, pytest.Function) and item.get_closest_marker("engine") and _leads_lives(item):
+            by_module.setdefault(item.module, []).append(item)
+    if not by_module or missing():
+        yield {}
+        return
+    made: InTheMaking = request.getfixturevalue("in_the_making")
+    folders: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    pool = ThreadPoolExecutor(AT_A_TIME)
+
+    def submit(life: Callable[[], None]) -> Future[None]:
+        return pool.submit(lambda: made.wait() and life())
+
+    yield {module.__name__: module.begin(made.engine, submit, folders, items) for module, items in by_module.items()}
+    pool.shutdown(cancel_futures=True)
 
 
 @pytest.fixture(scope="session")

@@ -8,13 +8,13 @@ which does, step by step, what the published one does. Versions and paths inside
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +32,10 @@ _LEFT_OUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "*/l
 _NO_CLUSTER = (
     'mkdir -p "$1/etc/postgresql-common" && echo "create_main_cluster = false" >"$1/etc/postgresql-common/createcluster.conf"'
 )
+
+
+#: Has something done beside the tests, once there is what emulations stand on.
+Submit = Callable[[Callable[[], None]], "Future[None]"]
 
 
 class Broken(Exception):
@@ -172,8 +176,7 @@ class Engine:
         """A fresh volume, empty, which the first container that uses it shapes; with an owner it is that one's already."""
         name = docker("volume", "create", "--label", self.label)
         if owner is not None:
-            self._at(name, f"chown {owner}:{owner if group is None else group} /volume")
-            self._at(name, f"chmod {mode} /volume")
+            self._at(name, f"chown {owner}:{owner if group is None else group} /volume && chmod {mode} /volume")
         return name
 
     def give(self, volume: str, owner: int) -> None:
@@ -182,7 +185,7 @@ class Engine:
 
     def _at(self, volume: str, command: str) -> None:
         run = ("run", "--rm", "--network=none", f"--label={self.label}", f"--volume={volume}:/volume:nocopy")
-        docker(*run, self._name("account"), *shlex.split(command))
+        docker(*run, self._name("account"), "sh", "-c", command)
 
     def start(self, image: str, options: Options, flags: list[str], command: list[str]) -> Container:
         """Start a container, whose program may end at once."""
@@ -214,23 +217,25 @@ class Container:
     def ask(self, command: str, patience: float) -> str:
         """Run a shell's command in it until that succeeds, and return its output. Raises `Broken` after so many seconds."""
         end = time.monotonic() + patience
+        # It is asked again from within: to get into a container costs far more than most commands there.
+        again = f'until said=$(timeout {min(patience, 10)} sh -c "$0"); do sleep 0.2; done; printf %s "$said"'
         while True:
-            result = self._exec(command, patience)
+            result = self._exec("timeout", f"{max(end - time.monotonic(), 1):.1f}", "sh", "-c", again, command)
             if result.returncode == 0:
                 return result.stdout.strip()
             if docker("inspect", "--format={{.State.Running}}", self.id) != "true":
                 raise Broken(f"it ended: {self.log()}")
             if time.monotonic() > end:
-                raise Broken(f"no answer to {command!r}, but {result.stdout}{result.stderr}: {self.log()}")
+                raise Broken(f"no answer to {command!r}, but {result.stdout}{result.stderr[-500:]}: {self.log()}")
             time.sleep(0.2)
 
-    def _exec(self, command: str, patience: float = 10) -> subprocess.CompletedProcess[str]:
-        run = ["docker", "exec", self.id, "timeout", str(min(patience, 10)), "sh", "-c", command]
-        return subprocess.run(run, capture_output=True, text=True)
+    def _exec(self, *command: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["docker", "exec", self.id, *command], capture_output=True, text=True)
 
     def processes(self) -> list[Process]:
         """What runs in it, but for what looks."""
-        text = self._exec("exec grep -sE '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status").stdout
+        look = "exec grep -sE '^(Name|Pid|PPid|Uid|Gid|CapEff|CapBnd|NoNewPrivs):' /proc/[0-9]*/status"
+        text = self._exec("timeout", "10", "sh", "-c", look).stdout
         found = []
         values: dict[str, str] = {}
         for line in text.splitlines():

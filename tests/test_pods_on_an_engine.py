@@ -8,15 +8,16 @@ profile there is none. Each has to do its job when it is new, after a restart, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import yaml
 from emulated_images import EMULATIONS, Emulated
-from emulation import Broken, Container, Engine, Options
+from emulation import Broken, Container, Engine, Options, Submit
 
 from hardener.discover import from_stdin
 from hardener.facts.kubernetes.quantities import parse_quantity
@@ -25,7 +26,6 @@ from hardener.pipeline import Request, run
 PATIENCE = 90
 #: Who serves there is not root and is handed nothing: a claim that is root's alone would not do for the original either.
 WRITES_AS_ITSELF = ("php:8.2-apache", "prom/alertmanager:v0.25.0")
-AT_A_TIME = 6
 
 
 class Case(NamedTuple):
@@ -205,32 +205,29 @@ def without_amounts(text: str) -> list[Any]:
     return documents
 
 
-@pytest.fixture(scope="module")
-def lives(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Case, Life]]:
-    """The lives of all pods, beside one another, for most of a life is waiting; one for what is the same in both ways."""
+def begin(engine: Engine, submit: Submit, folders: pytest.TempPathFactory, _: object) -> dict[Case, Life]:
+    """Begin the lives of all pods; one for what is the same in both ways."""
 
     def life(case: Case, text: str) -> None:
         image = engine.build_without_volumes(case.emulated.folder)
-        Pod(engine, case.emulated, image, text, tmp_path_factory.mktemp("pod")).live()
+        Pod(engine, case.emulated, image, text, folders.mktemp("pod")).live()
 
-    pool = ThreadPoolExecutor(AT_A_TIME)
     begun: dict[Case, Life] = {}
     for case in CASES:
         text = hardened(case.emulated, unsafe=case.unsafe)
         twin = begun.get(case._replace(unsafe=False))
         same = twin is not None and without_amounts(twin.text) == without_amounts(text)
-        begun[case] = twin if same and twin is not None else Life(pool.submit(life, case, text), text)
-    yield begun
-    pool.shutdown(cancel_futures=True)
+        begun[case] = twin if same and twin is not None else Life(submit(partial(life, case, text)), text)
+    return begun
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("unsafe", [False, True], ids=["by default", "unsafe"])
-def test_hardened_pods_work(lives: dict[Case, Life], unsafe: bool) -> None:
-    broken = []
+def test_hardened_pods_work(engine: Engine, lives: Mapping[str, Mapping[Case, Life]], unsafe: bool) -> None:
+    mine, broken = lives[__name__], []
     for case in (case for case in CASES if case.unsafe is unsafe):
         try:
-            lives[case].future.result()
+            mine[case].future.result()
         except Exception as error:
-            broken.append(f"{case.id}: {error}\n{lives[case].text}")
+            broken.append(f"{case.id}: {error}\n{mine[case].text}")
     assert not broken, "\n\n".join(broken)

@@ -8,22 +8,21 @@ is new, after a restart, and when it is made anew over its data. So that this ca
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from _pytest.mark.structures import ParameterSet
 from emulated_images import AS_IT_IS, AS_ITS_ACCOUNT, EMULATIONS, ON_FOREIGN_DATA, WRITABLE_ROOT, Emulated
-from emulation import STRANGER, Broken, Container, Engine, Options
+from emulation import STRANGER, Broken, Container, Engine, Options, Submit
 
 from hardener.needs.needs import Needs
 
 #: Seconds for a server that should answer, and for one that should not.
 PATIENCE, IMPATIENCE = 90, 4
-#: Lives that are led at a time: most of a life is waiting.
-AT_A_TIME = 4
 
 
 class Case(NamedTuple):
@@ -151,40 +150,41 @@ class Life:
                 raise Broken(f"serves as {process.uid} with capabilities {process.capabilities:x}")
 
 
-Lead = Callable[[Case], None]
-
-
-@pytest.fixture(scope="module")
-def lead(engine: Engine, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lead]:
-    """Leads the life of a case, and raises `Broken` as it does; what other tests of this run will ask for is begun before."""
+def begin(
+    engine: Engine, submit: Submit, folders: pytest.TempPathFactory, items: Iterable[pytest.Function]
+) -> dict[Case, Future[None]]:
+    """Begin the lives of the cases that tests ask for; one raises `Broken` where it does not do its job."""
 
     def life(case: Case) -> None:
         asked = options(case.emulated.needs(case.way), case.way)
         patience = PATIENCE
         if case.need:
             asked, patience = without(asked, case.need), IMPATIENCE
-        project = tmp_path_factory.mktemp("project")
+        project = folders.mktemp("project")
         Life(engine, case.emulated, case.way, asked, project, patience).lead(foreign=case.way == ON_FOREIGN_DATA)
 
-    lives: dict[Case, Future[None]] = {}
-    pool = ThreadPoolExecutor(AT_A_TIME)
-    for item in request.session.items:
-        if isinstance(item, pytest.Function) and item.module is request.module:
-            case = item.callspec.params["case"]
-            assert isinstance(case, Case)
-            lives[case] = pool.submit(life, case)
-    yield lambda case: lives[case].result()
-    pool.shutdown(cancel_futures=True)
+    begun: dict[Case, Future[None]] = {}
+    for item in items:
+        case = item.callspec.params["case"]
+        assert isinstance(case, Case)
+        begun[case] = submit(partial(life, case))
+    return begun
+
+
+@pytest.fixture
+def mine(engine: Engine, lives: Mapping[str, Mapping[Case, Future[None]]]) -> Mapping[Case, Future[None]]:
+    """The lives of these cases."""
+    return lives[__name__]
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("case", [case.param for case in WORKS])
-def test_an_emulation_works_under_what_its_profile_says(lead: Lead, case: Case) -> None:
-    lead(case)
+def test_an_emulation_works_under_what_its_profile_says(mine: Mapping[Case, Future[None]], case: Case) -> None:
+    mine[case].result()
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("case", [case.param for case in FELT])
-def test_an_emulation_feels_it_when_a_need_is_missing(lead: Lead, case: Case) -> None:
+def test_an_emulation_feels_it_when_a_need_is_missing(mine: Mapping[Case, Future[None]], case: Case) -> None:
     with pytest.raises(Broken):
-        lead(case)
+        mine[case].result()
