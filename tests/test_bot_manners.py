@@ -234,11 +234,18 @@ def test_what_is_asked_for_comes_before_what_is_configured() -> None:
 
 def test_somebody_elses_repository_neither_signs_for_whoever_runs_the_bot_nor_has_it_flood() -> None:
     told = PullRequests(
-        author="L <l@example.com>", sign_off=True, per_hour=100, at_once=1, labels=("x",), draft=True, remarks=True
+        author="L <l@example.com>",
+        sign_off=True,
+        rule_pages="https://x",
+        per_hour=100,
+        at_once=1,
+        labels=("x",),
+        draft=True,
+        remarks=True,
     )
     wishes = Asked().wishes(told, is_trusted=False)
-    assert wishes == told._replace(author="", sign_off=False, per_hour=PullRequests().per_hour)
-    assert Asked().unmet(told, wishes) == "`author`, `sign-off`, `per-hour`"
+    assert wishes == told._replace(author="", sign_off=False, rule_pages="", per_hour=PullRequests().per_hour)
+    assert Asked().unmet(told, wishes) == "`author`, `sign-off`, `rule-pages`, `per-hour`"
     # With a name of one's own, it is still oneself who signs off, or not.
     mine = Asked(author="B <b@example.com>")
     assert mine.wishes(told, is_trusted=False)[:6] == (*told[:4], "B <b@example.com>", False)

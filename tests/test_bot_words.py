@@ -35,6 +35,7 @@ from hardener.pipeline import run as judge
 from hardener.render.fit import size
 from hardener.report import Outcome, Report, Status
 from hardener.rules import ids
+from hardener.site.content import content
 from hardener.standards import citations
 from hardener.trial.remedy import Complaint, Kind, Remedy
 from hardener.trial.steps import Step as Back
@@ -108,6 +109,19 @@ def test_a_compose_project(shop: Bundle) -> None:
     assert len(said(made.body).split()) < 560, "two minutes"
     assert "`harden:stop`" in made.body
     assert "merge request" in propose(shop, LOOK._replace(pull_word="merge request")).body
+
+
+@pytest.mark.parametrize("pages", ["https://docs.example.com/harden", "https://docs.example.com/harden/"])
+def test_rules_are_linked_where_their_pages_are_served(pages: str, tmp_path: Path) -> None:
+    """By the names that the site has for them."""
+    shop = bundle(FIXTURES / "stacks", "shop")
+    links = {url for url in re.findall(r"\]\(([^)]*)\)", propose(shop, LOOK).body) if "/rules/" in url}
+    assert links == set()
+    body = propose(shop, LOOK._replace(settings=PullRequests(rule_pages=pages))).body
+    links = set(re.findall(r"\[`[a-z-]+`\]\(https://docs\.example\.com/harden/(rules/[a-z-]+)\.html\)", body))
+    assert {f"rules/{step.rule}" for step in shop.steps if step.rule} == links
+    assert {f"{link}.md" for link in links} <= content().pages.keys()
+    assert "harden explain" not in body
 
 
 def test_the_same_bundle_has_the_same_words(shop: Bundle) -> None:

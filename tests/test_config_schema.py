@@ -54,6 +54,7 @@ WHOLE: dict[str, Any] = {
         "sign-off": True,
         "branch-prefix": "bot/harden-",
         "title-prefix": "fix(docker): ",
+        "rule-pages": "https://docs.example.com/harden",
         "rebase": "never",
         "per-hour": 1,
         "at-once": 100,

@@ -70,8 +70,9 @@ class Asked(NamedTuple):
         return ", ".join(f"`{name.replace('_', '-')}`" for name in _TRUSTED if name in differ - given)
 
 
-#: What a repository only decides itself where it is whoever's who runs the bot: what is said in somebody's name, and how much.
-_TRUSTED = ("author", "sign_off", "per_hour", "at_once")
+#: What a repository only decides itself where it is whoever's who runs the bot: what is said in somebody's name, where that leads
+#: to, and how much.
+_TRUSTED = ("author", "sign_off", "rule_pages", "per_hour", "at_once")
 
 
 def _bounded(told: PullRequests) -> PullRequests:
@@ -80,6 +81,7 @@ def _bounded(told: PullRequests) -> PullRequests:
     return told._replace(
         author=usual.author,
         sign_off=usual.sign_off,
+        rule_pages=usual.rule_pages,
         per_hour=min(told.per_hour, usual.per_hour),
         at_once=min(told.at_once, usual.at_once),
     )

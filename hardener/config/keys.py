@@ -93,6 +93,10 @@ _PREFIX = Kind(
     pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,39}(?:/[A-Za-z0-9][A-Za-z0-9_-]{0,39}){0,3}[/-]$",
 )
 _TITLE = Kind("one line of at most 40 characters, without `@`", pattern=rf"^[^@{_STEERS}]{{0,40}}$")
+_SITE = Kind(
+    "an address such as https://docs.example.com/harden",
+    pattern=r"^https://[A-Za-z0-9][A-Za-z0-9.-]{0,252}(?::[0-9]{1,5})?(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){0,8}/?$",
+)
 _SOME = Kind("a whole number from 1 to 100", WHOLE, least=1, most=100)
 
 _AMOUNTS = (
@@ -216,6 +220,13 @@ KEYS: tuple[Key, ...] = (
             Key("sign-off", _FLAG, "Whether each commit ends with `Signed-off-by:`.", False, "true"),
             Key("branch-prefix", _PREFIX, "What the names of their branches begin with.", "harden/", '"bot/harden-"'),
             Key("title-prefix", _TITLE, "What stands before their titles and those of commits.", "", '"fix(docker): "'),
+            Key(
+                "rule-pages",
+                _SITE,
+                "Where the site that `python3 -m hardener.site` builds is served: their texts link the page of each rule there.",
+                "",
+                '"https://docs.example.com/harden"',
+            ),
             Key("rebase", _REBASE, "When commits are made anew on top of a base that has moved.", "always", '"conflicts"'),
             Key("per-hour", _SOME, "How many are opened in an hour, at most.", 2, "1"),
             Key("at-once", _SOME, "How many are open at once, at most.", 5, "2"),

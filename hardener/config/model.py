@@ -22,6 +22,8 @@ class PullRequests(NamedTuple):
     #: What their branches begin with, and what stands before their titles and those of their commits, such as `fix(docker): `.
     branch_prefix: str = "harden/"
     title_prefix: str = ""
+    #: Where the pages of the rules are served; empty where nobody serves them.
+    rule_pages: str = ""
     #: When their commits are made anew on top of a base that has moved: "always", "conflicts" or "never".
     rebase: str = "always"
     #: How many are opened in an hour, and how many are open at once.

@@ -11,7 +11,7 @@ from hardener.source import Source
 Path = tuple[str | int, ...]
 
 #: Nothing that is known lies deeper, and what lies there is about the part that it is in.
-_DEEPEST = 8
+DEEPEST = 8
 _BLANK = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
 _SPACE = re.compile(r"[ \t]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -148,12 +148,12 @@ class _Scan:
 
     def _note(self, start: int, *paths: Path) -> None:
         line = self._source.position(start).line
-        for path in (path for path in paths if len(path) <= _DEEPEST):
+        for path in (path for path in paths if len(path) <= DEEPEST):
             self.lines.setdefault(path, line)
 
 
 def _all_of(path: Path) -> list[Path]:
-    return [path[:end] for end in range(1, min(len(path), _DEEPEST) + 1)]
+    return [path[:end] for end in range(1, min(len(path), DEEPEST) + 1)]
 
 
 def _unquoted(text: str) -> str:

@@ -120,16 +120,22 @@ def _before_merging(bundle: Bundle) -> Iterator[Piece]:
 
 def _commits(bundle: Bundle, look: Look) -> Iterator[Piece]:
     """What each commit does, why, and who else asks for it."""
-    lines = (f"- **{prose(subject(step, look))}.**{_why(step)}\n" for step in bundle.steps)
+    lines = (f"- **{prose(subject(step, look))}.**{_why(step, look)}\n" for step in bundle.steps)
     yield from section("### Commits\n\n", lines)
 
 
-def _why(step: Step) -> str:
+def _why(step: Step, look: Look) -> str:
     if not step.rule:
         return " It follows from the others."
     pods = bool(subjects(applied(step.report)).containers)
     names = [f"[{source.item}]({source.url})" for source in sources(step.rule, for_pods=pods)[:1]]
-    return f" {prose(about(step.rule).partition('. ')[2])} ({', '.join((code(step.rule), *names))})"
+    return f" {prose(about(step.rule).partition('. ')[2])} ({', '.join((_page(step.rule, look), *names))})"
+
+
+def _page(rule: str, look: Look) -> str:
+    """The name of a rule, as a link to its page where there is one."""
+    pages = look.settings.rule_pages.rstrip("/")
+    return f"[{code(rule)}]({pages}/rules/{rule}.html)" if pages else code(rule)
 
 
 def _evidence(bundle: Bundle, run: Run) -> Iterator[Piece]:
@@ -178,7 +184,7 @@ def _farewell(bundle: Bundle, look: Look) -> str:
     comment, ignored = code(f"# harden: ignore[{rule}] the reason"), code(f'ignore = ["{rule}"]')
     lines = [
         f"To leave a fix out, write {comment} above its service or instruction, or {ignored} in {config}; the next run takes it "
-        f"out of this {look.pull_word}. {code(f'harden explain {rule}')} says what may break.",
+        f"out of this {look.pull_word}. {_explained(rule, look)} what may break.",
         "To take a part back after merging (not squashed), revert its commit; git asks where a later one touches it.",
         f"To decline, close it: it stays closed until there are other fixes. The label {label}, or a commit of yours on this "
         f"branch, stops the bot here; {code('enabled = false')} below {code('[pr]')} in {config} stops it in this repository.",
@@ -187,6 +193,12 @@ def _farewell(bundle: Bundle, look: Look) -> str:
     if not look.is_own:
         made += ", a program that rewrites Compose files, manifests and Dockerfiles. Whoever opened this ran it, unasked"
     return "### To change or decline this\n\n" + "".join(f"- {line}\n" for line in lines) + f"\n{made}.\n"
+
+
+def _explained(rule: str, look: Look) -> str:
+    if look.settings.rule_pages:
+        return f"The page of each rule, such as {_page(rule, look)}, says"
+    return f"{code(f'harden explain {rule}')} says"
 
 
 def _has_place(bundle: Bundle) -> bool:
