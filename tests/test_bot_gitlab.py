@@ -180,6 +180,13 @@ def test_fifty_thousand_files() -> None:
     assert took < 8, "of the processor, with the emulator: a second or two"
 
 
+def test_thousands_of_folders_take_no_request_each() -> None:
+    with GitLabEmulator({f"apps/a{n // 10:03}/f{n % 10}.yaml": ("100644", b"") for n in range(6_000)}) as server:
+        listing = forge_of(server).listing(server.branches["main"])
+    assert (len(listing.entries), listing.complete) == (6_000, True)
+    assert len(server.asked) < 70
+
+
 def test_a_listing_stops_somewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("hardener.bot.forges.gitlab.MOST_PAGES", 12)
     monkeypatch.setattr("hardener.bot.forges.gitlab.MANY_PAGES", 3)

@@ -36,7 +36,7 @@ from hardener.bot.forges.gitlab_server import PAUSES, PER_PAGE, Listed, Server, 
 from hardener.bot.forges.gitlab_texts import drafted, guarded, suggestion, unguarded
 from hardener.bot.forges.gitlab_values import actions_of, entry_of, is_ours, is_vendored, issue_of, line_of, pull_of, remark_of
 
-#: The pages that a listing of files may take, and those after which a folder is gone through by its own folders.
+#: The pages that a listing of files may take, and those after which other people's code is left out, where there is some.
 MOST_PAGES, MANY_PAGES = 600, 50
 #: Pages of merge requests: of open ones, and of all.
 _OPEN_PAGES, _ALL_PAGES = 100, 5
@@ -143,7 +143,7 @@ class GitLab:
         folders = [""]
         while folders:
             folder = folders.pop()
-            listed = self._tree(commit, folder, min(MANY_PAGES, left), recursive=True)
+            listed = self._tree(commit, folder, left, recursive=True)
             left -= listed.pages
             found |= entries_by_path(entry for entry in map(entry_of, listed.items) if entry)
             if listed.is_all:
@@ -158,10 +158,12 @@ class GitLab:
         return Listing(tuple(found.values()), complete)
 
     def _tree(self, commit: str, folder: str, most: int, *, recursive: bool) -> Listed:
-        """What is in a folder, with what is in its folders or without."""
+        """What is in a folder, with what is in its folders or without; with it, only until that has other people's code."""
         query = {"ref": commit, "recursive": "true" if recursive else "false", "pagination": "keyset"}
         if folder:
             query["path"] = folder
+        if recursive:
+            return self._server.listed(self._repository("tree"), most, _has_others_code, **query)
         return self._server.listed(self._repository("tree"), most, **query)
 
     def read(self, commit: str, entry: Entry) -> bytes:
@@ -387,3 +389,11 @@ class GitLab:
     def suggestion(self, text: str, lines: int) -> str:
         """Text that takes the place of so many lines, the last of which the remark stands on; empty where GitLab cannot."""
         return suggestion(text, lines)
+
+
+def _has_others_code(listed: Listed) -> bool:
+    """Whether what is known after `MANY_PAGES`, or has come on the last one since, has a folder of other people's code."""
+    if listed.pages < MANY_PAGES:
+        return False
+    new = listed.items if listed.pages == MANY_PAGES else listed.items[-PER_PAGE:]
+    return any(item["type"] == "tree" and is_vendored(item["path"]) for item in new)

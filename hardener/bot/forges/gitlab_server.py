@@ -106,12 +106,12 @@ class Server:
         """What GitLab answers: a mapping or a list."""
         return self._json(self._read(path, query))
 
-    def listed(self, path: str, most: int, /, **query: Any) -> Listed:
-        """A list, from at most so many pages."""
+    def listed(self, path: str, most: int, until: Callable[[Listed], bool] = lambda _: False, /, **query: Any) -> Listed:
+        """A list, from at most so many pages, or until what is known of it is enough."""
         found: list[Any] = []
         further: dict[str, Any] | None = {**query, "per_page": PER_PAGE}
         pages = 0
-        while further is not None and pages < most:
+        while further is not None and pages < most and not until(Listed(found, pages, False)):
             answer = self._read(path, further)
             items = self._json(answer)
             if not isinstance(items, list):
