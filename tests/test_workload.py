@@ -198,6 +198,20 @@ def test_root_that_may_meet_files_of_others_keeps_dac_override(dockerfile: str, 
 
 
 @pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("/srv/out", "writes /srv/out, which is another user's"),
+        ("/srv/out/deep", "writes /srv/out/deep, which is another user's"),
+        ("/srv", "writes /srv, where another user's files may be"),
+        ("/", "writes /, where another user's files may be"),
+    ],
+)
+def test_only_what_lies_in_it_is_said_to_be_another_user_s(folder: str, why: str) -> None:
+    needs = ask(uses(writes=writes(data=folder)), "", "FROM python\nRUN chown -R www-data /srv/out\n")
+    assert [need.why for need in needs.capabilities or ()] == [why]
+
+
+@pytest.mark.parametrize(
     ("dockerfile", "expected"),
     [
         ("FROM python\nRUN useradd -m app\nWORKDIR /home/app\nCOPY . .\n", "DAC_OVERRIDE"),  # a home of mode 0700 or 0750
