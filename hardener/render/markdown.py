@@ -67,19 +67,17 @@ def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
 def picture(report: Report, *, brief: bool = False) -> Iterator[Piece]:
     """Services by questions: how they stand before and after, the worst first; with the score where it was asked for.
 
-    `brief` leaves out the score, the questions to which all have good answers that stay so, and those for whom nothing changes,
-    unless that is all of them.
+    `brief` leaves out the score, the questions to which all have good answers that stay so, and those for whom nothing changes.
     """
     if report.postures and not brief:
         points = score(report.postures)
         yield Piece(f"Score: {points.before} → {points.after} of 100.\n\n")
     drawn = grid(report)
-    changed = tuple(row for row in drawn.rows if any(cell.before is not cell.after for cell in row.cells)) if brief else ()
-    same = len(drawn.rows) - len(changed) if changed else 0
-    drawn = drawn._replace(rows=changed or drawn.rows)
-    if drawn.rows:
-        columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in drawn.rows)]
-        yield Piece(_table(drawn, columns, same), ((PICTURE, ""),)) if columns else Piece("")
+    rows = tuple(row for row in drawn.rows if any(cell.before is not cell.after for cell in row.cells)) if brief else drawn.rows
+    same = len(drawn.rows) - len(rows)
+    if rows:
+        columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in rows)]
+        yield Piece(_table(drawn._replace(rows=rows), columns, same), ((PICTURE, ""),))
 
 
 def _table(drawn: Grid, columns: Sequence[int], same: int) -> str:
@@ -182,11 +180,14 @@ def _how_to_write(report: Report, run: Run) -> Iterator[Piece]:
 def held_back(report: Report, run: Run, lead: str = "") -> Iterator[Piece]:
     """Fixes without enough evidence: what is missing, and the command that shows them, or another `lead`, as Markdown."""
     held = [one for one in report.outcomes if one.status is Status.HELD_BACK]
-    groups = _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message)
+    told: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, list[str]]] = {}
+    for (what, why), found in _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message):
+        whose = tuple((one.finding.place.path, one.finding.key or one.finding.subject) for one in found)
+        told.setdefault((why, whose), (_who(found), []))[1].append(prose(what))
     show = code(command(run, "--diff --unsafe-fixes"))
     lines = []
-    for (what, why), found in groups:
-        lines.append(f"- {_who(found)}: {prose(what)}. Missing: {prose(why or 'evidence about this workload')}\n")
+    for (why, _), (who, summaries) in told.items():
+        lines.append(f"- {who}: {'; '.join(summaries)}. Missing: {prose(why or 'evidence about this workload')}\n")
     yield from section(f"### Held back\n\n{lead or f'Evidence is missing for these; {show} shows them.'}\n\n", lines)
 
 
