@@ -521,9 +521,10 @@ def test_room_of_a_pod_may_be_shared(path: str, expected: str) -> None:
 
 def test_what_is_on_disk_takes_no_memory() -> None:
     did = uses(writes=writes(scratch="/tmp"), memory=Memory(100, "small", SEEN))
+    told = SEEN._replace(claim="small, as read in app.py")
     assert (ask(did).memory or USUAL.memory, ask(did, in_a_pod(container())).memory) == (
-        Limit(356, "small, and temporary files", SEEN),
-        Limit(100, "small", SEEN),
+        Limit(356, "small, and temporary files", told),
+        Limit(100, "small", told),
     )
 
 

@@ -268,4 +268,7 @@ def _memory(uses: Uses, tmpfs: tuple[Tmpfs, ...]) -> Limit | None:
     if uses.memory is None:
         return None
     room, why = (_TMPFS_MIB, f"{uses.memory.why}, and temporary files") if tmpfs else (0, uses.memory.why)
-    return Limit(uses.memory.mib + room, why, uses.memory.evidence)
+    evidence = uses.memory.evidence
+    if uses.memory.why and uses.memory.why not in evidence.claim:
+        evidence = evidence._replace(claim=f"{uses.memory.why}, as read in {evidence.claim}")
+    return Limit(uses.memory.mib + room, why, evidence)

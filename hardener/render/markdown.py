@@ -44,6 +44,10 @@ _LEGEND = {
 }
 
 
+#: What was said of the fixes of a service, with its file and its name.
+Said = dict[tuple[tuple[str, tuple[Evidence, ...], str], ...], tuple[str, str]]
+
+
 def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
     """The report in at most `limit` characters (0: no limit): diffs go first, then evidence; what is missing is said."""
     pieces = [
@@ -107,26 +111,27 @@ def _stands(cell: Cell) -> str:
 
 
 def files(report: Report, run: Run, *, diffs: bool = True) -> Iterator[Piece]:
-    """Each changed file: its diff, unless that is shown elsewhere, and a line for each fix with what it rests on."""
+    """Each changed file: its diff, unless that is shown elsewhere, and a line for each fix with what it rests on, said once."""
     applied: dict[str, list[Outcome]] = {}
+    said: Said = {}
     for outcome in report.outcomes:
         if outcome.status is Status.APPLIED:
             applied.setdefault(outcome.finding.place.path, []).append(outcome)
     for change in report.changes:
         found = [one for path in change.stands_for or (change.before.path,) for one in applied.pop(path, ())]
-        yield _file(change.before.path, found, change if diffs else None, run)
+        yield _file(change.before.path, found, change if diffs else None, run, said)
     for path, found in applied.items():  # fixes that are made in another file
-        yield _file(path, found, None, run)
+        yield _file(path, found, None, run, said)
 
 
-def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: Run) -> Piece:
+def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: Run, said: Said) -> Piece:
     new = "new file, " if change and change.is_new else ""
     names = [*dict.fromkeys(one.finding.subject for one in found)]
     fixes = f"{new}{count(len(found), 'fix', 'fixes')}" if found else f"{new}changed"
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     who = f" ({', '.join(html_code(shortened(name)) for name in names[:_NAMES])}{more})" if names else ""
     head = f"<details><summary>{html_code(shortened(path))}: {fixes}{who}</summary>\n\n"
-    evidence = "".join(_fixes(found))
+    evidence = "".join(_fixes(found, said))
     diff = ""
     if change:
         diff = fence(unified((change,), run.folder).decode("utf-8", "surrogateescape"), "diff") + "\n\n"
@@ -136,18 +141,22 @@ def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: R
     return Piece(head + diff + evidence + end, (*shorter, (EVIDENCE, line), (FILE, "")))
 
 
-def _fixes(found: Iterable[Outcome]) -> Iterator[str]:
-    """For each service, a line for each fix."""
+def _fixes(found: Iterable[Outcome], said: Said) -> Iterator[str]:
+    """For each service, a line for each fix; or for which one all of the same was `said`."""
     subjects: dict[str, list[Outcome]] = {}
     for outcome in found:
         subjects.setdefault(outcome.finding.key or outcome.finding.subject, []).append(outcome)
     for outcomes in subjects.values():
-        yield f"{_name(outcomes[0].finding.subject)}, line {min(one.finding.place.line for one in outcomes)}:\n\n"
+        first = outcomes[0].finding
+        fixes = tuple(one.finding.fix for one in outcomes if one.finding.fix)
+        evidence = tuple((fix.summary, fix.evidence, fix.missing) for fix in fixes)
         told: set[Evidence] = set()
-        for one in outcomes:
-            if one.finding.fix:
-                yield f"- **{prose(one.finding.fix.summary)}**: {_because(one.finding.fix, told)}\n"
-        yield "\n"
+        path, subject = said.setdefault(evidence, (first.place.path, first.subject))
+        if (path, subject) == (first.place.path, first.subject) or len(fixes) == 1:
+            lines = "\n\n" + "".join(f"- **{prose(fix.summary)}**: {_because(fix, told)}\n" for fix in fixes)
+        else:
+            lines = f" all as for {_name(subject)}{'' if path == first.place.path else f' in {_name(path)}'}.\n"
+        yield f"{_name(first.subject)}, line {min(one.finding.place.line for one in outcomes)}:{lines}\n"
 
 
 def _because(fix: Fix, told: set[Evidence]) -> str:
