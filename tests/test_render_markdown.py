@@ -259,7 +259,7 @@ def test_evidence_that_is_the_same_is_told_once(tmp_path: Path) -> None:
     for name in ("a.yaml", "b.yaml"):
         (tmp_path / name).write_text(POD.format("web", "nginx:1.27") + "---\n" + POD.format("cache", "redis:7"))
     with contextlib.chdir(tmp_path):
-        text = render(judge(Request(next(iter(discover(["."]))))), Run())
+        text = render(judge(Request(tuple(discover(["."])[0]))), Run())
     assert text.count("gives its temporary directories to the workers ([") == 1
     first, second = text.partition("<code>b.yaml</code>")[::2]
     assert "all as for" not in first
