@@ -12,6 +12,7 @@ from hardener.facts.container import Container, gained
 from hardener.facts.kubernetes.chart_files import chart_of
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.container import read_container
+from hardener.facts.kubernetes.installed_charts import installs_chart
 from hardener.facts.kubernetes.manifest import ManifestFile, Template
 from hardener.facts.kubernetes.pod import MOST_CONTAINERS, Pod
 from hardener.facts.kubernetes.workloads import may_have_pods, pods
@@ -139,6 +140,13 @@ def _why_not_judged(pod: Pod) -> Iterator[tuple[str, str]]:
         yield "it has a container without an image, so it changes a pod that is written elsewhere", "give harden that one"
 
 
+def _installing(paths: Sequence[str]) -> Trouble:
+    """One note for all of them: a repository may consist of little else. It says no number, which would change with each."""
+    others = ", as others have," if len(paths) > 1 else ""
+    reason = f"it has{others} a chart of Helm installed, whose pods are written elsewhere and not judged"
+    return Trouble(paths[0], 1, reason, "run harden on what `helm template` makes")
+
+
 def manifest_groups(
     sources: Mapping[str, Source],
     tree: Tree,
@@ -154,7 +162,10 @@ def manifest_groups(
     read: dict[str, ManifestFile] = {}
     cluster = Cluster(sources, tree, read, patched=patched)
     charts: dict[str, dict[str, Source]] = {}
+    installing: list[Source] = []
     for location, source in sources.items():
+        if installs_chart(source.text):
+            installing.append(source)
         if is_own_overlay(source.text):
             reason = "it was written by `harden --overlay`; what it changes is judged without it"
             yield TemplateGroup((Trouble(source.path, 1, reason, "run harden with --overlay to count it"),))
@@ -168,6 +179,8 @@ def manifest_groups(
                 yield TemplateGroup((Trouble(error.path, error.line, error.reason, error.remedy),))
             except Unreadable as error:
                 troubles.append(Trouble(error.path, error.line, error.reason, error.remedy))
+    if installing:
+        yield TemplateGroup((_installing([source.path for source in installing]),))
     for chart, templates in charts.items():
         if any(may_have_pods(source.text) for source in templates.values()):
             from hardener.facts.kubernetes.chart_notes import template_notes

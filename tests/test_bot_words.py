@@ -269,7 +269,8 @@ def test_a_long_list_of_what_is_held_back_is_folded(tmp_path: Path) -> None:
     (tmp_path / "compose.yaml").write_text(text)
     made = bundle(tmp_path)
     page = propose(made, LOOK).body
-    assert "<summary>Held back: 18</summary>" in page
+    assert "<summary>Held back: 18 fixes</summary>" in page
+    assert page.count("Missing: no profile of `example/own1`\n") == 1, "what is missing is said once for all that it holds back"
     assert "Missing: " not in said(page)
     assert "| `cache` |" in page
     assert "| `own" not in page
@@ -279,6 +280,14 @@ def test_a_long_list_of_what_is_held_back_is_folded(tmp_path: Path) -> None:
     for one in (page, short):
         assert one.count("<details") == one.count("</details>")
         assert "Not in here, because evidence is missing." in said(one)
+
+
+def test_where_nothing_changes_in_the_picture_there_is_none(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM debian:12\nADD a.txt /a.txt\nUSER 1000:1000\nCMD ["sleep", "1"]\n')
+    (tmp_path / "a.txt").write_text("a\n")
+    page = propose(bundle(tmp_path), LOOK).body
+    assert "Use COPY instead of ADD" in page
+    assert "| --- |" not in page
 
 
 def test_a_pull_request_about_a_rule() -> None:

@@ -207,6 +207,15 @@ def test_a_dry_run_shows_what_waits_where_all_is_to_be_shown(bot: Bot, harden: H
     assert full.count("  | Nothing needs it.") == 9
 
 
+def test_of_many_files_of_a_commit_few_are_named(bot: Bot, harden: Harden) -> None:
+    assert OPENED.proposal is not None
+    commit = OPENED.proposal.commits[0]
+    many = commit._replace(files=tuple(commit.files[0]._replace(path=f"a{number}.yaml") for number in range(20)))
+    told = OPENED._replace(proposal=OPENED.proposal._replace(commits=(many,)))
+    bot.answer = (Done("a/b", dry_run=True, told=(told,)),)
+    assert "  [a0.yaml, a1.yaml, a2.yaml and 17 more]\n" in harden("--dry-run")[1]
+
+
 @pytest.mark.parametrize(
     ("done", "line"),
     [
@@ -252,7 +261,7 @@ def test_many_repositories_follow_one_another(bot: Bot, harden: Harden) -> None:
     assert [line for line in out.splitlines() if not line.startswith("opened")] == [
         "in a/b",
         "",
-        "in c/d",
+        "in c/d: nothing to do",
         "",
         "in a repository",
         "failed: there is no repository e/f",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -27,6 +28,15 @@ from hardener.render.markdown import LIMIT, render
 from hardener.report import Report, Status
 
 SHOP = Path(__file__).parent.parent / "fixtures" / "stacks" / "shop"
+POD = """apiVersion: v1
+kind: Pod
+metadata:
+  name: {0}
+spec:
+  containers:
+  - name: {0}
+    image: {1}
+"""
 #: What pages of GitHub and GitLab make a link of, where it stands outside of code.
 LINKED = re.compile(r"@\w|#\w|\bGH-\d|\b[0-9a-f]{7,40}\b|://|www\.|[!$%&~]\d|:\w+:|\[\[", re.IGNORECASE | re.ASCII)
 TAGS = set("h2 h3 p table thead tbody tr th td ul li pre code strong details summary a".split())
@@ -243,3 +253,15 @@ def test_what_is_let_be_is_named_with_its_reason() -> None:
     text = render(Report((first,), files=1), Run())
     assert "### Silenced\n\n- `excess-capabilities` `proxy` in " in text
     assert ": the load balancer asks\n" in text
+
+
+def test_evidence_that_is_the_same_is_told_once(tmp_path: Path) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(POD.format("web", "nginx:1.27") + "---\n" + POD.format("cache", "redis:7"))
+    with contextlib.chdir(tmp_path):
+        text = render(judge(Request(tuple(discover(["."])[0]))), Run())
+    assert text.count("gives its temporary directories to the workers ([") == 1
+    first, second = text.partition("<code>b.yaml</code>")[::2]
+    assert "all as for" not in first
+    assert "`web`, line 2: all as for `web` in `a.yaml`.\n\n" in second
+    assert "`cache`, line 11: all as for `cache` in `a.yaml`.\n\n" in second

@@ -14,7 +14,7 @@ from programs import program_of, uses
 from hardener.needs.source.reading import uses_of
 from hardener.needs.source.script_text import Text
 from hardener.needs.source.shell_words import expand
-from hardener.needs.source.uses import CAPABILITIES, EVERYTHING, WRITES, Uses
+from hardener.needs.source.uses import CAPABILITIES, EVERYTHING, WRITES, Uses, read_in
 
 DOCKERFILE = 'FROM debian:12\nWORKDIR /app\nCOPY . /app\nENTRYPOINT ["/app/start.sh"]\nCMD ["serve", "--now"]\n'
 
@@ -33,6 +33,31 @@ def paths(found: Uses) -> set[str]:
 
 def doubted(found: Uses) -> str:
     return "; ".join(doubt.text for doubt in found.doubts)
+
+
+@pytest.mark.parametrize(
+    ("read", "phrase"),
+    [
+        ("the script", "the script"),
+        ("the command `a`|the script", "the command `a` and the script"),
+        ("the command `a`|the command `b`|the script", "the commands `a` and `b`, and the script"),
+        ("the command `a`|the command `b`|the command `c`|the script", "the commands `a`, `b` and `c`, and the script"),
+        ("the command `a`|app.py|the command `b`|the script", "the commands `a` and `b`, app.py, and the script"),
+        ("app.py|the script", "app.py and the script"),
+        (
+            "|".join(f"the command `{one}`" for one in "abcdef") + "|the script",
+            "the commands `a`, `b`, `c` and 3 more, and the script",
+        ),
+    ],
+)
+def test_what_was_read_is_told_in_one_phrase(read: str, phrase: str) -> None:
+    assert read_in(read.split("|")) == phrase
+
+
+def test_the_memory_of_a_command_is_told_with_the_shell(tmp_path: Path) -> None:
+    found = uses(tmp_path, "FROM debian:12\nCMD psql -c 'select 1'; sleep 1\n", {})
+    assert found.memory is not None
+    assert found.memory.why == "a shell and `psql`"
 
 
 @pytest.mark.parametrize(

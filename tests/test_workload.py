@@ -198,6 +198,20 @@ def test_root_that_may_meet_files_of_others_keeps_dac_override(dockerfile: str, 
 
 
 @pytest.mark.parametrize(
+    ("folder", "why"),
+    [
+        ("/srv/out", "writes /srv/out, which is another user's"),
+        ("/srv/out/deep", "writes /srv/out/deep, which is another user's"),
+        ("/srv", "writes /srv, where another user's files may be"),
+        ("/", "writes /, where another user's files may be"),
+    ],
+)
+def test_only_what_lies_in_it_is_said_to_be_another_user_s(folder: str, why: str) -> None:
+    needs = ask(uses(writes=writes(data=folder)), "", "FROM python\nRUN chown -R www-data /srv/out\n")
+    assert [need.why for need in needs.capabilities or ()] == [why]
+
+
+@pytest.mark.parametrize(
     ("dockerfile", "expected"),
     [
         ("FROM python\nRUN useradd -m app\nWORKDIR /home/app\nCOPY . .\n", "DAC_OVERRIDE"),  # a home of mode 0700 or 0750
@@ -507,9 +521,10 @@ def test_room_of_a_pod_may_be_shared(path: str, expected: str) -> None:
 
 def test_what_is_on_disk_takes_no_memory() -> None:
     did = uses(writes=writes(scratch="/tmp"), memory=Memory(100, "small", SEEN))
+    told = SEEN._replace(claim="small, as read in app.py")
     assert (ask(did).memory or USUAL.memory, ask(did, in_a_pod(container())).memory) == (
-        Limit(356, "small, and temporary files", SEEN),
-        Limit(100, "small", SEEN),
+        Limit(356, "small, and temporary files", told),
+        Limit(100, "small", told),
     )
 
 

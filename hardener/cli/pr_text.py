@@ -18,6 +18,8 @@ _WHY = (Do.UPDATE, Do.REBASE, Do.REWORD, Do.CLOSE, Do.DROP, Do.STOP, Do.LEAVE, D
 _LONGEST = 100
 #: So many that wait have a line each; of more, so many names.
 _FEW, _NAMED = 4, 8
+#: So many files of a commit are named.
+_PATHS = 3
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _PLAIN = "\x1b[0m"
 
@@ -28,7 +30,9 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
     `show` has every word that would be sent, by this run or a later one; `is_named` has the repository before it.
     """
     if is_named:
-        yield f"in {plain(done.repository) or 'a repository'}"
+        silent = not (done.off or done.told or done.dashboard or done.unbelieved or done.notes or done.troubles or done.ended)
+        nothing = (": nothing would be done" if done.dry_run else ": nothing to do") if silent else ""
+        yield f"in {plain(done.repository) or 'a repository'}{nothing}"
     if done.off:
         yield f"off: {plain(done.off)}"
     late = () if show else _late(done.told)
@@ -107,8 +111,9 @@ def _content(told: Told, proposal: Proposal, base: str, show: bool, colour: bool
     yield f"  branch  {plain(told.branch)}, to be merged into {plain(base)}"
     width = len(str(len(proposal.commits)))
     for at, commit in enumerate(proposal.commits, 1):
-        files = ", ".join(shortened(plain(file.path), _LONGEST) for file in commit.files)
-        yield f"  {at:>{width}}  {plain(subject(commit))}  [{files}]"
+        files = ", ".join(shortened(plain(file.path), _LONGEST) for file in commit.files[:_PATHS])
+        more = f" and {len(commit.files) - _PATHS} more" if len(commit.files) > _PATHS else ""
+        yield f"  {at:>{width}}  {plain(subject(commit))}  [{files}{more}]"
     if not show:
         return
     for heading, said in (("title", proposal.title), ("body", proposal.body)):

@@ -26,6 +26,8 @@ _CLIENTS = frozenset("kubectl helm helmfile kustomize oc argocd flux istioctl k9
 _ABOUT = re.compile(r"(?i)kube|k8s|serviceaccount|in-?cluster")
 #: More text than this is not searched.
 _MOST_TEXT = 1024 * 1024
+#: A longer word of a command is not told as a whole.
+_LONGEST_WORD = 40
 
 
 def api_of(needs: Needs, container: Container, tree: Tree, situation: Situation) -> Verdict | None:
@@ -84,11 +86,19 @@ def _mentioned(container: Container, situation: Situation) -> str:
     """What of its settings or mounted files is about the cluster, in words; empty for nothing that is known."""
     for word in (*(container.entrypoint or ()), *(container.command or ())):
         if _ABOUT.search(word):
-            return f"`{word[:40]}`"
+            return _told(word)
     for name, value in container.environment.items():
         if _ABOUT.search(name) or _ABOUT.search(value or ""):
             return f"`{name}`"
     return next((f"what is mounted at {mount.target}" for mount in situation.mounts if _ABOUT.search(mount.text or "")), "")
+
+
+def _told(word: str) -> str:
+    """A word of a command about the cluster, of which a long option is told by its name."""
+    name, sign, _ = word.partition("=")
+    if len(word) <= _LONGEST_WORD or not sign or not word.startswith("-"):
+        return f"`{word if len(word) <= _LONGEST_WORD else f'{word[: _LONGEST_WORD - 3]}...'}`"
+    return f"`{name}`" if _ABOUT.search(name) else f"the value of `{name}`"
 
 
 def _in_files(files: ImageFiles) -> str:

@@ -145,8 +145,9 @@ def _foreign(uses: Uses, ground: Ground, container: Container) -> NeededCapabili
         for folder, evidence in ground.given.items():
             near = is_within(write.path, folder) or is_within(folder, write.path)
             if near and not (folder == "/" and is_everybodys(write.path)):
-                # The base says who else there is, and not which folders are theirs.
-                whose = "where another user's files may be" if folder == "/" else "which is another user's"
+                # Of the root, the base says who else there is, and not which folders are theirs.
+                theirs = folder != "/" and is_within(write.path, folder)
+                whose = "which is another user's" if theirs else "where another user's files may be"
                 return NeededCapability("DAC_OVERRIDE", f"writes {_short(write.path)}, {whose}", evidence)
     if ground.closed is not None:
         return NeededCapability("DAC_OVERRIDE", "files of another user may be closed to root", ground.closed)
@@ -267,4 +268,7 @@ def _memory(uses: Uses, tmpfs: tuple[Tmpfs, ...]) -> Limit | None:
     if uses.memory is None:
         return None
     room, why = (_TMPFS_MIB, f"{uses.memory.why}, and temporary files") if tmpfs else (0, uses.memory.why)
-    return Limit(uses.memory.mib + room, why, uses.memory.evidence)
+    evidence = uses.memory.evidence
+    if uses.memory.why and uses.memory.why not in evidence.claim:
+        evidence = evidence._replace(claim=f"{uses.memory.why}, as read in {evidence.claim}")
+    return Limit(uses.memory.mib + room, why, evidence)

@@ -44,6 +44,10 @@ _LEGEND = {
 }
 
 
+#: What was said of the fixes of a service, with its file and its name.
+Said = dict[tuple[tuple[str, tuple[Evidence, ...], str], ...], tuple[str, str]]
+
+
 def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
     """The report in at most `limit` characters (0: no limit): diffs go first, then evidence; what is missing is said."""
     pieces = [
@@ -67,19 +71,17 @@ def render(report: Report, run: Run, *, limit: int = LIMIT) -> str:
 def picture(report: Report, *, brief: bool = False) -> Iterator[Piece]:
     """Services by questions: how they stand before and after, the worst first; with the score where it was asked for.
 
-    `brief` leaves out the score, the questions to which all have good answers that stay so, and those for whom nothing changes,
-    unless that is all of them.
+    `brief` leaves out the score, the questions to which all have good answers that stay so, and those for whom nothing changes.
     """
     if report.postures and not brief:
         points = score(report.postures)
         yield Piece(f"Score: {points.before} → {points.after} of 100.\n\n")
     drawn = grid(report)
-    changed = tuple(row for row in drawn.rows if any(cell.before is not cell.after for cell in row.cells)) if brief else ()
-    same = len(drawn.rows) - len(changed) if changed else 0
-    drawn = drawn._replace(rows=changed or drawn.rows)
-    if drawn.rows:
-        columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in drawn.rows)]
-        yield Piece(_table(drawn, columns, same), ((PICTURE, ""),)) if columns else Piece("")
+    rows = tuple(row for row in drawn.rows if any(cell.before is not cell.after for cell in row.cells)) if brief else drawn.rows
+    same = len(drawn.rows) - len(rows)
+    if rows:
+        columns = [at for at in drawn.columns if not brief or any(row.cells[at] not in _QUIET for row in rows)]
+        yield Piece(_table(drawn._replace(rows=rows), columns, same), ((PICTURE, ""),))
 
 
 def _table(drawn: Grid, columns: Sequence[int], same: int) -> str:
@@ -109,26 +111,27 @@ def _stands(cell: Cell) -> str:
 
 
 def files(report: Report, run: Run, *, diffs: bool = True) -> Iterator[Piece]:
-    """Each changed file: its diff, unless that is shown elsewhere, and a line for each fix with what it rests on."""
+    """Each changed file: its diff, unless that is shown elsewhere, and a line for each fix with what it rests on, said once."""
     applied: dict[str, list[Outcome]] = {}
+    said: Said = {}
     for outcome in report.outcomes:
         if outcome.status is Status.APPLIED:
             applied.setdefault(outcome.finding.place.path, []).append(outcome)
     for change in report.changes:
         found = [one for path in change.stands_for or (change.before.path,) for one in applied.pop(path, ())]
-        yield _file(change.before.path, found, change if diffs else None, run)
+        yield _file(change.before.path, found, change if diffs else None, run, said)
     for path, found in applied.items():  # fixes that are made in another file
-        yield _file(path, found, None, run)
+        yield _file(path, found, None, run, said)
 
 
-def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: Run) -> Piece:
+def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: Run, said: Said) -> Piece:
     new = "new file, " if change and change.is_new else ""
     names = [*dict.fromkeys(one.finding.subject for one in found)]
     fixes = f"{new}{count(len(found), 'fix', 'fixes')}" if found else f"{new}changed"
     more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
     who = f" ({', '.join(html_code(shortened(name)) for name in names[:_NAMES])}{more})" if names else ""
     head = f"<details><summary>{html_code(shortened(path))}: {fixes}{who}</summary>\n\n"
-    evidence = "".join(_fixes(found))
+    evidence = "".join(_fixes(found, said))
     diff = ""
     if change:
         diff = fence(unified((change,), run.folder).decode("utf-8", "surrogateescape"), "diff") + "\n\n"
@@ -138,18 +141,22 @@ def _file(path: str, found: Sequence[Outcome], change: FileChange | None, run: R
     return Piece(head + diff + evidence + end, (*shorter, (EVIDENCE, line), (FILE, "")))
 
 
-def _fixes(found: Iterable[Outcome]) -> Iterator[str]:
-    """For each service, a line for each fix."""
+def _fixes(found: Iterable[Outcome], said: Said) -> Iterator[str]:
+    """For each service, a line for each fix; or for which one all of the same was `said`."""
     subjects: dict[str, list[Outcome]] = {}
     for outcome in found:
         subjects.setdefault(outcome.finding.key or outcome.finding.subject, []).append(outcome)
     for outcomes in subjects.values():
-        yield f"{_name(outcomes[0].finding.subject)}, line {min(one.finding.place.line for one in outcomes)}:\n\n"
+        first = outcomes[0].finding
+        fixes = tuple(one.finding.fix for one in outcomes if one.finding.fix)
+        evidence = tuple((fix.summary, fix.evidence, fix.missing) for fix in fixes)
         told: set[Evidence] = set()
-        for one in outcomes:
-            if one.finding.fix:
-                yield f"- **{prose(one.finding.fix.summary)}**: {_because(one.finding.fix, told)}\n"
-        yield "\n"
+        path, subject = said.setdefault(evidence, (first.place.path, first.subject))
+        if (path, subject) == (first.place.path, first.subject) or len(fixes) == 1:
+            lines = "\n\n" + "".join(f"- **{prose(fix.summary)}**: {_because(fix, told)}\n" for fix in fixes)
+        else:
+            lines = f" all as for {_name(subject)}{'' if path == first.place.path else f' in {_name(path)}'}.\n"
+        yield f"{_name(first.subject)}, line {min(one.finding.place.line for one in outcomes)}:{lines}\n"
 
 
 def _because(fix: Fix, told: set[Evidence]) -> str:
@@ -182,11 +189,14 @@ def _how_to_write(report: Report, run: Run) -> Iterator[Piece]:
 def held_back(report: Report, run: Run, lead: str = "") -> Iterator[Piece]:
     """Fixes without enough evidence: what is missing, and the command that shows them, or another `lead`, as Markdown."""
     held = [one for one in report.outcomes if one.status is Status.HELD_BACK]
-    groups = _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message)
+    told: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, list[str]]] = {}
+    for (what, why), found in _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message):
+        whose = tuple((one.finding.place.path, one.finding.key or one.finding.subject) for one in found)
+        told.setdefault((why, whose), (_who(found), []))[1].append(prose(what))
     show = code(command(run, "--diff --unsafe-fixes"))
     lines = []
-    for (what, why), found in groups:
-        lines.append(f"- {_who(found)}: {prose(what)}. Missing: {prose(why or 'evidence about this workload')}\n")
+    for (why, _), (who, summaries) in told.items():
+        lines.append(f"- {who}: {'; '.join(summaries)}. Missing: {prose(why or 'evidence about this workload')}\n")
     yield from section(f"### Held back\n\n{lead or f'Evidence is missing for these; {show} shows them.'}\n\n", lines)
 
 

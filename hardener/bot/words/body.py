@@ -23,19 +23,25 @@ from hardener.render.formats import Run
 from hardener.render.grounds import address
 from hardener.render.markdown import by_hand, command, files, held_back, picture, problems, remaining, section, step_by_hand
 from hardener.render.summary import count, shortened
-from hardener.report import Outcome
+from hardener.report import Outcome, Status
 
 #: A longer command has no room below a body that had to be cut.
 _LONGEST_COMMAND = 120
 #: So many fixes have their evidence in sight.
 _FEW = 3
-#: So many lines of what is held back are in sight.
+#: So many fixes that are held back are in sight.
 _MANY = 8
 #: Repositories that the first paragraph names.
 _NAMED = 3
 #: A source that is a file of the repository, from its root.
 _FILE = re.compile(r"[^\s:]*[./][^\s:]*")
-_BEFORE = "### Before merging\n\nFor data that is there already, as its user changes:\n\n"
+_BEFORE = "### Before merging\n\n"
+_DATA = "For data that is there already, as its user changes:\n\n"
+_LASTING = (
+    "Kubernetes does not let the pod of these be changed once it is there, and applying this would fail. Delete them first, or "
+    "have them replaced: by the annotation `argocd.argoproj.io/sync-options: Force=true,Replace=true` for Argo CD, by "
+    "`kustomize.toolkit.fluxcd.io/force: enabled` for Flux. A Job then runs again.\n\n"
+)
 
 
 def body(bundle: Bundle, look: Look, limit: int) -> str:
@@ -113,9 +119,23 @@ def _before_merging(bundle: Bundle) -> Iterator[Piece]:
     """What only a person can do: what a trial did, where there was one, else what follows from reading."""
     verdict = bundle.verdict
     if verdict is None or verdict.stopped:
-        yield from by_hand(bundle.report, _BEFORE)
+        found = [*by_hand(bundle.report, _BEFORE + _DATA)]
     else:
-        yield from section(_BEFORE, (f"- {step_by_hand(step)}\n" for step in verdict.migrations))
+        found = [*section(_BEFORE + _DATA, (f"- {step_by_hand(step)}\n" for step in verdict.migrations))]
+    yield from found
+    yield from section(("" if found else _BEFORE) + _LASTING, _refused_by_the_cluster(bundle))
+
+
+def _refused_by_the_cluster(bundle: Bundle) -> Iterator[str]:
+    """What is in the cluster already and would have to be another object."""
+    from hardener.facts.kubernetes.lasting import lasting
+    from hardener.facts.kubernetes.workloads import may_have_pods
+
+    for change in bundle.report.changes:
+        if not change.is_new and may_have_pods(change.before.text):
+            names = [f"{one.kind} {code(shortened(one.name))}" for one in lasting(change.before, change.after)]
+            if names:
+                yield f"- {', '.join(dict.fromkeys(names))} in {code(shortened(change.before.path))}\n"
 
 
 def _commits(bundle: Bundle, look: Look) -> Iterator[Piece]:
@@ -153,10 +173,11 @@ def _held_back(bundle: Bundle, run: Run) -> Iterator[Piece]:
     proof = f"; {code(verify)} tries them on your engine" if verify else ""
     lead = f"Not in here, because evidence is missing. {show} shows them{proof}."
     found = [*held_back(bundle.report, run, lead)]
-    if len(found) > _MANY:
+    number = sum(one.status is Status.HELD_BACK for one in bundle.report.outcomes)
+    if number > _MANY:
         # What opens and closes stays, whatever of the list there is room for.
         first = found[0]._replace(text=found[0].text.removeprefix(f"### Held back\n\n{lead}\n\n"))
-        heading = f"### Held back\n\n{lead}\n\n<details><summary>Held back: {len(found)}</summary>\n\n"
+        heading = f"### Held back\n\n{lead}\n\n<details><summary>Held back: {count(number, 'fix', 'fixes')}</summary>\n\n"
         found = [Piece(heading), first, *found[1:], Piece("</details>\n\n")]
     yield from found
 

@@ -20,7 +20,7 @@ from hardener.needs.source.reconfigured import reconfigured
 from hardener.needs.source.script_text import Assigned, Text
 from hardener.needs.source.shell_case import asks_arguments, is_in_loop, passed_over
 from hardener.needs.source.step_down import STEP_DOWNS
-from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, Write, merged, together, unknown
+from hardener.needs.source.uses import Capability, Memory, Program, Read, Uses, Write, merged, read_in, together, unknown
 from hardener.record import NamedTuple
 from hardener.syntax import shell
 
@@ -175,7 +175,7 @@ class Shell:
         label = self.text.label
         at = label or self.program.at
         inner = dict.fromkeys(uses.read.claim for uses in many if uses.read.source.rpartition(":")[0] != at != uses.read.source)
-        claim = " and ".join((*list(inner)[:3], name) if len(many) > 1 or not inner else inner)
+        claim = read_in((*inner, name)) if len(many) > 1 or not inner else next(iter(inner))
         weakest = min((uses.read.strength for uses in many), default=Strength.READ)
         read = Evidence(claim, at, min(weakest, Strength.READ))
         found = merged(read, many)
@@ -429,7 +429,7 @@ class Shell:
         cores = together(amount for amount in found if amount.mib > _SMALL or not amount.cores)
         busy = 1 if cores is None else 0 if background else cores.cores
         why = cores.why if cores is not None and cores.why else "a shell and what it runs"
-        return Memory(mib, why, read, busy)
+        return Memory(mib, why if " " in why else f"a shell and {why}", read, busy)
 
 
 def _started(words: tuple[str, ...]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ names the questions left open: nothing here is a guess, and silence never means 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hardener.finding import Evidence
@@ -25,6 +25,9 @@ THREADS = "threads"
 PORTS = "ports"
 #: What a program may do of which nothing is known at all.
 EVERYTHING = frozenset((CAPABILITIES, WRITES, ESCALATION, USERS, MEMORY, THREADS, PORTS))
+#: How what was read of a command begins, and how many commands, and other programs, are named in one phrase.
+_COMMAND = "the command "
+_MOST_TOLD = 3
 
 
 class Program(NamedTuple):
@@ -168,3 +171,17 @@ def together(amounts: Iterable[Memory], *, at_once: bool = False) -> Memory | No
     cores = [amount.cores for amount in amounts]
     busy = 0 if 0 in cores else sum(cores) if at_once else max(cores)
     return largest._replace(mib=sum(amount.mib for amount in amounts) if at_once else largest.mib, cores=busy)
+
+
+def read_in(claims: Sequence[str]) -> str:
+    """What was read, in one phrase: the first commands and how many more there are, other programs, and the last of all."""
+    *inner, last = claims
+    names = [claim.removeprefix(_COMMAND) for claim in inner if claim.startswith(_COMMAND)]
+    told = [claim for claim in inner if not claim.startswith(_COMMAND)][:_MOST_TOLD]
+    more = f" and {len(names) - _MOST_TOLD} more" if len(names) > _MOST_TOLD else ""
+    if len(names) > 1:
+        first = names[:_MOST_TOLD] if more else names[:-1]
+        told.insert(0, f"the commands {', '.join(first)}{more or f' and {names[-1]}'}")
+    elif names:
+        told.insert(0, _COMMAND + names[0])
+    return f"{', '.join(told)}{',' if len(names) > 1 else ''} and {last}" if told else last
