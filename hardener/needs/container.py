@@ -226,6 +226,7 @@ def situation_of(container: Container, tree: Tree) -> Situation:
         command=container.command,
         environment=container.environment,
         more_environment=bool(container.missing_env_files),
+        offered=container.offered_variables - container.environment.keys(),
         mounts=(
             *(
                 # What is no volume of this project may belong to anybody, as a bind may.
