@@ -184,9 +184,15 @@ def held_back(report: Report, run: Run, lead: str = "") -> Iterator[Piece]:
     held = [one for one in report.outcomes if one.status is Status.HELD_BACK]
     groups = _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message)
     show = code(command(run, "--diff --unsafe-fixes"))
+    # What is missing for all fixes of a service, such as a profile of its image, is said once.
+    told: dict[tuple[str, tuple[object, ...]], list[Group]] = {}
+    for group in groups:
+        (_, why), found = group
+        told.setdefault((why, tuple((one.finding.place.path, one.finding.subject) for one in found)), []).append(group)
     lines = []
-    for (what, why), found in groups:
-        lines.append(f"- {_who(found)}: {prose(what)}. Missing: {prose(why or 'evidence about this workload')}\n")
+    for (why, _), alike in told.items():
+        fixes = "; ".join(prose(what) for (what, _), _ in alike)
+        lines.append(f"- {_who(alike[0][1])}: {fixes}. Missing: {prose(why or 'evidence about this workload')}\n")
     yield from section(f"### Held back\n\n{lead or f'Evidence is missing for these; {show} shows them.'}\n\n", lines)
 
 

@@ -23,7 +23,7 @@ from hardener.render.formats import Run
 from hardener.render.grounds import address
 from hardener.render.markdown import by_hand, command, files, held_back, picture, problems, remaining, section, step_by_hand
 from hardener.render.summary import count, shortened
-from hardener.report import Outcome
+from hardener.report import Outcome, Status
 
 #: A longer command has no room below a body that had to be cut.
 _LONGEST_COMMAND = 120
@@ -156,7 +156,8 @@ def _held_back(bundle: Bundle, run: Run) -> Iterator[Piece]:
     if len(found) > _MANY:
         # What opens and closes stays, whatever of the list there is room for.
         first = found[0]._replace(text=found[0].text.removeprefix(f"### Held back\n\n{lead}\n\n"))
-        heading = f"### Held back\n\n{lead}\n\n<details><summary>Held back: {len(found)}</summary>\n\n"
+        number = sum(one.status is Status.HELD_BACK for one in bundle.report.outcomes)
+        heading = f"### Held back\n\n{lead}\n\n<details><summary>Held back: {number}</summary>\n\n"
         found = [Piece(heading), first, *found[1:], Piece("</details>\n\n")]
     yield from found
 
