@@ -264,17 +264,17 @@ def test_first_lines(subjects: tuple[str, ...], prefix: str, line: str) -> None:
 
 def test_a_long_list_of_what_is_held_back_is_folded(tmp_path: Path) -> None:
     """Also where its end is left out, what is opened is closed; who gains nothing is counted, not drawn."""
-    images = {"cache": "redis:7", **{f"own{number}": f"example/own{number}:1" for number in range(3)}}
+    images = {"cache": "redis:7", **{f"own{number}": f"example/own{number}:1" for number in range(9)}}
     text = "services:\n" + "".join(f"  {name}:\n    image: {image}\n" for name, image in images.items())
     (tmp_path / "compose.yaml").write_text(text)
     made = bundle(tmp_path)
     page = propose(made, LOOK).body
-    assert "<summary>Held back: 18 fixes</summary>" in page
+    assert "<summary>Held back: 54 fixes</summary>" in page
     assert page.count("Missing: no profile of `example/own1`\n") == 1, "what is missing is said once for all that it holds back"
     assert "Missing: " not in said(page)
     assert "| `cache` |" in page
     assert "| `own" not in page
-    assert "For 3 others, nothing in it changes." in page
+    assert "For 9 others, nothing in it changes." in page
     short = propose(made, LOOK._replace(longest_body=6_000)).body
     assert "Left out" in short
     for one in (page, short):

@@ -23,6 +23,10 @@ from hardener.needs.idle import only_waits
         ("/bin/sh", "-ec", "while :; do sleep 5; done"),
         ("bash", "-c", "echo ready > /dev/stdout; while true; do echo alive; sleep 30; done"),
         ("sh", "-c", "exec tail -F /dev/null"),
+        ("sh", "-c", "chown -R 1000 /data; sleep infinity"),
+        # A container to develop in, which VS Code enters.
+        ("/bin/sh", "-c", "chown -R app:app /src/static && chown -R app:app /src/.cache && while sleep 1000; do :; done"),
+        ("bash", "-c", "cd /src && npm ci && sleep infinity"),
     ],
     ids=" ".join,
 )
@@ -39,7 +43,9 @@ def test_what_only_waits(words: tuple[str, ...]) -> None:
         ("tail", "-f", "/var/log/app.log"),
         ("sh", "-c", "echo once"),
         ("sh", "-c", "while true; do date >> /mnt/out; sleep 1; done"),
-        ("sh", "-c", "chown -R 1000 /data; sleep infinity"),
+        ("sh", "-c", "chown -R 1000 /data; nginx; sleep infinity"),
+        ("sh", "-c", "chown -R 1000 /data"),
+        ("sh", "-c", "npm start; sleep infinity"),
         ("sh", "-c", "until pg_isready -h db; do sleep 1; done"),
         ("sh", "run.sh"),
     ],

@@ -108,7 +108,7 @@ def container_of(told: Mapping[str, Any], image: Mapping[str, Any], engine: Engi
     container.workdir = "" if config.get("WorkingDir") == own.get("WorkingDir") else str(config.get("WorkingDir") or "")
     given = set(config.get("Env") or ()) - set(own.get("Env") or ())
     container.environment = dict(_pair(str(line)) for line in sorted(given))
-    container.variables, container.missing_env_files = (), ()
+    container.variables, container.missing_env_files, container.offered_variables = (), (), frozenset()
     container.variable = lambda _: setting(None)
     container.mounts = tuple(_mount(mount, place) for mount in told.get("Mounts") or ())
     container.volumes_from, container.said_elsewhere, container.watched = False, "", False

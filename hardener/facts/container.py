@@ -190,6 +190,7 @@ class Container:
         "missing_env_files",
         "mounts",
         "no_new_privileges",
+        "offered_variables",
         "pids",
         "place",
         "platform",
@@ -245,6 +246,8 @@ class Container:
     variables: tuple[Variable, ...]
     #: Files with more variables that are not here.
     missing_env_files: tuple[str, ...]
+    #: Variables that files name in a comment, for whoever runs it to set.
+    offered_variables: frozenset[str]
     variable: Callable[[str], Setting[str | None]]
     mounts: tuple[Mount, ...]
     #: Whether it mounts what other containers mount, too.

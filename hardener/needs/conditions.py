@@ -13,7 +13,6 @@ from hardener.needs.profile import (
     Amount,
     Capability,
     Condition,
-    Filter,
     Healthcheck,
     Heap,
     Inherited,
@@ -51,6 +50,8 @@ class Situation(NamedTuple):
     environment: Mapping[str, str | None] = {}
     #: Whether there may be more variables than these.
     more_environment: bool = False
+    #: Variables that have no value here, and that whoever runs it is offered to set.
+    offered: frozenset[str] = frozenset()
     mounts: tuple[Mount, ...] = ()
     #: Binding a port below this one is a privilege.
     first_free_port: int = 0
@@ -64,7 +65,8 @@ class Situation(NamedTuple):
         return (*(self.copied or ()), *self.mounts)
 
 
-_Item = TypeVar("_Item", Start, Capability, WrittenPath, Verdict, Amount, Port, Unprivileged, Heap, Healthcheck, Inherited)
+_Any = Start | Capability | WrittenPath | Verdict | Amount | Port | Unprivileged | Heap | Healthcheck | Inherited
+_Item = TypeVar("_Item", bound=_Any)
 
 
 class Asked(NamedTuple):
@@ -80,15 +82,16 @@ class Asked(NamedTuple):
 
 def every(items: tuple[_Item, ...], asked: Asked) -> Iterable[_Item]:
     """The items that apply."""
-    return (item for item in items if _applies(item.filter, asked))
+    return (item for item in items if _applies(item, asked))
 
 
 def first(items: tuple[_Item, ...], asked: Asked) -> _Item | None:
     """The first item that applies, which is the answer; None for none."""
-    return next((item for item in items if _applies(item.filter, asked)), None)
+    return next((item for item in items if _applies(item, asked)), None)
 
 
-def _applies(filter: Filter, asked: Asked) -> bool:
+def _applies(item: _Any, asked: Asked) -> bool:
+    filter = item.filter
     if filter is EVERYWHERE:
         return True
     if filter.versions and not filter.admits(asked.version):
@@ -97,13 +100,28 @@ def _applies(filter: Filter, asked: Asked) -> bool:
         return False
     if filter.any_of and not any(_holds(condition, asked.situation) for condition in filter.any_of):
         return False
-    return not any(_holds(condition, asked.situation) for condition in filter.unless)
+    # What may be so is no reason to leave out a need; it is one to leave out a promise.
+    holds = _holds_surely if isinstance(item, (Capability, WrittenPath)) or _forbids(item) else _holds
+    return not any(holds(condition, asked.situation) for condition in filter.unless)
+
+
+def _forbids(item: _Any) -> bool:
+    return isinstance(item, Verdict) and not item.works
+
+
+def _holds_surely(condition: Condition, situation: Situation) -> bool:
+    kind, argument = condition
+    if kind == "environment":
+        return any(value and matches(name, argument) for name, value in situation.environment.items())
+    return _holds(condition, situation)
 
 
 def _holds(condition: Condition, situation: Situation) -> bool:
     kind, argument = condition
     if kind == "environment":
         if situation.more_environment and argument not in situation.environment:
+            return True
+        if any(matches(name, argument) for name in situation.offered):
             return True
         return any(value != "" and matches(name, argument) for name, value in situation.environment.items())
     if kind == "command":

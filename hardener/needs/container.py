@@ -132,6 +132,13 @@ def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> 
         # The engine copies nothing into a container whose root is read-only.
         watched = "whether the files that `docker compose watch` copies into it have to be written"
         needs = needs._replace(unknown={"read_only": watched, **needs.unknown})
+    if needs.holds and needs.read_only is not None and needs.read_only.works and not container.read_only_root.effective:
+        from hardener.needs.copied_into import copied_into
+
+        told = copied_into(container, tree)
+        if told:
+            copied = f"whether files are still copied into it, as {told} says: Docker copies none into a read-only root"
+            needs = needs._replace(unknown={"read_only": copied, **needs.unknown})
     if needs.holds:
         return needs
     # What it could do without, and how it is asked for its health, does not depend on the rest.
@@ -226,6 +233,7 @@ def situation_of(container: Container, tree: Tree) -> Situation:
         command=container.command,
         environment=container.environment,
         more_environment=bool(container.missing_env_files),
+        offered=container.offered_variables - container.environment.keys(),
         mounts=(
             *(
                 # What is no volume of this project may belong to anybody, as a bind may.

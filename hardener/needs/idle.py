@@ -14,11 +14,16 @@ ENTERED = "what is run in it from outside: by itself it only waits"
 _LONGEST = 600.0
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 #: Commands that leave everything as it is.
-_NOTHING = frozenset("trap wait true : echo printf set exit kill date exec".split())
+_NOTHING = frozenset("trap wait true : echo printf set exit kill date exec cd test [ [[ ls id whoami pwd umask export".split())
+#: Commands that make files ready for whoever comes, and end.
+_PREPARES = frozenset("chown chgrp chmod mkdir ln cp mv rm touch install".split())
+#: Package managers, which do so with one of these words.
+_MANAGERS = frozenset("npm yarn pnpm pip pip3 poetry uv composer bundle apt-get apt apk".split())
+_INSTALLS = frozenset("install ci add update sync upgrade".split())
 
 
 def only_waits(words: Sequence[str]) -> bool:
-    """Whether a program, as a container starts it, waits without end, or very long, and does nothing else."""
+    """Whether a program, as a container starts it, waits without end, or very long, and before that at most prepares files."""
     from hardener.needs.source.shell_run import SHELLS
 
     if words and words[0].rpartition("/")[2] in ("tini", "dumb-init", "busybox", "env"):
@@ -46,9 +51,14 @@ def _script_waits(script: str) -> bool:
             waits = waits or _waits(words)
         elif _waits(words):
             waits = True
-        else:
+        elif not _prepares(words):
             return False
     return waits or (loops and pauses)
+
+
+def _prepares(words: Sequence[str]) -> bool:
+    name = words[0].rpartition("/")[2]
+    return name in _PREPARES or (name in _MANAGERS and any(word in _INSTALLS for word in words[1:]))
 
 
 def _waits(words: Sequence[str]) -> bool:

@@ -189,6 +189,7 @@ def _how_to_write(report: Report, run: Run) -> Iterator[Piece]:
 def held_back(report: Report, run: Run, lead: str = "") -> Iterator[Piece]:
     """Fixes without enough evidence: what is missing, and the command that shows them, or another `lead`, as Markdown."""
     held = [one for one in report.outcomes if one.status is Status.HELD_BACK]
+    # What is missing for all fixes of a service, such as a profile of its image, is said once.
     told: dict[tuple[str, tuple[tuple[str, str], ...]], tuple[str, list[str]]] = {}
     for (what, why), found in _alike(held, lambda one: one.finding.fix.summary if one.finding.fix else one.finding.message):
         whose = tuple((one.finding.place.path, one.finding.key or one.finding.subject) for one in found)

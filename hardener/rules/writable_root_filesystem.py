@@ -11,7 +11,8 @@ refuses `cp` into such a container.
 What we do: The repair makes the root read-only and mounts a tmpfs at each path that the workload is known to write and that
 is no volume: sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the
 mode of a tmpfs does not survive a restart on every engine. A pod's is an `emptyDir`, which everybody in it may write. Data
-never goes to a tmpfs: where data would be written to the root, nothing is changed.
+never goes to a tmpfs: where data would be written to the root, nothing is changed. Where a page or a script of the project
+copies files into the service, the repair is held back.
 
 Example: normal
 """

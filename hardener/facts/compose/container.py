@@ -6,7 +6,13 @@ import os
 from collections.abc import Callable
 
 from hardener.facts.compose.amounts import parse_bytes, parse_number
-from hardener.facts.compose.environment import EnvironmentVariable, missing_env_files, read_environment, written_variables
+from hardener.facts.compose.environment import (
+    EnvironmentVariable,
+    missing_env_files,
+    offered_variables,
+    read_environment,
+    written_variables,
+)
 from hardener.facts.compose.host import read_mounts, read_published_ports, read_served_ports, shares_host
 from hardener.facts.compose.limits import Dialect, Limit
 from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined, UnmaskedProc
@@ -59,6 +65,7 @@ def read_container(
     container.workdir = service.text("working_dir") or ""
     container.environment = read_environment(service, folder, context)
     container.missing_env_files = missing_env_files(service, folder, context)
+    container.offered_variables = offered_variables(service, folder, context)
     container.hooks = tuple(key for key in _HOOKS if service.scalar(key) is not None)
     container.variables = written_variables(service)
     container.variable = _variables(service, readers, home, container)

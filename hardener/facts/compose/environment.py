@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from hardener.errors import CannotWrite
-from hardener.facts.compose.interpolation import parse_env_file
+from hardener.facts.compose.interpolation import commented_names, parse_env_file
 from hardener.facts.compose.service import Service, entries
 from hardener.facts.compose.writer import Readers, Writer
 from hardener.facts.container import Setting, Variable
@@ -26,6 +26,16 @@ def read_environment(service: Service, folder: str, context: Context) -> dict[st
         if source:
             variables |= parse_env_file(source.text)
     return variables | service.pairs(_KEY)
+
+
+def offered_variables(service: Service, folder: str, context: Context) -> frozenset[str]:
+    """The variables that files of `env_file` name only in comments: settings for whoever runs it to take up."""
+    offered: set[str] = set()
+    for _, node in service.items("env_file"):
+        path = (service.read(node.get("path")) if isinstance(node, Mapping) else service.read(node)) or ""
+        source = context(os.path.normpath(os.path.join(folder, path))) if path and "$" not in path else None
+        offered |= commented_names(source.text) if source else set()
+    return frozenset(offered)
 
 
 def missing_env_files(service: Service, folder: str, context: Context) -> tuple[str, ...]:

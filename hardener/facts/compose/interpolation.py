@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 # Text, because most files have none of these, and `re` keeps what it has compiled.
 _REFERENCE = r"\$(?:(?P<dollar>\$)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|\{(?P<braced>[A-Za-z_][A-Za-z0-9_]*)(?P<rest>[^{}]*)\})"
+_OFFER = r"^[ \t]*#+[ \t]*(?:export[ \t]+)?([A-Z][A-Z0-9_]*)="
 _ASSIGNMENT = r"^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_.-]*)\s*[=:]\s*(.*?)\s*$"
 
 
@@ -45,6 +46,11 @@ def _value(name: str, rest: str, variables: Mapping[str, str]) -> str | None:
     if operator == "+":
         return word if is_set else ""
     return value if operator == "?" and is_set else None
+
+
+def commented_names(text: str) -> set[str]:
+    """The variables that an .env file gives a value in comments only, as in `#PUID=1000`."""
+    return set(re.findall(_OFFER, text, re.MULTILINE)) - set(parse_env_file(text))
 
 
 def parse_env_file(text: str) -> dict[str, str]:

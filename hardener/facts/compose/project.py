@@ -177,9 +177,10 @@ class ComposeProject:
                 for node in file.services:
                     definitions.setdefault(node.name, []).append((location, file, node))
         variables = self._env(os.path.dirname(model[0]))
-        services = []
+        services, others = [], []
         for name, found in definitions.items():
             if touched_by and all(location != touched_by for location, _, _ in found):
+                others.append(Service(name, tuple(Layer(file, node) for _, file, node in found), variables))
                 continue
             layers: list[Layer] = []
             trouble = ""
@@ -189,6 +190,9 @@ class ComposeProject:
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
             services.append(Service(name, tuple(layers), variables, trouble))
+        if any(service.in_swarm for service in (*services, *others)):
+            for service in services:
+                service.beside_swarm = True
         return services
 
     def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:

@@ -65,7 +65,7 @@ class Held(NamedTuple):
 class Service:
     """A service in effect. `layers` go from the lowest (what it extends) to the highest (the last file)."""
 
-    __slots__ = ("_keys", "incomplete", "layers", "name", "variables")
+    __slots__ = ("_keys", "beside_swarm", "incomplete", "layers", "name", "variables")
 
     def __init__(self, name: str, layers: tuple[Layer, ...], variables: dict[str, str], incomplete: str = "") -> None:
         self.name = name
@@ -75,6 +75,8 @@ class Service:
         self._keys = frozenset(key for layer in layers for key in layer.keys)
         #: Why parts of this service are not known, such as a file it extends that cannot be read.
         self.incomplete = incomplete
+        #: Whether another service of its project is deployed to a swarm: a stack goes there as a whole.
+        self.beside_swarm = False
 
     @property
     def home(self) -> Layer | None:
@@ -94,6 +96,20 @@ class Service:
         mode = self.leaf("deploy", "mode")
         everywhere = mode is not None and self.read(mode.found.node) in ("global", "global-job", "replicated-job")
         return everywhere or any(self.leaf("deploy", key) is not None for key in _SWARM_ONLY)
+
+    @property
+    def maybe_in_swarm(self) -> str:
+        """Why a swarm may run it, in words that go on after "it"; empty where nothing says so.
+
+        How a swarm restarts what it runs, `deploy` says too, which Compose takes where there is no `restart`.
+        """
+        if self.in_swarm:
+            return "is deployed to a swarm"
+        if self.beside_swarm:
+            return "is deployed to a swarm, as what stands beside it says"
+        if self.leaf("deploy", "restart_policy") is not None and self.scalar("restart") is None:
+            return "says only in `deploy` how it is restarted, as for a swarm"
+        return ""
 
     def scalar(self, key: str) -> Held | None:
         """The value that wins for a key that later layers replace."""

@@ -110,8 +110,9 @@ class TmpfsList(Setting[tuple[Tmpfs, ...]]):
             raise CannotWrite(
                 f"{self._kin} defines this service too, and a path mounted by both is refused when they are passed together"
             )
-        if missing and self._writer.service.in_swarm:
-            raise CannotWrite("it is deployed to a swarm, which ignores `tmpfs` and would leave nothing writable")
+        swarm = self._writer.service.maybe_in_swarm if missing else ""
+        if swarm:
+            raise CannotWrite(f"it {swarm}, which ignores `tmpfs` and would leave nothing writable")
         return self._writer.extend("tmpfs", missing, lambda text: True)
 
 

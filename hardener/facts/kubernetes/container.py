@@ -51,6 +51,7 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.refuses_root = RefusesRoot(member)
     container.volume_group = VolumeGroup(member)
     container.environment, container.missing_env_files = read_environment(member, cluster)
+    container.offered_variables = frozenset()
     container.entrypoint = _words(member, "command", container.environment)
     container.command = _words(member, "args", container.environment)
     if container.entrypoint is not None and container.command is None:

@@ -1,0 +1,70 @@
+"""What a project's own pages and scripts copy into its running services. Knows no rule, and nothing of what is copied."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+
+from hardener.facts.container import Container
+from hardener.facts.platform import DOCKER
+from hardener.facts.tree import Tree
+from hardener.needs.conditions import is_within
+from hardener.record import NamedTuple
+
+#: Pages and scripts that lie where people look first. Longer ones, and histories, are about more than how it is run.
+_TOLD_IN = re.compile(r"(?i)(?!change|history|news|release).*\.(?:md|sh|bash|mk)|(?:gnu)?makefile|justfile")
+_LARGEST = 256 * 1024
+_COPIES = re.compile(r"(?i)(?:\b(?:docker|podman)\b|\$\{?\w*(?:dc|compose|docker)\w*\}?)[^\n|;&]*?\scp\s+([^\n|;&`]+)")
+_INTO = re.compile(r"([\w.-]+):(/[^\s\"']*)")
+
+
+class _Copy(NamedTuple):
+    """A copy into a container or service of this name, and where it is written."""
+
+    name: str
+    path: str
+    place: str
+
+
+def copied_into(container: Container, tree: Tree) -> str:
+    """Where it is written that files are copied into a service of Compose, beside its volumes; empty where nowhere.
+
+    Docker copies into no container whose root is read-only, but to its volumes, of which a tmpfs is none (measured with 20.10).
+    Looked through is what lies in the folder of the project and in those above it, up to the repository's.
+    """
+    if container.platform is not DOCKER:
+        return ""
+    volumes = [mount.target for mount in container.mounts if mount.kind != "tmpfs" and not mount.read_only]
+    for copy in _copies(container.folder, tree):
+        ours = re.fullmatch(rf"(?:.*[-_])?{re.escape(container.subject)}(?:[-_]\d+)?", copy.name)
+        if ours and not any(is_within(copy.path, volume) for volume in volumes):
+            return copy.place
+    return ""
+
+
+def _copies(folder: str, tree: Tree) -> Iterator[_Copy]:
+    top = tree.project_of(folder)
+    at = os.path.realpath(folder)
+    while tree.contains(at):
+        if (copied_into, at) not in tree.concluded:
+            tree.concluded[copied_into, at] = tuple(_told_in(at, tree))
+        yield from tree.concluded[copied_into, at]
+        if at == top or at == os.path.dirname(at):
+            return
+        at = os.path.dirname(at)
+
+
+def _told_in(folder: str, tree: Tree) -> Iterator[_Copy]:
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        location = os.path.join(folder, name)
+        if not _TOLD_IN.fullmatch(name) or os.path.islink(location) or not 0 < os.path.getsize(location) <= _LARGEST:
+            continue
+        source = tree(location)
+        if source is None or " cp " not in source.text:
+            continue
+        for match in _COPIES.finditer(source.text.replace("\\\n", "  ")):
+            words = [word.strip("\"'") for word in match[1].split() if not word.startswith("-")]
+            into = _INTO.fullmatch(words[1]) if len(words) > 1 else None
+            if into:
+                yield _Copy(into[1], into[2], f"{source.path}:{source.position(match.start()).line}")
