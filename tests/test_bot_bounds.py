@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from failing_proxy import FailingProxy
+from fake_forge import FakeForge
 
 from hardener.bot.forge import Forge, ForgeError
 from hardener.bot.forges import bounded
 from hardener.bot.forges.gitea import Gitea
 from hardener.bot.forges.github import GitHub
 from hardener.bot.forges.gitlab import GitLab
+from hardener.bot.snapshot import Most, snapshot
 
 FORGES: dict[str, Callable[[str], Forge]] = {
     "github": lambda url: GitHub("o/r", "secret", url),
@@ -36,3 +39,19 @@ def test_an_answer_that_unpacks_without_end_is_not_unpacked(
     proxy.on("GET", ".*", body=packed, headers={"Content-Encoding": "gzip"})
     with pytest.raises(ForgeError, match="more than 3 MiB"):
         FORGES[forge](proxy.url).repository()
+
+
+@pytest.mark.parametrize("copies", [6, 7])
+def test_one_file_under_any_number_of_names_does_not_fill_the_disk(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git has it once, and a few bytes of trees name it; it is read once, too, which alone is no bound."""
+    said = "services: {a: {image: redis}}\n"
+    monkeypatch.setattr("hardener.bot.snapshot.AFAR", Most(100, 4 * len(said)))
+    monkeypatch.setattr("hardener.bot.snapshot._KEPT", 2 * len(said))
+    forge = FakeForge({f"{number}/compose.yaml": said for number in range(copies)})
+    if copies == 6:
+        with snapshot(forge, forge.branches["main"]) as there:
+            assert Path(there.folder, "5/compose.yaml").read_text() == said
+    else:
+        with pytest.raises(ForgeError, match="exclude folders"), snapshot(forge, forge.branches["main"]):
+            pass
+    assert forge.calls.count("read") == 1
