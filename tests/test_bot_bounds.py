@@ -55,3 +55,12 @@ def test_one_file_under_any_number_of_names_does_not_fill_the_disk(copies: int, 
         with pytest.raises(ForgeError, match="exclude folders"), snapshot(forge, forge.branches["main"]):
             pass
     assert forge.calls.count("read") == 1
+
+
+def test_a_redirection_says_nothing_in_the_log(proxy: FailingProxy, caplog: pytest.LogCaptureFixture) -> None:
+    """PyGithub tells each that it follows, with where to, on standard error, where the log of a job is."""
+    proxy.on("GET", "/repos/o/r", status=301, headers={"Location": f"{proxy.url}/\x1b[2J"})
+    with pytest.raises(ForgeError):
+        GitHub("o/r", "secret", proxy.url).repository()
+    assert len(proxy.asked) == 2
+    assert caplog.text == ""
