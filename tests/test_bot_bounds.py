@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from failing_proxy import FailingProxy
 from fake_forge import FakeForge
 
-from hardener.bot.forge import Forge, ForgeError
+from hardener.bot.forge import Entry, Forge, ForgeError
 from hardener.bot.forges import bounded
 from hardener.bot.forges.gitea import Gitea
 from hardener.bot.forges.github import GitHub
@@ -55,6 +56,41 @@ def test_one_file_under_any_number_of_names_does_not_fill_the_disk(copies: int, 
         with pytest.raises(ForgeError, match="exclude folders"), snapshot(forge, forge.branches["main"]):
             pass
     assert forge.calls.count("read") == 1
+
+
+def nested(deep: int) -> str:
+    return "[" * deep + "]" * deep
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (400, f'{{"message": {nested(600)}}}', {}),
+        (404, f'{{"error": {nested(2_000)}}}', {}),
+        (400, '{"message": ' + '{"a":' * 400 + "1" + "}" * 401, {}),
+        (200, "[]", {}),
+        (200, '{"id": "one"}', {}),
+        (201, "{}", {"Location": "http://["}),
+        (302, "{}", {"Location": "\xff\xfe"}),
+    ],
+)
+@pytest.mark.parametrize("forge", FORGES)
+def test_an_answer_that_makes_no_sense_is_an_error_of_the_forge(
+    forge: str, status: int, body: str, headers: dict[str, str], proxy: FailingProxy
+) -> None:
+    proxy.on(".*", ".*", status=status, body=body.encode(), headers=headers)
+    there = FORGES[forge](proxy.url)
+    asked: list[Callable[[], object]] = [
+        there.repository,
+        lambda: there.read("c" * 40, Entry("a", "100644", "1" * 40, 5)),
+        lambda: list(there.archive("c" * 40)),
+        lambda: there.drop_branch("harden/a", "1" * 40),
+        lambda: there.make_comment(1, "words"),
+    ]
+    for ask in asked:
+        with contextlib.suppress(ForgeError):
+            ask()
+    assert proxy.asked
 
 
 def test_a_redirection_says_nothing_in_the_log(proxy: FailingProxy, caplog: pytest.LogCaptureFixture) -> None:

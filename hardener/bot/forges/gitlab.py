@@ -79,6 +79,7 @@ class GitLab:
             is_archived=bool(project.get("archived")),
         )
 
+    @understood()
     def _asked(self) -> Mapping[str, Any]:
         """The project. All else names it by its number, which stays when it is moved."""
         if self._project is None:

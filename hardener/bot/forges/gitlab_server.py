@@ -182,6 +182,9 @@ class Server:
                 refusal = self._refusal(error)
             except RequestException as error:
                 refusal = self._unheard(error)
+            except (ValueError, RecursionError):
+                # Of `requests`, for an address in its headers that is none; of `json`, which python-gitlab reads refusals by.
+                refusal = ForgeError("GitLab answered with something that cannot be read", self._not_gitlab())
             if pause is None or not isinstance(refusal, Unavailable):
                 raise refusal from None
             sleep(pause)
@@ -196,14 +199,19 @@ class Server:
     def _not_gitlab(self) -> str:
         return f"is {self.line(self.address)} the address of a GitLab, with its path if it has one?"
 
-    def line(self, said: object) -> str:
-        """What somebody said, as one line of bounded length without control characters and without the token."""
+    def line(self, said: object, depth: int = 3) -> str:
+        """What somebody said, as one line of bounded length without control characters and without the token.
+
+        Refusals say it in lists within objects; what is deeper than `depth` is left out.
+        """
         if isinstance(said, bytes):
             said = said.decode(errors="replace")
-        if isinstance(said, Mapping):
-            said = "; ".join(f"{key}: {self.line(value)}" for key, value in said.items())
+        if isinstance(said, (Mapping, list, tuple)) and not depth:
+            said = "…"
+        elif isinstance(said, Mapping):
+            said = "; ".join(f"{key}: {self.line(value, depth - 1)}" for key, value in said.items())
         elif isinstance(said, (list, tuple)):
-            said = "; ".join(self.line(value) for value in said)
+            said = "; ".join(self.line(value, depth - 1) for value in said)
         text = " ".join(str(said).replace(self._token or "\0", "***").split())
         return clean(text if len(text) <= _SAID else f"{text[:_SAID]}…")
 
