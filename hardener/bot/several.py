@@ -23,6 +23,8 @@ from hardener.record import NamedTuple
 MOST = 50
 #: Seconds for one of them, and where each is tried on an engine: files can be made to take days, and a forge can let words drip.
 PATIENCE, PATIENCE_WITH_TRIALS = 1_800.0, 4 * 3_600.0
+#: Seconds after which the end comes again, to whoever took it for something else.
+_AGAIN = 1.0
 #: `OWNER/NAME`, with groups between on GitLab; an address of http or ssh; or the short form of the latter.
 _NAME = re.compile(r"\w[\w.-]*(?:/[\w.][\w.-]*)+", re.ASCII)
 _ADDRESS = re.compile(r"(?:https?|ssh)://[\w.:/@~+-]+|[\w.-]+@[\w.-]+:[\w./~+-]+", re.ASCII)
@@ -124,7 +126,8 @@ def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Don
 def _within(seconds: float) -> Iterator[None]:
     """Have a `HardenError` end what takes longer, as a cut would, where the system can do that.
 
-    It comes again until somebody lets it through: on the way there are those who take it for something else.
+    It comes again until somebody lets it through, but for what is `undisturbed`: on the way there are those who take it for
+    something else.
     """
     import signal
     import threading
@@ -137,7 +140,7 @@ def _within(seconds: float) -> Iterator[None]:
         raise HardenError(f"it was not done within {seconds / 60:.0f} minutes: what is half done is finished by a later run")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:
