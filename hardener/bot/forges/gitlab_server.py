@@ -80,6 +80,11 @@ class Listed(NamedTuple):
     is_all: bool
 
 
+def whole(item: Any) -> Any:
+    """All of an item of a list."""
+    return item
+
+
 class Server:
     """One GitLab, at an address such as `https://gitlab.com` or `https://host/gitlab`, as whoever has the token sees it."""
 
@@ -106,8 +111,19 @@ class Server:
         """What GitLab answers: a mapping or a list."""
         return self._json(self._read(path, query))
 
-    def listed(self, path: str, most: int, until: Callable[[Listed], bool] = lambda _: False, /, **query: Any) -> Listed:
-        """A list, from at most so many pages, or until what is known of it is enough."""
+    def listed(
+        self,
+        path: str,
+        most: int,
+        each: Callable[[Any], Any] = whole,
+        until: Callable[[Listed], bool] = lambda _: False,
+        /,
+        **query: Any,
+    ) -> Listed:
+        """A list, from at most so many pages, or until what is known of it is enough.
+
+        Of an item only what `each` gives is kept, and nothing where that is None.
+        """
         found: list[Any] = []
         further: dict[str, Any] | None = {**query, "per_page": PER_PAGE}
         pages = 0
@@ -116,7 +132,7 @@ class Server:
             items = self._json(answer)
             if not isinstance(items, list):
                 raise ForgeError("GitLab answered with something that is no list", self._not_gitlab())
-            found += items
+            found += (kept for item in items if (kept := each(item)) is not None)
             pages += 1
             further = _next(answer, further)
         return Listed(found, pages, further is None)
