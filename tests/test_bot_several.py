@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -99,6 +101,24 @@ def test_what_was_done_is_noted_before_the_next_begins(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         world.run()
     assert world.noted() == ["x/1"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process that can be killed without a word")
+def test_one_that_has_us_killed_is_not_the_first_again(tmp_path: Path) -> None:
+    """As a lack of memory does, which a file of some bytes can bring about; whoever works at others would never come to them."""
+    world = World(tmp_path, "x/1", "x/2", "x/3")
+    world.run(most=1)
+    before = world.state.read_text()
+    world.forges["x/2"].fail = lambda method, is_over: os.kill(os.getpid(), signal.SIGKILL)
+    child = os.fork()
+    if not child:
+        world.run()
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert world.state.read_text().startswith(before)
+    world.forges["x/2"].fail = lambda method, is_over: None
+    world.clock += timedelta(minutes=1)
+    assert [worked.name for worked in world.run()] == ["x/3", "x/1", "x/2"]
 
 
 def test_a_dry_run_notes_nothing(tmp_path: Path) -> None:
