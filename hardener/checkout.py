@@ -9,6 +9,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hardener.undisturbed import undisturbed
+
 #: What the system says to a name that no checkout could have: too long, or of a file and a folder at once.
 _NO_NAME = frozenset((errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL))
 #: How a file is opened that is not there yet: a link of that name is not followed, and no line end is changed.
@@ -32,7 +34,8 @@ def checkout(prefix: str) -> Iterator[str]:
         _folder(os.path.join(top, ".git"))
         yield top
     finally:
-        shutil.rmtree(outer, ignore_errors=True)
+        with undisturbed():
+            shutil.rmtree(outer, ignore_errors=True)
 
 
 def location(top: str, path: str) -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import sleep
+from typing import Any, cast
 
 import pytest
 from bot_scenes import MAKING, WIDE, Do
@@ -17,7 +21,9 @@ from hardener.bot.forge import Forge, Limited, Missing, Unavailable
 from hardener.bot.proposal import Asked
 from hardener.bot.run import work
 from hardener.bot.several import Opened, Worked, names, several
+from hardener.checkout import checkout, put
 from hardener.errors import HardenError, UsageError
+from hardener.trial.leftovers import trial
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -97,6 +103,24 @@ def test_what_was_done_is_noted_before_the_next_begins(tmp_path: Path) -> None:
     assert world.noted() == ["x/1"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process that can be killed without a word")
+def test_one_that_has_us_killed_is_not_the_first_again(tmp_path: Path) -> None:
+    """As a lack of memory does, which a file of some bytes can bring about; whoever works at others would never come to them."""
+    world = World(tmp_path, "x/1", "x/2", "x/3")
+    world.run(most=1)
+    before = world.state.read_text()
+    world.forges["x/2"].fail = lambda method, is_over: os.kill(os.getpid(), signal.SIGKILL)
+    child = os.fork()
+    if not child:
+        world.run()
+        os._exit(0)
+    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    assert world.state.read_text().startswith(before)
+    world.forges["x/2"].fail = lambda method, is_over: None
+    world.clock += timedelta(minutes=1)
+    assert [worked.name for worked in world.run()] == ["x/3", "x/1", "x/2"]
+
+
 def test_a_dry_run_notes_nothing(tmp_path: Path) -> None:
     world = World(tmp_path, "x/1")
     (worked,) = world.run(dry_run=True)
@@ -173,6 +197,45 @@ def test_what_is_laid_for_the_bot_in_one_repository_keeps_it_from_no_other(tmp_p
     assert ended[2] == "None"
     # Nor are they first the next time.
     assert world.noted() == ["x/1", "x/2", "x/3"]
+
+
+def test_what_is_not_done_in_time_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To take away many files, or what runs on an engine, takes longer than the time after which the end comes again."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("hardener.bot.several._AGAIN", 0.05)
+    world = World(tmp_path, "x/1")
+    remove, engine = shutil.rmtree, Slow()
+
+    def slow(folder: str, ignore_errors: bool = False) -> None:
+        sleep(0.2)
+        remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", slow)
+
+    def one(forge: Forge) -> Done:
+        with suppress(HardenError), checkout("harden-pr-") as top, trial(cast(Any, engine), is_snap=False):
+            put(top, "a/b", b"c")
+            sleep(5)
+        sleep(5)
+        return Done()
+
+    (worked,) = several(["x/1"], str(world.state), world.place, one, world.now, patience=0.3)
+    assert "not done within" in str(worked.done)
+    assert engine.is_clear
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["REPOS.txt.done", "gate"]
+
+
+class Slow:
+    """An engine that takes its time."""
+
+    is_clear = False
+
+    def trials(self) -> dict[str, str]:
+        return {}
+
+    def remove(self, id: str, *, images: bool) -> None:
+        sleep(0.2)
+        self.is_clear = True
 
 
 def test_a_repository_that_takes_all_that_a_forge_gives_is_not_the_first_again(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "hardener"
 #: From the ground up; a room may import its own and what is below it. Rooms on one line do not know each other.
 FLOORS = (
-    ("errors", "record", "suggestion"),
+    ("errors", "record", "suggestion", "undisturbed"),
     ("standards", "pod_fields", "safe_sysctls"),
     ("pod_security",),
     ("source", "git", "toml", "checkout"),

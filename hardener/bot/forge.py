@@ -154,6 +154,11 @@ class Pull(NamedTuple):
     #: The commit at its head.
     head: str = ""
 
+    @property
+    def kept(self) -> Pull:
+        """What of it is kept where there may be many: one from a fork is without its body."""
+        return self._replace(body="") if self.is_from_fork else self
+
 
 class Remark(NamedTuple):
     """Words on lines of a file in a pull request. `line` is the last line, from 1, in the file as the pull request leaves it."""
@@ -224,7 +229,10 @@ class Forge(Protocol):
         """Take a branch away, if it is still at `was`. Raises `Moved`."""
 
     def pulls(self, prefix: str) -> Sequence[Pull]:
-        """The pull requests of all states whose branches begin so, the newest first; of those not open, the newest 500."""
+        """The pull requests of all states whose branches begin so, the newest first; of those not open, the newest 500.
+
+        Of those from forks the bodies are left out: anybody may make any number of them, with branches of any name.
+        """
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
         """Open a pull request. Labels that cannot be given, for want of rights, are left out."""

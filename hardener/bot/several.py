@@ -23,6 +23,8 @@ from hardener.record import NamedTuple
 MOST = 50
 #: Seconds for one of them, and where each is tried on an engine: files can be made to take days, and a forge can let words drip.
 PATIENCE, PATIENCE_WITH_TRIALS = 1_800.0, 4 * 3_600.0
+#: Seconds after which the end comes again, to whoever took it for something else.
+_AGAIN = 1.0
 #: `OWNER/NAME`, with groups between on GitLab; an address of http or ssh; or the short form of the latter.
 _NAME = re.compile(r"\w[\w.-]*(?:/[\w.][\w.-]*)+", re.ASCII)
 _ADDRESS = re.compile(r"(?:https?|ssh)://[\w.:/@~+-]+|[\w.-]+@[\w.-]+:[\w./~+-]+", re.ASCII)
@@ -86,6 +88,11 @@ def several(
     order = sorted(repositories, key=lambda name: noted.get(name, {}).get("at", ""))
     limited: dict[str, str] = {}
     begun: set[str] = set()
+
+    def write() -> None:
+        if not dry_run:
+            _note(state, [noted[one] for one in repositories if one in noted])
+
     for name in order[:most]:
         try:
             place = opened(name)
@@ -96,7 +103,9 @@ def several(
             if place.host in limited:
                 yield Worked(name, why=limited[place.host])
                 continue
-            done = _worked(place.forge, work, patience)
+            # What kills us outright, as a lack of memory does, must not meet the same one first again: others would have no turn.
+            with _begun(name, noted, write, now):
+                done = _worked(place.forge, work, patience)
             if isinstance(done.ended, Limited):
                 limited[place.host] = str(done.ended)
             yield Worked(name, done)
@@ -104,9 +113,30 @@ def several(
             # One that takes all that a forge gives must not be the first again, or no other ever has its turn.
             is_done |= isinstance(done.ended, Limited) and place.host not in begun
             begun.add(place.host)
-        if is_done and not dry_run:
-            noted[name] = {"repository": name, "at": now().isoformat(timespec="seconds"), "commit": commit}
-            _note(state, [noted[one] for one in repositories if one in noted])
+        if is_done:
+            noted[name] = _row(name, now(), commit)
+            write()
+
+
+@contextmanager
+def _begun(
+    name: str, noted: dict[str, Mapping[str, str]], write: Callable[[], None], now: Callable[[], datetime]
+) -> Iterator[None]:
+    """Have a repository noted as if it was done for as long as it is worked at, and then as it was."""
+    before = noted.get(name)
+    noted[name] = _row(name, now(), before["commit"] if before else "")
+    write()
+    try:
+        yield
+    finally:
+        del noted[name]
+        if before is not None:
+            noted[name] = before
+        write()
+
+
+def _row(name: str, at: datetime, commit: str) -> Mapping[str, str]:
+    return {"repository": name, "at": at.isoformat(timespec="seconds"), "commit": commit}
 
 
 def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Done:
@@ -124,7 +154,8 @@ def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Don
 def _within(seconds: float) -> Iterator[None]:
     """Have a `HardenError` end what takes longer, as a cut would, where the system can do that.
 
-    It comes again until somebody lets it through: on the way there are those who take it for something else.
+    It comes again until somebody lets it through, but for what is `undisturbed`: on the way there are those who take it for
+    something else.
     """
     import signal
     import threading
@@ -137,7 +168,7 @@ def _within(seconds: float) -> Iterator[None]:
         raise HardenError(f"it was not done within {seconds / 60:.0f} minutes: what is half done is finished by a later run")
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
     try:
         yield
     finally:

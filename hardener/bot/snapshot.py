@@ -29,7 +29,8 @@ from hardener.source import MAX_BYTES
 MAX_ENTRIES = 200_000
 #: Regular files; 100664 is how git wrote them in its first months.
 _FILES = (FILE, EXECUTABLE, "100664")
-_CLONE = "run it with --git in a clone, or exclude folders in hardener.toml"
+_EXCLUDE = "exclude folders in hardener.toml"
+_CLONE = f"run it with --git in a clone, or {_EXCLUDE}"
 
 
 class Most(NamedTuple):
@@ -45,7 +46,8 @@ AFAR = Most(3_000, 256 * 1024 * 1024)
 #: So many files are read one by one before an archive is asked for, and one more for each 4 MiB that all files have, which takes
 #: as long: so never much more is spent than on the better of both. Where sizes are not told, a file counts as 16 KiB.
 _ONE_BY_ONE, _WORTH_ONE, _USUAL = 20, 4 * 1024 * 1024, 16 * 1024
-#: Bytes of one file that is kept of an archive, where all is wanted; and of all that is laid out of it.
+#: Bytes of one file that is kept of an archive, where all is wanted; and of all that is laid out of it. What is read one by one
+#: and this may lie there together, and no more: one file of a few bytes, packed, can be listed under any number of names.
 _LARGEST, _KEPT = 16 * 1024 * 1024, 256 * 1024 * 1024
 #: What lies on this disk costs nobody anything.
 HERE = Most(MAX_ENTRIES, 4 * 1024 * 1024 * 1024)
@@ -79,7 +81,7 @@ class _Files:
         self._top = top
         self._in_full = in_full
         self._most = HERE if getattr(forge, "is_local", False) else AFAR
-        self._requests = self._bytes = 0
+        self._requests = self._bytes = self._laid_out = 0
         #: How many files are read one by one before an archive is asked for.
         self._alone = HERE.requests
         #: By location, what is not there yet.
@@ -136,9 +138,14 @@ class _Files:
         self._fill(at, self._data(entry))
 
     def _fill(self, at: str, data: bytes) -> None:
+        kept = data if self._in_full else data[: MAX_BYTES + 1]
+        self._laid_out += len(kept)
+        if self._laid_out > self._most.bytes + _KEPT:
+            mib = (self._most.bytes + _KEPT) >> 20
+            raise ForgeError(f"the files to be read have more than {mib} MiB, with those that say the same", _EXCLUDE)
         try:
             with open(at, "wb") as file:
-                file.write(data if self._in_full else data[: MAX_BYTES + 1])
+                file.write(kept)
         except OSError as error:
             raise _not_here(self._missing[at].path, error) from None
         del self._missing[at]

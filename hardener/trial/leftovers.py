@@ -12,6 +12,7 @@ from typing import IO
 from hardener.record import NamedTuple
 from hardener.trial.compose import TrialError
 from hardener.trial.engine import LABEL, OWNER, Engine
+from hardener.undisturbed import undisturbed
 
 _LOCK = "lock"
 #: Files beside the folders of trials: one is held while a trial begins or is found to be over, others for ports.
@@ -68,7 +69,7 @@ def trial(engine: Engine, *, is_snap: bool) -> Iterator[Trial]:
     try:
         yield started
     finally:
-        with lock, _undisturbed():
+        with lock, undisturbed():
             _clear(folder)
             try:
                 engine.remove(id, images=True)
@@ -175,20 +176,3 @@ def _clear(folder: str) -> None:
                 shutil.rmtree(entry.path, ignore_errors=True)
             elif entry.name != _LOCK:
                 os.unlink(entry.path)
-
-
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Whoever is impatient would leave behind what is about to be taken away."""
-    import signal
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

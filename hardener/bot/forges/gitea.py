@@ -216,13 +216,11 @@ class Gitea:
     def pulls(self, prefix: str) -> Sequence[Pull]:
         """Those whose branches begin so: all that are open, and of the repository's 500 newest that are not."""
         path = f"{self._path}/pulls"
-        found = [
-            _pull(data)
-            for state, most in (("open", 10_000), ("closed", _NEWEST))
-            for data in self._session.pages(path, most, {"state": state})
-        ]
-        # One that was closed between the two is in both.
-        by_number = {pull.number: pull for pull in found if pull.branch.startswith(prefix)}
+        by_number: dict[int, Pull] = {}  # one that is closed between the two is in both
+        for state, most in (("open", 10_000), ("closed", _NEWEST)):
+            for pull in map(_pull, self._session.pages(path, most, {"state": state})):
+                if pull.branch.startswith(prefix):
+                    by_number[pull.number] = pull.kept
         return sorted(by_number.values(), key=lambda pull: -pull.number)
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:

@@ -126,7 +126,7 @@ class GitHub:
             asked = {"state": state, "sort": "created", "direction": "desc"}
             for data in self._requests.pages(f"{self._here}/pulls", asked, most, keep=True):
                 if text(data, "head", "ref").startswith(prefix):
-                    pull = answers.pull(data)
+                    pull = answers.pull(data).kept
                     by_number[pull.number] = pull
         ours = [pull for pull in by_number.values() if pull.state is State.OPEN and not pull.is_from_fork]
         for pull in ours[:_LOOKED_AT]:

@@ -61,6 +61,10 @@ class Requests:
             import github
         except ImportError:
             raise ForgeError("PyGithub is not installed", "install it with `pip install 'hardener[github]'`") from None
+        import logging
+
+        # It tells each redirection on standard error, with an address that is a stranger's text.
+        logging.getLogger("github").setLevel(logging.CRITICAL)
         self.api, self.host = api.rstrip("/"), address.hostname
         self._token = token
         writes = pause if pause is not None else 0.0 if local else BETWEEN_WRITES

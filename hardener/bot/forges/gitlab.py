@@ -32,7 +32,7 @@ from hardener.bot.forge import (
     blob_id,
     entries_by_path,
 )
-from hardener.bot.forges.gitlab_server import PAUSES, PER_PAGE, Listed, Server, quoted, understood
+from hardener.bot.forges.gitlab_server import PAUSES, PER_PAGE, Listed, Server, quoted, understood, whole
 from hardener.bot.forges.gitlab_texts import drafted, guarded, suggestion, unguarded
 from hardener.bot.forges.gitlab_values import actions_of, entry_of, is_ours, is_vendored, issue_of, line_of, pull_of, remark_of
 
@@ -79,6 +79,7 @@ class GitLab:
             is_archived=bool(project.get("archived")),
         )
 
+    @understood()
     def _asked(self) -> Mapping[str, Any]:
         """The project. All else names it by its number, which stays when it is moved."""
         if self._project is None:
@@ -163,7 +164,7 @@ class GitLab:
         if folder:
             query["path"] = folder
         if recursive:
-            return self._server.listed(self._repository("tree"), most, _has_others_code, **query)
+            return self._server.listed(self._repository("tree"), most, whole, _has_others_code, **query)
         return self._server.listed(self._repository("tree"), most, **query)
 
     def read(self, commit: str, entry: Entry) -> bytes:
@@ -274,17 +275,21 @@ class GitLab:
         GitLab cannot ask for beginnings: those that are open are all read, else the newest 500 of the project and the newest 500
         of whoever has the token.
         """
-        found: dict[int, Mapping[str, Any]] = {}
+
+        def ours(pull: Mapping[str, Any]) -> Pull | None:
+            return pull_of(pull).kept if pull["source_branch"].startswith(prefix) else None
+
+        found: dict[int, Pull] = {}
         for most, query in (
             (_ALL_PAGES, {"state": "all", "scope": "all"}),
             (_OPEN_PAGES, {"state": "opened", "scope": "all"}),
             (_ALL_PAGES, {"state": "all", "scope": "created_by_me"}),
         ):
-            listed = self._server.listed(self._path("merge_requests"), most, **query, order_by="created_at", sort="desc")
-            found |= {pull["iid"]: pull for pull in listed.items if pull["source_branch"].startswith(prefix)}
+            listed = self._server.listed(self._path("merge_requests"), most, ours, **query, order_by="created_at", sort="desc")
+            found |= {pull.number: pull for pull in listed.items}
             if listed.is_all and query == {"state": "all", "scope": "all"}:
                 break
-        return sorted(map(pull_of, found.values()), key=lambda pull: (pull.created, pull.number), reverse=True)
+        return sorted(found.values(), key=lambda pull: (pull.created, pull.number), reverse=True)
 
     @understood()
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
@@ -313,8 +318,12 @@ class GitLab:
     @understood()
     def remarks(self, number: int) -> Sequence[Remark]:
         """The remarks of whoever has the token on lines of a merge request."""
-        talks = self._server.listed(self._path("merge_requests", number, "discussions"), _TALK_PAGES).items
-        return [remark_of(note) for talk in talks for note in talk["notes"][:1] if self._is_mine(note) and line_of(note)]
+
+        def mine(talk: Mapping[str, Any]) -> Remark | None:
+            note = next(iter(talk["notes"]), None)
+            return remark_of(note) if note is not None and self._is_mine(note) and line_of(note) else None
+
+        return self._server.listed(self._path("merge_requests", number, "discussions"), _TALK_PAGES, mine).items
 
     def _is_mine(self, note: Mapping[str, Any]) -> bool:
         return not note["system"] and note["author"]["id"] == self._user()["id"]
@@ -363,8 +372,11 @@ class GitLab:
     @understood()
     def comments(self, number: int) -> Sequence[str]:
         """What whoever has the token has said below a merge request."""
-        notes = self._server.listed(self._path("merge_requests", number, "notes"), _TALK_PAGES, sort="asc").items
-        return [unguarded(note["body"]) for note in notes if self._is_mine(note) and not line_of(note)]
+
+        def mine(note: Mapping[str, Any]) -> str | None:
+            return unguarded(note["body"]) if self._is_mine(note) and not line_of(note) else None
+
+        return self._server.listed(self._path("merge_requests", number, "notes"), _TALK_PAGES, mine, sort="asc").items
 
     def make_comment(self, number: int, body: str) -> None:
         """Say something below a merge request."""

@@ -80,6 +80,11 @@ class Listed(NamedTuple):
     is_all: bool
 
 
+def whole(item: Any) -> Any:
+    """All of an item of a list."""
+    return item
+
+
 class Server:
     """One GitLab, at an address such as `https://gitlab.com` or `https://host/gitlab`, as whoever has the token sees it."""
 
@@ -106,8 +111,19 @@ class Server:
         """What GitLab answers: a mapping or a list."""
         return self._json(self._read(path, query))
 
-    def listed(self, path: str, most: int, until: Callable[[Listed], bool] = lambda _: False, /, **query: Any) -> Listed:
-        """A list, from at most so many pages, or until what is known of it is enough."""
+    def listed(
+        self,
+        path: str,
+        most: int,
+        each: Callable[[Any], Any] = whole,
+        until: Callable[[Listed], bool] = lambda _: False,
+        /,
+        **query: Any,
+    ) -> Listed:
+        """A list, from at most so many pages, or until what is known of it is enough.
+
+        Of an item only what `each` gives is kept, and nothing where that is None.
+        """
         found: list[Any] = []
         further: dict[str, Any] | None = {**query, "per_page": PER_PAGE}
         pages = 0
@@ -116,7 +132,7 @@ class Server:
             items = self._json(answer)
             if not isinstance(items, list):
                 raise ForgeError("GitLab answered with something that is no list", self._not_gitlab())
-            found += items
+            found += (kept for item in items if (kept := each(item)) is not None)
             pages += 1
             further = _next(answer, further)
         return Listed(found, pages, further is None)
@@ -182,6 +198,9 @@ class Server:
                 refusal = self._refusal(error)
             except RequestException as error:
                 refusal = self._unheard(error)
+            except (ValueError, RecursionError):
+                # Of `requests`, for an address in its headers that is none; of `json`, which python-gitlab reads refusals by.
+                refusal = ForgeError("GitLab answered with something that cannot be read", self._not_gitlab())
             if pause is None or not isinstance(refusal, Unavailable):
                 raise refusal from None
             sleep(pause)
@@ -196,14 +215,19 @@ class Server:
     def _not_gitlab(self) -> str:
         return f"is {self.line(self.address)} the address of a GitLab, with its path if it has one?"
 
-    def line(self, said: object) -> str:
-        """What somebody said, as one line of bounded length without control characters and without the token."""
+    def line(self, said: object, depth: int = 3) -> str:
+        """What somebody said, as one line of bounded length without control characters and without the token.
+
+        Refusals say it in lists within objects; what is deeper than `depth` is left out.
+        """
         if isinstance(said, bytes):
             said = said.decode(errors="replace")
-        if isinstance(said, Mapping):
-            said = "; ".join(f"{key}: {self.line(value)}" for key, value in said.items())
+        if isinstance(said, (Mapping, list, tuple)) and not depth:
+            said = "…"
+        elif isinstance(said, Mapping):
+            said = "; ".join(f"{key}: {self.line(value, depth - 1)}" for key, value in said.items())
         elif isinstance(said, (list, tuple)):
-            said = "; ".join(self.line(value) for value in said)
+            said = "; ".join(self.line(value, depth - 1) for value in said)
         text = " ".join(str(said).replace(self._token or "\0", "***").split())
         return clean(text if len(text) <= _SAID else f"{text[:_SAID]}…")
 
