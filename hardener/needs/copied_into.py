@@ -15,7 +15,10 @@ from hardener.record import NamedTuple
 #: Pages and scripts that lie where people look first. Longer ones, and histories, are about more than how it is run.
 _TOLD_IN = re.compile(r"(?i)(?!change|history|news|release).*\.(?:md|sh|bash|mk)|(?:gnu)?makefile|justfile")
 _LARGEST = 256 * 1024
-_COPIES = re.compile(r"(?i)(?:\b(?:docker|podman)\b|\$\{?\w*(?:dc|compose|docker)\w*\}?)[^\n|;&]*?\scp\s+([^\n|;&`]+)")
+#: A command with its options is no longer than that before `cp`; a page without an end must not take time without one.
+_COPIES = re.compile(
+    r"(?i)(?:\b(?:docker|podman)\b|\$\{?\w{0,40}?(?:dc|compose|docker)\w{0,40}\}?)[^\n|;&]{0,200}?\scp[ \t]+([^\n|;&`]{1,400})"
+)
 _INTO = re.compile(r"([\w.-]+):(/[^\s\"']*)")
 
 
