@@ -210,8 +210,7 @@ class FakeForge:
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
         self.change(number, title=title, body=body, base=base)
 
-    def close_pull(self, number: int, why: str) -> None:
-        self.said.setdefault(number, []).append(why)
+    def close_pull(self, number: int) -> None:
         self.change(number, state=State.CLOSED)
 
     def remarks(self, number: int) -> Sequence[Remark]:

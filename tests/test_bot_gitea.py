@@ -610,9 +610,10 @@ def test_pulls_are_bounded(server: GiteaServer) -> None:
     assert len(server.asked) == 11
 
 
-def test_closing_says_why(server: GiteaServer) -> None:
+def test_closing_and_own_comments(server: GiteaServer) -> None:
     forge, _ = opened(server)
-    forge.close_pull(1, "All is done.")
+    forge.make_comment(1, "All is done.")
+    forge.close_pull(1)
     assert (server.issues[1]["state"], server.issues[1]["comments"]) == ("closed", [("robot", "All is done.")])
     server.issues[1]["comments"].append(("jo", "Thanks"))
     assert forge.comments(1) == ["All is done."]

@@ -56,7 +56,10 @@ def _close(forge: Forge, pull: Pull, why: str) -> None:
     mark = mark_of(pull.body)
     if mark is None or mark.fixes != WITHDRAWN:
         forge.put_pull(pull.number, title=pull.title, body=withdrawn(pull.body, pull.branch), base=pull.base)
-    forge.close_pull(pull.number, closed(why, forge.pull_word))
+    words = closed(why, forge.pull_word)
+    if _words(words) not in map(_words, forge.comments(pull.number)):  # a run that was cut here has said it
+        forge.make_comment(pull.number, words)
+    forge.close_pull(pull.number)
 
 
 def author_of(text: str) -> Author | None:
@@ -69,7 +72,7 @@ def make_remarks(forge: Forge, acted: Acted, remarks: Sequence[Remark], *, dry_r
     """Make those remarks that are not there yet, as one review; how many they were."""
     if acted.pull is None or not remarks:
         return len(remarks)
-    # Lines move when a base does, and forges may change how lines end: the same words about the same file were said.
+    # Lines move when a base does: the same words about the same file were said.
     said = {_said(remark) for remark in forge.remarks(acted.pull.number)}
     new = [remark for remark in remarks if _said(remark) not in said]
     if new and not dry_run:
@@ -77,8 +80,13 @@ def make_remarks(forge: Forge, acted: Acted, remarks: Sequence[Remark], *, dry_r
     return len(new)
 
 
-def _said(remark: Remark) -> tuple[str, str]:
-    return remark.path, "\n".join(remark.body.split())
+def _said(remark: Remark) -> tuple[str, tuple[str, ...]]:
+    return remark.path, _words(remark.body)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """A text without its spaces and line ends, which forges may change."""
+    return tuple(text.split())
 
 
 def on_changed_lines(remarks: Iterable[Remark], files: Mapping[str, bytes], snapshot: Snapshot) -> list[Remark]:

@@ -232,8 +232,8 @@ class Forge(Protocol):
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
         """Give a pull request a title, a body and a base."""
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a pull request."""
+    def close_pull(self, number: int) -> None:
+        """Close a pull request."""
 
     def remarks(self, number: int) -> Sequence[Remark]:
         """The remarks of whoever has the token on lines of a pull request."""

@@ -273,9 +273,7 @@ class Gitea:
         prefix = _UNFINISHED.match(text(self._session.ask("GET", path).data, "title"))
         self._session.ask("PATCH", path, {"title": (prefix[0] if prefix else "") + title, "body": body, "base": base})
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a pull request."""
-        self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._session.ask("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
 
     def remarks(self, number: int) -> Sequence[Remark]:

@@ -154,10 +154,7 @@ class GitHub:
         if change := {key: value for key, value in wanted.items() if value != is_now[key]}:
             self._requests.send("PATCH", f"{self._here}/pulls/{number}", change)
 
-    def close_pull(self, number: int, why: str) -> None:
-        # A run that was cut off after the comment does not say it twice.
-        if why not in self.comments(number):
-            self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._requests.send("PATCH", f"{self._here}/pulls/{number}", {"state": "closed"})
 
     # Words

@@ -305,9 +305,7 @@ class GitLab:
         is_draft = pull_of(self._server.get(path)).is_draft
         self._server.put(path, title=drafted(title, draft=is_draft), description=guarded(body), target_branch=base)
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a merge request."""
-        self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._server.put(self._path("merge_requests", number), state_event="close")
 
     @understood()

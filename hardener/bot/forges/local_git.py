@@ -149,9 +149,9 @@ class WithGit:
         """As the forge does."""
         self._forge.put_pull(number, title=title, body=body, base=base)
 
-    def close_pull(self, number: int, why: str) -> None:
+    def close_pull(self, number: int) -> None:
         """As the forge does."""
-        self._forge.close_pull(number, why)
+        self._forge.close_pull(number)
 
     def remarks(self, number: int) -> Sequence[Remark]:
         """As the forge says."""
