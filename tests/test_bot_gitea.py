@@ -130,7 +130,7 @@ def test_repository(server: GiteaServer) -> None:
     found = gitea(server).repository()
     assert (found.name, found.branch, found.url) == ("owner/shop", "main", f"{server.url}/owner/shop")
     assert (found.is_own, found.may_push, found.is_archived) == (False, True, False)
-    assert gitea(server, runs_here=True).repository().is_own
+    assert gitea(server, is_own=True).repository().is_own
     server.tokens["mine"] = ("Owner", "write:repository,read:user")
     assert gitea(server, "mine").repository().is_own
     # Without read:user nobody can be told from others.

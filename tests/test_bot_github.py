@@ -473,7 +473,7 @@ def test_where_nothing_says_whose_the_token_is_an_app_made_it(proxy: FailingProx
 )
 def test_who_may_push(permissions: object, may: bool, proxy: FailingProxy, connect: Connect) -> None:
     proxy.on("GET", "/repos/acme/shop", body={**SHOP, "permissions": permissions, "archived": True})
-    found = connect("acme/shop", proxy.url, own=True).repository()
+    found = connect("acme/shop", proxy.url, is_own=True).repository()
     assert found.may_push is may, "of the token of an app nothing is said"
     assert found.is_archived
 

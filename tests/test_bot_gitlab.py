@@ -95,19 +95,21 @@ def test_it_finds_a_gitlab_under_a_path(under: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("namespace", "own", "is_own"),
+    ("namespace", "is_job_here", "path", "is_own"),
     [
-        ({"kind": "user", "full_path": "Robot"}, "", True),
-        ({"kind": "user", "full_path": "stranger"}, "", False),
+        ({"kind": "user", "full_path": "Robot"}, False, "group/app", True),
+        ({"kind": "user", "full_path": "stranger"}, False, "group/app", False),
         # A group may be called as a user was.
-        ({"kind": "group", "full_path": "robot"}, "", False),
-        ({"kind": "group", "full_path": "group"}, "Group/App", True),
-        ({"kind": "group", "full_path": "group"}, "group/app2", False),
+        ({"kind": "group", "full_path": "robot"}, False, "group/app", False),
+        ({"kind": "group", "full_path": "group"}, True, "group/app", True),
+        ({"kind": "group", "full_path": "group"}, True, "old/name", False),
     ],
 )
-def test_it_knows_whose_a_project_is(server: GitLabEmulator, namespace: dict[str, str], own: str, is_own: bool) -> None:
-    server.namespace = namespace
-    assert forge_of(server, own=own).repository().is_own is is_own
+def test_it_knows_whose_a_project_is(
+    server: GitLabEmulator, namespace: dict[str, str], is_job_here: bool, path: str, is_own: bool
+) -> None:
+    server.namespace, server.moved_from = namespace, "old/name"
+    assert GitLab(path, "glpat-secret", address=server.address, is_own=is_job_here).repository().is_own is is_own
 
 
 @pytest.mark.parametrize(
@@ -610,7 +612,7 @@ def test_a_role_that_is_too_low(server: GitLabEmulator) -> None:
 @pytest.mark.parametrize("is_private", [True, False])
 def test_the_token_of_a_job_reads_and_never_writes(server: GitLabEmulator, is_private: bool) -> None:
     server.is_private = is_private
-    forge = forge_of(server, "job-secret", own="group/app", is_job_token=True)
+    forge = forge_of(server, "job-secret", is_own=True, is_job_token=True)
     remedy = "project access token.*GITLAB_TOKEN"
     if is_private:
         with pytest.raises(Missing, match=remedy):

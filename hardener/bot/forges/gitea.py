@@ -54,12 +54,10 @@ class Gitea:
     #: The server has no limit (LONGTEXT); a database that was made before 1.16 may hold 65,535 bytes.
     longest_body = 60_000
 
-    def __init__(
-        self, server: str, name: str, token: str, *, runs_here: bool = False, pauses: Sequence[float] = (0.5, 1.5)
-    ) -> None:
+    def __init__(self, server: str, name: str, token: str, *, is_own: bool = False, pauses: Sequence[float] = (0.5, 1.5)) -> None:
         """The repository `OWNER/NAME` of a server such as `https://codeberg.org`.
 
-        `runs_here` says that we are a job of this very repository. `pauses` lie before new tries to read, in seconds.
+        `is_own` says that we are a job of this very repository. `pauses` lie before new tries to read, in seconds.
         """
         from urllib.parse import quote
 
@@ -68,7 +66,7 @@ class Gitea:
             raise Missing(f"{shortened(clean(name))} is not the name of a repository", "it is OWNER/NAME")
         self._session = Session(server, token, pauses)
         self._path = f"/repos/{quote(owner, safe='')}/{quote(repository, safe='')}"
-        self._runs_here = runs_here
+        self._is_own = is_own
         self._branches = Branches(self._session, self._path, self.history)
         self._listings: dict[str, Listing] = {}
         self._login = ""
@@ -77,7 +75,7 @@ class Gitea:
         """What it is. A site's administrator may push everywhere, so what is theirs goes by the owner and not by rights."""
         data = self._session.ask("GET", self._path).data
         try:
-            is_own = self._runs_here or text(data, "owner", "login").lower() == self._me()
+            is_own = self._is_own or text(data, "owner", "login").lower() == self._me()
         except (Forbidden, Missing):
             # A token without read:user: then nothing is taken for theirs.
             is_own = False

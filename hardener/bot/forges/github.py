@@ -32,6 +32,7 @@ from hardener.bot.forges.github_errors import Refused
 from hardener.bot.forges.github_objects import Objects
 from hardener.bot.forges.github_requests import PER_PAGE, Requests, quoted
 from hardener.record import NamedTuple
+from hardener.render.commonmark import fence_marks
 from hardener.render.summary import clean
 
 #: Pages of what is open, of what is not, and of all other lists: bounds for what a repository may have us read.
@@ -64,19 +65,19 @@ class GitHub:
         token: str,
         api: str = "https://api.github.com",
         *,
-        own: bool = False,
+        is_own: bool = False,
         pause: float | None = None,
     ) -> None:
         """`repository` is `OWNER/NAME`, `api` is `https://HOST/api/v3` for an Enterprise server.
 
-        `own` says that the job runs in it; `pause` is the time between writes in seconds, None for what the host asks for.
-        Raises `ForgeError` for what cannot be a repository, an address or a token.
+        `is_own` says that we are a job of this very repository; `pause` is the time between writes in seconds, None for what the
+        host asks for. Raises `ForgeError` for what cannot be a repository, an address or a token.
         """
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", repository) or {"..", "."} & {*repository.split("/")}:
             raise ForgeError(f"not a repository: {clean(repository[:200])}", "GitHub's are called OWNER/NAME")
         self._requests = Requests(api, token, pause)
         self._token = token
-        self._own = own
+        self._is_own = is_own
         self._name = repository
         self._known: _Found | None = None
         self._viewer: str | None = None
@@ -214,7 +215,7 @@ class GitHub:
             return ""
         plain = text.replace("\r\n", "\n")
         body = plain if not plain or plain.endswith("\n") else plain + "\n"
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+        fence = fence_marks(plain)
         return f"{fence}suggestion\n{body}{fence}"
 
     # How it is found out
@@ -232,7 +233,7 @@ class GitHub:
                 name=name,
                 branch=text(data, "default_branch"),
                 url=text(data, "html_url"),
-                is_own=self._own or self._is_owner(data),
+                is_own=self._is_own or self._is_owner(data),
                 may_push=not known or rights.get("push") is True,
                 is_archived=at(data, "archived") is True or at(data, "disabled") is True,
             )

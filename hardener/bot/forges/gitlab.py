@@ -57,11 +57,14 @@ class GitLab:
     longest_body = 1_048_576
 
     def __init__(
-        self, name: str, token: str, *, address: str = "https://gitlab.com", own: str = "", is_job_token: bool = False
+        self, name: str, token: str, *, address: str = "https://gitlab.com", is_own: bool = False, is_job_token: bool = False
     ) -> None:
-        """A project by its path, `GROUP/NAME` with as many groups as there are; `own` is the one that the job runs in."""
+        """A project by its path, `GROUP/NAME` with as many groups as there are.
+
+        `is_own` says that we are a job of this very project; `is_job_token`, that the token is that of a job.
+        """
         self._name = name.strip("/")
-        self._own = own
+        self._is_job_here = is_own
         self._server = Server(address, token, is_job_token=is_job_token)
         self._project: Mapping[str, Any] | None = None
         self._me: Mapping[str, Any] | None = None
@@ -99,7 +102,8 @@ class GitLab:
         return self._me
 
     def _is_own(self, project: Mapping[str, Any]) -> bool:
-        if self._own and project["path_with_namespace"].lower() == self._own.strip("/").lower():
+        # Under its old path, a project that was moved is found, too; the job's own is known by the path of now.
+        if self._is_job_here and project["path_with_namespace"].lower() == self._name.lower():
             return True
         space, user = project["namespace"], self._user()
         return bool(space["kind"] == "user" and space["full_path"].lower() == user["username"].lower())
