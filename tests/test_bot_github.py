@@ -127,7 +127,7 @@ def test_it_is_what_its_owner_and_a_stranger_see(github: Emulator, connect: Conn
     assert found.may_push
     assert not found.is_archived
     assert not connect(project.name, github.url, "token_of_the_stranger").repository().is_own
-    assert connect(project.name, github.url, "token_of_the_stranger", own=True).repository().is_own
+    assert connect(project.name, github.url, "token_of_the_stranger", is_own=True).repository().is_own
     assert not connect(project.name, github.url, "").repository().is_own, "without a token, nobody"
 
 

@@ -26,8 +26,8 @@ from hardener.bot.forge import (
     State,
     Unavailable,
 )
-from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, settled
-from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, mark_of
+from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, own_mark, settled
+from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest
 from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
@@ -221,8 +221,9 @@ class _Run:
                 continue
             gone = "there is a configuration now" if name == configure else "what it was about is no longer there"
             case = self._case(name, None)._replace(gone=gone, is_sure=is_sure)
-            mark = mark_of((case.pull or max(case.pulls, key=lambda pull: pull.number)).body)
-            if mark is None or mark.branch != name:
+            pull = case.pull or case.last_ended
+            mark = own_mark(pull) if pull is not None else None
+            if mark is None:
                 continue  # somebody's own branch, that begins as ours do
             left += case.pull is None and mark.fixes == WITHDRAWN
             if case.pull is not None or (mark.fixes == WITHDRAWN and left <= _SWEPT):
@@ -263,7 +264,7 @@ class _Run:
                 acted = act(self.forge, case, decision)
                 self.refusals = 0 if decision.do.writes else self.refusals
             self._count(decision.do, acted)
-            if decision.do in _TO_BE_READ:
+            if decision.do.is_proposed:
                 made = make_remarks(self.forge, acted, remarks(), dry_run=self.asked.dry_run)
         except ForgeError as caught:
             error = caught
@@ -300,10 +301,6 @@ class _Run:
             self.room = self.room._replace(open=self.room.open - 1)
 
 
-#: After these, people find a pull request, and remarks on its lines.
-_TO_BE_READ = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.KEEP)
-
-
 def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
     """What comes first where not all may be opened: what is no test or example; of that the worst hazard that is repaired, then
     the most of them, then what lies further up.
@@ -317,7 +314,7 @@ def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
 def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, error: ForgeError | None) -> Told:
     pull = acted.pull
     if pull is None and decision.do is Do.DECLINE:
-        pull = max((one for one in case.pulls if one.state is not State.OPEN), key=lambda one: one.number)
+        pull = case.last_ended
     proposal = case.proposal
     return Told(
         scope=scope,
