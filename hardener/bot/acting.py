@@ -6,14 +6,12 @@ pull request whose words are old, one that says of itself that it was taken back
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from hardener.bot.forge import Author, Forge, Pull, Remark
 from hardener.bot.manners import Case, Decision, Do
 from hardener.bot.marks import WITHDRAWN, mark_of, withdrawn
 from hardener.bot.notes import closed, has_stopped, stopped
-from hardener.bot.proposal import Snapshot
 from hardener.record import NamedTuple
 
 _REMARKS = "What harden found on these lines and does not change by itself."
@@ -87,43 +85,3 @@ def _said(remark: Remark) -> tuple[str, tuple[str, ...]]:
 def _words(text: str) -> tuple[str, ...]:
     """A text without its spaces and line ends, which forges may change."""
     return tuple(text.split())
-
-
-def on_changed_lines(remarks: Iterable[Remark], files: Mapping[str, bytes], snapshot: Snapshot) -> list[Remark]:
-    """Those remarks that stand on lines which a pull request shows: what changes, and what is around it.
-
-    `files` are those that it changes, as it leaves them. Forges take remarks on no other lines.
-    """
-    shown: dict[str, set[int]] = {}
-    kept = []
-    for remark in remarks:
-        if remark.path not in files:
-            continue
-        if remark.path not in shown:
-            shown[remark.path] = _lines(_before(snapshot, remark.path), files[remark.path])
-        if {remark.line, remark.start or remark.line} <= shown[remark.path]:
-            kept.append(remark)
-    return kept
-
-
-def _before(snapshot: Snapshot, path: str) -> bytes:
-    location = os.path.join(snapshot.folder, *path.split("/"))
-    if not os.path.isfile(location):
-        return b""
-    with open(location, "rb") as file:
-        return file.read()
-
-
-def _lines(before: bytes, after: bytes) -> set[int]:
-    """The lines of a file, from 1, that a diff shows of it."""
-    from hardener.render.diff import CONTEXT, edits
-
-    old, new = before.decode("utf-8", "replace"), after.decode("utf-8", "replace")
-    shown: set[int] = set()
-    further = 0
-    for edit in edits(old, new):
-        start = old.count("\n", 0, edit.start) + further
-        end = start + len(edit.text.split("\n")) - edit.text.endswith("\n")
-        shown |= set(range(max(1, start + 1 - CONTEXT), end + CONTEXT + 1))
-        further += edit.text.count("\n") - old.count("\n", edit.start, edit.end)
-    return shown & set(range(1, new.count("\n") + (not new.endswith("\n")) + 1))

@@ -183,7 +183,7 @@ def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tu
     names = {file.name for file in component}
     world = next(one for one in all_worlds if component[0] in one.request.files)
     final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}
-    made = [one.finding for one in world.report.outcomes if one.status is Status.APPLIED]
+    made = [one.finding for one in world.report.applied]
     # A finding in one file may be mended in another that it builds on.
     elsewhere = names & {finding.place.path for finding in made} - set(final)
     sets: list[Iterable[str]] = [*([name] for name in names), [*final, *elsewhere] if elsewhere else []]

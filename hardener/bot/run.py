@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, chdir
 from datetime import datetime
 
 from hardener.bot import dashboard, onboarding
-from hardener.bot.acting import Acted, act, make_remarks, on_changed_lines
+from hardener.bot.acting import Acted, act, make_remarks
 from hardener.bot.done import Done, Told
 from hardener.bot.forge import (
     Forbidden,
@@ -29,13 +29,14 @@ from hardener.bot.forge import (
 from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, own_mark, settled
 from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest
 from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
+from hardener.bot.shown_lines import on_shown_lines
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
 from hardener.config.find import FILE, SHARED_FILE
 from hardener.config.model import PullRequests
 from hardener.errors import HardenError
 from hardener.record import NamedTuple
-from hardener.report import Status, Trouble
+from hardener.report import Trouble
 
 #: After so many refusals, one after the other and nothing done between, the token may do nothing here, and no more is tried.
 _REFUSALS = 2
@@ -246,7 +247,7 @@ class _Run:
         def remarks() -> Sequence[Remark]:
             if proposal is None or not self.wishes.remarks:
                 return ()
-            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
+            return on_shown_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
 
         self._see_to(case, bundle.scope, remarks)
 
@@ -305,7 +306,7 @@ def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
     """What comes first where not all may be opened: what is no test or example; of that the worst hazard that is repaired, then
     the most of them, then what lies further up.
     """
-    repaired = [outcome.severity for outcome in bundle.report.outcomes if outcome.status is Status.APPLIED]
+    repaired = [outcome.severity for outcome in bundle.report.applied]
     folders = [] if bundle.scope in (".", "") else bundle.scope.split("/")
     is_aside = any(_ASIDE.match(folder) for folder in folders)
     return is_aside, -max(repaired, default=0), -len(repaired), len(folders), bundle.scope

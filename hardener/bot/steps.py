@@ -32,7 +32,7 @@ class World(NamedTuple):
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules that applied a fix, the worst first."""
-        made = {one.finding.rule: one.severity for one in self.report.outcomes if one.status is Status.APPLIED}
+        made = {one.finding.rule: one.severity for one in self.report.applied}
         return tuple(sorted(made, key=lambda rule: (-made[rule], rule)))
 
 
@@ -54,7 +54,7 @@ def series(worlds: Sequence[World]) -> tuple[State, ...]:
     then also has what it changes in theirs, and takes that back with it.
     """
     runs = _Runs(worlds)
-    outcomes = [one for world in worlds for one in world.report.outcomes if one.status is Status.APPLIED]
+    outcomes = [one for world in worlds for one in world.report.applied]
     severity = {one.finding.rule: one.severity for one in outcomes}
     unsettling = {one.finding.rule for one in outcomes if one.finding.fix is not None and one.finding.fix.unsettles}
     unsettling |= _USERS & set(severity)
@@ -105,9 +105,8 @@ def steps_of(states: Sequence[State], names: Iterable[str], report: Report, entr
 
 def step_of(rule: str, report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
     """All changes of a report as one step; none where there are none."""
-    made = [one for one in report.outcomes if one.status is Status.APPLIED]
     files = tuple(_written(change, entries) for change in report.changes)
-    return (Step(rule, files, _told(made, report.changes)),) if files else ()
+    return (Step(rule, files, _told(report.applied, report.changes)),) if files else ()
 
 
 class _Runs:
@@ -132,8 +131,7 @@ class _Runs:
             states.append(State(rule, texts, tuple(made)))
         final = {change.before.path: change for world in self._worlds for change in world.report.changes}
         if _bytes(final) != _bytes(states[-1].texts if states else {}):
-            every = (one for world in self._worlds for one in world.report.outcomes)
-            states.append(State("", final, tuple(filter(_is_made, every))))
+            states.append(State("", final, tuple(one for world in self._worlds for one in world.report.applied)))
         return tuple(states)
 
     def _run(self, number: int, rules: frozenset[str]) -> tuple[Texts, tuple[Outcome, ...]]:
@@ -143,12 +141,8 @@ class _Runs:
             request = self._worlds[number].request
             report = run(request._replace(select=rules, singly=False, trace=None, advance=None))
             texts = {change.before.path: change for change in report.changes}
-            self._made[number, rules] = texts, tuple(filter(_is_made, report.outcomes))
+            self._made[number, rules] = texts, report.applied
         return self._made[number, rules]
-
-
-def _is_made(outcome: Outcome) -> bool:
-    return outcome.status is Status.APPLIED
 
 
 def _by_identity(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
 from hardener.bot.forge import ForgeError
+from hardener.bot.outside_reads import reads_outside
 from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import World, series, steps_of
-from hardener.bot.within import leads_out
 from hardener.config import Config
 from hardener.discover import COMPOSE, DOCKERFILE, discover
 from hardener.errors import HardenError, UsageError
@@ -60,7 +60,7 @@ def tried(
         try:
             settings = _settings(path, bundle, config, asked, believes=believes)
             _bring(_folder_of(path), snapshot)
-            if outside := leads_out(_compose_files(path), snapshot.folder):
+            if outside := reads_outside(_compose_files(path), snapshot.folder):
                 return _without(
                     bundle, f"nothing is tried that has Compose read {outside}, which may be elsewhere", "try it by hand"
                 )

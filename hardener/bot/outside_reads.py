@@ -27,7 +27,7 @@ _LEADS = re.compile(r"\b(COMPOSE_(?:FILE|ENV_FILES|PATH_SEPARATOR)\b)")
 _DEEPEST = 8
 
 
-def leads_out(locations: Iterable[str], top: str) -> str:
+def reads_outside(locations: Iterable[str], top: str) -> str:
     """What a Compose file names that may lie outside of `top`, or files that they build on do; empty where all is within.
 
     What only Compose can resolve, a variable or an address, counts as outside; so does another folder for relative paths, by
