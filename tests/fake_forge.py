@@ -22,7 +22,7 @@ from hardener.bot.forge import (
     Listing,
     Missing,
     Moved,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -155,13 +155,13 @@ class FakeForge:
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         yield packed((path, mode, data) for path, (data, mode) in sorted(self._commit(commit).tree.items()))
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
-        found: list[Past] = []
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
+        found: list[PastCommit] = []
         at = [commit]
         while at and len(found) < most:
             kept = self._commit(at[0])
             # A forge ends a message as it likes.
-            found.append(Past(kept.id, kept.message.rstrip("\n"), kept.parents))
+            found.append(PastCommit(kept.id, kept.message.rstrip("\n"), kept.parents))
             at = list(kept.parents[:1])
         return found
 

@@ -92,8 +92,8 @@ class Listing(NamedTuple):
     complete: bool = True
 
 
-class Past(NamedTuple):
-    """A commit that is there."""
+class PastCommit(NamedTuple):
+    """A commit that exists already."""
 
     id: str
     message: str
@@ -207,7 +207,7 @@ class Forge(Protocol):
         that has the file's id. It is asked for with the first piece, and let go of with the iterator.
         """
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
         """A commit and what it was made on, along first parents, the newest first: as many as are asked for, or as there are."""
 
     def changed(self, base: str, commit: str) -> frozenset[str]:

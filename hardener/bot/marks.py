@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from hardener.bot.forge import Written
 from hardener.record import NamedTuple
 
 #: The trailers of each commit.
@@ -71,11 +70,6 @@ def files_digest(files: Iterable[tuple[str, bytes]]) -> str:
     from hashlib import sha256
 
     return digest(*(part for path, data in sorted(files) for part in (path, sha256(data).hexdigest())))
-
-
-def final_files(commits: Iterable[Iterable[Written]]) -> dict[str, Written]:
-    """Each file as the last of the commits that write it leaves it."""
-    return {file.path: file for files in commits for file in files}
 
 
 class Trailers(NamedTuple):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, Past, blob_id, entries_by_path
+from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, PastCommit, blob_id, entries_by_path
 from hardener.bot.marks import Trailers, files_digest, trailers_of
 from hardener.record import NamedTuple
 from hardener.source import MAX_BYTES
@@ -52,7 +52,7 @@ class Trunk:
 
     def __init__(self, forge: Forge) -> None:
         self._forge = forge
-        self._known: dict[str, Sequence[Past]] = {}
+        self._known: dict[str, Sequence[PastCommit]] = {}
         self._asked: dict[str, int] = {}
 
     def has(self, commit: str, tips: Iterable[str]) -> bool:
@@ -107,7 +107,7 @@ def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[s
     return Branch(head, Series(base, tuple(sign_of(commit.message) for commit in reversed(commits))))
 
 
-def _series(forge: Forge, name: str, head: str) -> Sequence[Past]:
+def _series(forge: Forge, name: str, head: str) -> Sequence[PastCommit]:
     """Our commits from the head down, the newest first; none where they are no whole series."""
     found = forge.history(head, _FIRST)
     last = trailers_of(found[0].message) if found else None

@@ -31,7 +31,7 @@ from hardener.bot.forge import (
     Limited,
     Listing,
     Moved,
-    Past,
+    PastCommit,
     Written,
     blob_id,
     entries_by_path,
@@ -50,7 +50,7 @@ _LONGEST_NAME = 100
 class Branches:
     """The branches of one repository."""
 
-    def __init__(self, session: Session, path: str, history: Callable[[str, int], Sequence[Past]]) -> None:
+    def __init__(self, session: Session, path: str, history: Callable[[str, int], Sequence[PastCommit]]) -> None:
         """`path` is that of the repository's part of the API."""
         self._session, self._path, self._history = session, path, history
 

@@ -18,7 +18,7 @@ from hardener.bot.forge import (
     Issue,
     Listing,
     Missing,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -103,7 +103,7 @@ class GitHub:
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         return archive(self._requests, self._here, commit)
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
         return self._found.objects.history(commit, most)
 
     def changed(self, base: str, commit: str) -> frozenset[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hardener.bot.forge import Commit
-from hardener.bot.marks import Trailers, files_digest, final_files, with_trailers
+from hardener.bot.marks import Trailers, files_digest, with_trailers
 from hardener.bot.proposal import Bundle, Step
 from hardener.bot.words.kinds import subject_line, subjects
 from hardener.bot.words.look import Look
@@ -22,11 +22,11 @@ _MOST, _NAMES = 20, 8
 
 def commits(bundle: Bundle, branch: str, look: Look) -> tuple[Commit, ...]:
     """One commit for each step, each on top of the one before it."""
-    before = bundle.before
+    before, after = bundle.before, dict[str, bytes]()
     found = []
     for number, step in enumerate(bundle.steps, 1):
-        files = final_files(one.files for one in bundle.steps[:number])
-        differing = ((path, file.data) for path, file in files.items() if before.get(path) != file.data)
+        after |= {file.path: file.data for file in step.files}
+        differing = ((path, data) for path, data in after.items() if before.get(path) != data)
         trailers = Trailers(branch, number, len(bundle.steps), files_digest(differing))
         found.append(Commit(with_trailers(message(step, look), trailers, look.sign_off), step.files))
     return tuple(found)
