@@ -47,9 +47,9 @@ class Judged(NamedTuple):
 def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool) -> Bundles:
     """Judge all files of a snapshot, and split what came of it as the repository, or whoever asks, wants it.
 
-    `believes`: whether recorded runs and profiles in the repository count, as they do in one's own. Where they do not, what else
-    its configuration says still does: what is let be, amounts, also `unsafe-fixes`, are wishes of whoever keeps it, and no claims
-    about what its containers need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
+    `believes`: whether recorded runs and profiles in the repository count, as they do in one's own. The rest of its configuration
+    always does: what is let be, amounts, also `unsafe-fixes`, are wishes of whoever keeps it, and no claims about what containers
+    need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
     `Snapshot.fetch` raises.
     """
     per = Per(config.pull_requests.per)
@@ -84,7 +84,7 @@ def left_by(bundle: Bundle, folder: str) -> Report:
 def fixes_of(report: Report, folder: str) -> str:
     """The fixes that a report makes, as marks have them: what each is about and to which values it comes.
 
-    Lines do not count, nor do words: these may become better in a later version, for which nothing declined is to come back.
+    Neither lines nor wordings count: what was declined does not come back because a later version words it better.
     """
     names = fingerprints((outcome.finding for outcome in report.outcomes), folder, folder)
     made = (

@@ -13,7 +13,7 @@ from hardener.render.commonmark import code, prose
 from hardener.render.summary import shortened
 from hardener.report import Trouble
 
-#: The issue is known again by it.
+#: A later run finds the issue by it.
 TITLE = "harden: what is proposed here, and what is not"
 _KEY = re.compile(r"^\s*[-*+] \[[xX]\] .*<!-- harden: again=([0-9a-f]{16}) -->\s*$", re.MULTILINE)
 #: As many lines a list has; the others are counted.
@@ -38,7 +38,7 @@ def keep(
     *,
     dry_run: bool,
 ) -> str:
-    """Write the issue where its text is to be another, unless somebody closed it; where it is, empty where there is none."""
+    """Bring the issue up to date, unless somebody closed it. Gives its address; empty where there is none."""
     if issue is not None and not issue.is_open:
         return ""
     text = body(told, troubles, again, forge.pull_sign, forge.longest_body)

@@ -176,10 +176,10 @@ class Issue(NamedTuple):
 
 
 class Forge(Protocol):
-    """One repository at one forge. Every method may raise a `ForgeError`; those that write are named `put` or `make`.
+    """One repository at one forge. Any method may raise a `ForgeError`. Those named `put`, `make`, `close` or `drop` write.
 
-    A method that is given up half way leaves nothing behind that anybody sees: what it has made by then is not yet on a branch.
-    It asks the forge no faster than that allows, and says so by `Limited` where it asks to wait.
+    Where `put_branch` fails half way, the branch is where it was: commits are made first, and it moves last. No method asks
+    faster than the forge allows; where that asks to wait, it raises `Limited`.
     """
 
     #: What the forge calls what we call a pull request, and how it writes the number of one: "pull request" and "#".
@@ -203,8 +203,8 @@ class Forge(Protocol):
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         """All files of a commit in one answer, a tar.gz as `git archive` makes it, in pieces, of bounded length and duration.
 
-        Attributes of a repository leave files out of it and change what others say, so nothing in it is a file's content before
-        that has the file's id. It is asked for with the first piece, and let go of with the iterator.
+        A repository's attributes (`export-ignore`, `export-subst`) leave files out of it and change others: a content counts only
+        where it has the id of the file. The request is made with the first piece, and ends with the iterator.
         """
 
     def history(self, commit: str, most: int) -> Sequence[PastCommit]:

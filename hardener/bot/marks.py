@@ -79,7 +79,7 @@ class Trailers(NamedTuple):
     #: Which it is, of how many: from 1.
     step: int
     steps: int
-    #: All files that differ from the base from this commit on back, as `files_digest` has them.
+    #: The `files_digest` of all files that differ between the base and this commit.
     files: str
 
 

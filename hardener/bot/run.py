@@ -137,19 +137,19 @@ class _Run:
             if not told.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self.wishes = self.asked.wishes(told, is_trusted=self._believes)
+            self.wishes = self.asked.wishes(told, is_trusted=self._is_trusted)
             if unmet := self.asked.unmet(told, self.wishes):
                 self.notes.append(f"the repository is not yours, so {config.path} does not decide {unmet}; see --trust-evidence")
             self._work_on(snapshot, config._replace(pull_requests=self.wishes))
 
     @property
-    def _believes(self) -> bool:
-        """Whether evidence counts that lies in the repository."""
+    def _is_trusted(self) -> bool:
+        """Whether the repository's evidence counts, and its configuration is followed in full."""
         return self.repository.is_own or self.asked.trust_evidence
 
     def _work_on(self, snapshot: Snapshot, config: Config) -> None:
         with chdir(snapshot.folder):
-            bundled = self.making.bundles(snapshot, config, self.asked, self._believes)
+            bundled = self.making.bundles(snapshot, config, self.asked, self._is_trusted)
         bundles = sorted(bundled.bundles, key=rank)
         self.troubles += [*snapshot.troubles, *bundled.troubles]
         self.troubles += [trouble for bundle in bundles for trouble in bundle.report.troubles]
@@ -182,9 +182,9 @@ class _Run:
         self.room = Room(sum(pull.state is State.OPEN for pull in found), tuple(pull.created for pull in found))
 
     def _see_dashboard(self) -> tuple[bool, Issue | None]:
-        """Whether the issue is kept that lists all, and what it is; what is ticked there is asked for again."""
+        """Whether the dashboard is kept, and its issue if there is one. What is ticked there is asked for again."""
         if self.asked.only or not self.wishes.dashboard:
-            return False, None  # it is about all rules
+            return False, None  # it lists all, and a run of some rules does not know all
         try:
             issue = self.forge.issue(dashboard.TITLE)
         except ForgeError as error:
@@ -203,7 +203,7 @@ class _Run:
         """Propose a configuration where that is asked for and there is none; whether to go on."""
         if not self.asked.onboard or config.path:
             return True
-        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._believes)
+        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._is_trusted)
         case = self._case(proposal.branch, proposal)
         told = self._see_to(case, proposal.scope)
         if told.do is Do.DECLINE:
@@ -214,7 +214,7 @@ class _Run:
         return True
 
     def _take_back(self, names: Iterable[str], *, is_sure: bool, is_configured: bool) -> None:
-        """Pull requests of ours that are about nothing any more, and branches that are left of such."""
+        """Close pull requests of ours whose scope is gone, and drop the branches that are left of such."""
         configure = self.wishes.branch_prefix + CONFIGURE
         left = 0
         for name in sorted(self.pulls.keys() - set(names)):
@@ -235,10 +235,10 @@ class _Run:
             return self.making.propose(bundle, self.forge, self.repository, config) if bundle.steps else None
 
         proposal = proposed()
-        # A trial takes minutes: it is not made of what comes to nothing all the same.
+        # A trial takes minutes: none is made where nothing would come of it.
         first = settled(self._case(name, proposal)) if self.asked.verify else None
         if self.asked.verify and (first is None or first.do not in (Do.LEAVE, Do.POSTPONE)):
-            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._believes)
+            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._is_trusted)
             self.troubles += bundle.report.troubles
             proposal = proposed()
         case = self._case(name, proposal)
@@ -303,8 +303,8 @@ class _Run:
 
 
 def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
-    """What comes first where not all may be opened: what is no test or example; of that the worst hazard that is repaired, then
-    the most of them, then what lies further up.
+    """The order in which they are opened where not all may be: products before tests and examples, then by the worst hazard that
+    is repaired, by how many are, and by how far up they lie.
     """
     repaired = [outcome.severity for outcome in bundle.report.applied]
     folders = [] if bundle.scope in (".", "") else bundle.scope.split("/")

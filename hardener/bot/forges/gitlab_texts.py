@@ -1,4 +1,4 @@
-"""How texts are written for GitLab: no line is a command there, drafts are told by titles, suggestions name their lines."""
+"""GitLab's own forms of texts: no line becomes a quick action, titles tell drafts, suggestions count lines. Asks for nothing."""
 
 from __future__ import annotations
 

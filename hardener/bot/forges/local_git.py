@@ -29,8 +29,8 @@ _MOST_ENTRIES = 300_000
 class WithGit:
     """A forge whose commits are read and made with git. Implements `Forge`, which says what each method does.
 
-    `folder` lies in a clone. Nothing of it is run, and neither its files nor its index, branches or configuration change: only its
-    objects, its remote and the name of whoever commits are read. The remote is reached with the user's own credentials, and where
+    `folder` lies in a clone. Nothing of it is run, and neither its files nor its index, branches or configuration change: only
+    its objects, its remote and the name of whoever commits are read. The remote is reached with the user's own credentials; where
     these do not do, with `header`. Commits are signed where the user's own configuration says so.
     """
 

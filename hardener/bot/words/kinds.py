@@ -45,7 +45,7 @@ _TOGETHER = Kind("Fit the fixes of {} together", "their fit")
 
 
 def kind(rule: str) -> Kind:
-    """How the fixes of a rule are told; those of none are what follows from the others."""
+    """How the fixes of a rule are told. The empty rule stands for what follows from several together."""
     return KINDS.get(rule) or (Kind(f"Fix {rule} in {{}}", rule) if rule else _TOGETHER)
 
 

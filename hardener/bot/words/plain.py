@@ -21,7 +21,7 @@ _LINKED = re.compile(r"(?:[A-Z][A-Z0-9_]*|gh)-[0-9]+|[0-9a-f]{7,64}|[0-9]{5,}|ww
 _KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|[Gg][Hh])-(?=[0-9])", re.ASCII)
 #: What a trailer begins with.
 _TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+)\s*:[\s:]*", re.ASCII)
-#: With which a line may begin to announce a new major version, colon or not (conventional-commits-parser, `noteKeywords`).
+#: By this, colon or not, a line announces a new major version to release tools (conventional-commits-parser, `noteKeywords`).
 _BREAKING = re.compile(r"(breaking)[ -]+(change)", re.IGNORECASE)
 #: What stands before the number or the name of something that a forge keeps.
 _SIGN = re.compile(r"[!%&~$]+(?=[\w\"])")
