@@ -166,7 +166,7 @@ def decide(case: Case) -> Decision:
 def _open_one(case: Case, pull: Pull, proposal: Proposal, series: Series | None) -> Decision:
     """What is to be done about an open pull request of ours."""
     old, new = own_mark(pull), mark_of(proposal.body)
-    is_body_ours = old is not None and new is not None
+    is_body_ours = old is not None
     is_reworded = old is not None and new is not None and (old.body, old.fixes) != (new.body, new.fixes)
     is_elsewhere = pull.base != case.base.branch
     words = is_reworded or is_elsewhere

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -124,11 +124,16 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
     def work(forge: Forge) -> Done:
         return work_at(forge, asked, datetime.now(UTC))
 
-    if not where.all:
-        at = _place(where)
-        done = work(_opened(at, secrets, where.folder or "." if where.git else ""))
-        yield done._replace(repository=done.repository or at.repository)
+    if where.all:
+        yield from _worked_through(where, asked, secrets, work)
         return
+    at = _place(where)
+    done = work(_opened(at, secrets, where.folder or "." if where.git else ""))
+    yield done._replace(repository=done.repository or at.repository)
+
+
+def _worked_through(where: Where, asked: Asked, secrets: list[str], work: Callable[[Forge], Done]) -> Iterator[Done]:
+    """The same for those of the repositories in a file whose turn it is."""
     from hardener.bot import several
     from hardener.bot.forges.remote import place_of
 
@@ -136,11 +141,15 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
         place = place_of(name, where.forge)
         return several.Opened(_opened(place, secrets), place.server.host)
 
-    most = where.most or several.MOST
-    names, state = several.read_names(where.all), f"{where.all}.state"
-    patience = several.PATIENCE_WITH_TRIALS if asked.verify else several.PATIENCE
     found = several.work_through(
-        names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run, patience=patience
+        several.read_names(where.all),
+        f"{where.all}.state",
+        opened,
+        work,
+        lambda: datetime.now(UTC),
+        most=where.most or several.MOST,
+        dry_run=asked.dry_run,
+        patience=several.PATIENCE_WITH_TRIALS if asked.verify else several.PATIENCE,
     )
     for one in found:
         done = one.done or Done(dry_run=asked.dry_run, ended=HardenError(one.why))
