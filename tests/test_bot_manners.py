@@ -105,6 +105,7 @@ def room(opened: int, *minutes: int) -> Mapping[str, Any]:
         ({"pulls": (pull(),), "proposal": None}, Do.CLOSE),
         ({"pulls": (pull(),), "proposal": None, "there": Branch()}, Do.CLOSE),
         ({"pulls": (pull(),), "proposal": None, "is_sure": False, "there": None}, Do.KEEP),
+        ({"pulls": (pull(),), "proposal": proposed(b"other"), "is_sure": False}, Do.UPDATE),
         ({"pulls": (pull(2), CLOSED)}, Do.KEEP),
         ({"pulls": (pull(),), **room(5, 1, 2, 3)}, Do.KEEP),
         # None is open, and there were some.
@@ -129,6 +130,7 @@ def room(opened: int, *minutes: int) -> Mapping[str, Any]:
         ({"pulls": (CLOSED_BOTH,), "there": None, "proposal": proposed(fixes=ONE)}, Do.DECLINE),
         ({"pulls": (CLOSED_BOTH,), "there": Branch(), "proposal": proposed(fixes=fixes_said(("one", "three")))}, Do.OPEN),
         ({"pulls": (MERGED,), "proposal": None, "there": None}, Do.NOTHING),
+        ({"pulls": (TAKEN_BACK._replace(state=State.MERGED),), "proposal": None, "there": None}, Do.NOTHING),
         # Limits.
         ({"there": Branch(), **room(4, 70, 80, 90)}, Do.OPEN),
         ({"there": None, **room(5)}, Do.POSTPONE),

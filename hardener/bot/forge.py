@@ -239,7 +239,7 @@ class Forge(Protocol):
         """The remarks of whoever has the token on lines of a pull request."""
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """Make one review with all remarks, and words above them. Lines that the forge takes no remark on are left out."""
+        """Make one review of one remark or more, with words above. Lines that the forge takes no remark on are left out."""
 
     def comments(self, number: int) -> Sequence[str]:
         """What whoever has the token has said below a pull request."""

@@ -164,31 +164,30 @@ class GitHub:
         return [answers.remark(data) for data in self._ours(f"{self._here}/pulls/{number}/comments")]
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """As `Forge.make_remarks`. GitHub refuses a whole review for one line outside of the diff, so those go before."""
-        if remarks:
-            shown = answers.shown_lines(self._requests.pages(f"{self._here}/pulls/{number}/files", {}, _PAGES))
-            # Of no file at all: it does not say.
-            kept = answers.on_the_diff(remarks, shown) if shown else list(remarks)
-            if not kept:
-                return
-            remarks = kept
+        """GitHub refuses a whole review for one line outside of the diff, so remarks on such lines are left out before."""
+        shown = answers.shown_lines(self._requests.pages(f"{self._here}/pulls/{number}/files", {}, _PAGES))
+        # Where no file is listed, nothing is known of the lines.
+        places = [_place(remark) for remark in (answers.on_the_diff(remarks, shown) if shown else remarks)]
+        if not places:
+            return
         review: dict[str, object] = {"commit_id": head, "body": words, "event": "COMMENT"}
-        places = [_place(remark) for remark in remarks]
         try:
             self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", {**review, "comments": places})
             return
         except Refused:
-            if not remarks:
-                raise
-        made = False
-        for place in places:
-            try:
-                self._requests.send("POST", f"{self._here}/pulls/{number}/comments", {**place, "commit_id": head})
-                made = True
-            except Refused:
-                continue
+            made = [
+                place for place in places if self._takes(f"{self._here}/pulls/{number}/comments", {**place, "commit_id": head})
+            ]
         if made and words:
             self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", review)
+
+    def _takes(self, path: str, body: dict[str, object]) -> bool:
+        """Whether GitHub does what it is asked, and does not refuse it for what it is."""
+        try:
+            self._requests.send("POST", path, body)
+        except Refused:
+            return False
+        return True
 
     def comments(self, number: int) -> Sequence[str]:
         return [text(data, "body") for data in self._ours(f"{self._here}/issues/{number}/comments")]
@@ -210,7 +209,7 @@ class GitHub:
         return answers.issue(self._requests.send(verb, f"{self._here}/issues{path}", {"title": title, "body": body}))
 
     def suggestion(self, text: str, lines: int) -> str:
-        """As `Forge.suggestion`: docs.github.com/pull-requests, "Commenting on a pull request"; no text takes the lines away."""
+        """docs.github.com/pull-requests, "Commenting on a pull request". An empty text takes the lines away."""
         if lines < 1:
             return ""
         plain = text.replace("\r\n", "\n")
