@@ -150,7 +150,7 @@ def decide(case: Case) -> Decision:
     there = case.there
     assert there is not None, "the branch has to be looked at"
     if there.head and there.series is None:
-        return Decision(Do.STOP, there.foreign or "its commits are not those that harden made")
+        return Decision(Do.STOP, there.foreign)
     if case.proposal is None:
         if case.pull is not None:
             return Decision(Do.CLOSE, case.gone)

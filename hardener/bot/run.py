@@ -161,17 +161,10 @@ class _Run:
         names = {branch_of(self.wishes.branch_prefix, bundle.scope): bundle for bundle in bundles}
         is_open = {name for name in names if any(pull.state is State.OPEN for pull in self.pulls.get(name, ()))}
         self._take_back(names, is_sure=not (self.troubles or self.asked.only), is_configured=bool(config.path))
-        for first in (True, False):
-            for name, bundle in names.items():
-                if (name in is_open) is first:
-                    self._see_to_bundle(name, bundle, snapshot, config)
+        for name in sorted(names, key=lambda name: name not in is_open):
+            self._see_to_bundle(name, names[name], snapshot, config)
         if keeps:
-            try:
-                self.dashboard = dashboard.keep(
-                    self.forge, issue, self.told, self.troubles, self.again, dry_run=self.asked.dry_run
-                )
-            except ForgeError as error:
-                self._do_without_dashboard(error)
+            self._keep_dashboard(issue)
 
     def _see_pulls(self) -> None:
         """What is there of all pull requests with our prefix. One from a fork has nothing to do with a branch of ours."""
@@ -192,6 +185,12 @@ class _Run:
             return False, None
         self.again = dashboard.ticked(issue.body) if issue is not None and issue.is_open else frozenset()
         return True, issue
+
+    def _keep_dashboard(self, issue: Issue | None) -> None:
+        try:
+            self.dashboard = dashboard.keep(self.forge, issue, self.told, self.troubles, self.again, dry_run=self.asked.dry_run)
+        except ForgeError as error:
+            self._do_without_dashboard(error)
 
     def _do_without_dashboard(self, error: ForgeError) -> None:
         """A repository need not have issues: that keeps nothing from being proposed."""
