@@ -40,7 +40,7 @@ class Judged(NamedTuple):
     request: Request
     report: Report
     groups: tuple[Group, ...]
-    #: Its files, with those that they are only right together with.
+    #: Its files in groups, of which each is only right together.
     components: list[tuple[Found, ...]]
 
 
@@ -179,7 +179,7 @@ def _thinned(world: World, components: Iterable[tuple[Found, ...]]) -> World:
 
 
 def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tuple[Found, ...]]:
-    """A component's files each on its own; but all that are changed together, where one would be changed otherwise without."""
+    """The files of a component one by one; but all changed ones together, where one would change otherwise without the others."""
     names = {file.name for file in component}
     world = next(one for one in all_worlds if component[0] in one.request.files)
     final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}

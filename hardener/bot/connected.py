@@ -17,7 +17,7 @@ _CHART = "Chart.yaml"
 
 
 class Part(NamedTuple):
-    """Files that belong together, in the order of the run, and the folder that they are about: from the root, `.` for that."""
+    """Files that belong together, in the order of the run, and the path of the folder that they are about, `.` for the root."""
 
     scope: str
     found: tuple[Found, ...]

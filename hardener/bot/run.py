@@ -255,7 +255,7 @@ class _Run:
         pulls = self.pulls.get(name, ())
         return Case(name, self.base, self.wishes, self.now, proposal, pulls, self.room, is_asked_again=is_asked_again)
 
-    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
+    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = lambda: ()) -> Told:
         """Decide about one branch, do it, and tell it. What the forge refuses of it is told; what ends the run is raised, too."""
         decision, acted, made, error = Decision(Do.NOTHING, "it did not come to that"), Acted(case.pull, ""), 0, None
         try:

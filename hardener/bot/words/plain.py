@@ -46,7 +46,8 @@ def name(text: str) -> str:
 def prefixed(prefix: str, text: str) -> str:
     """A first line with what the repository wants before it; after a type such as `fix: ` it goes on in lower case.
 
-    It leads to no other repository, where whoever runs the bot would be seen to speak, and begins with no order.
+    Mentions and references are taken out of it: with them, whoever runs the bot would be seen to post elsewhere. Nor can it begin
+    with an order.
     """
     plain = _SIGN.sub("", re.sub(r"[@#]|[^ -~]", "", prefix).replace("://", ": "))
     kept = plain[: ROOM // 2].lstrip(" /")
