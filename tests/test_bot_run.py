@@ -13,7 +13,7 @@ from fake_forge import FailAt, FakeForge, refuse_writes
 
 from hardener.bot.dashboard import TITLE
 from hardener.bot.forge import EXECUTABLE, Forbidden, ForgeError, Limited, Moved, Remark, State, Unavailable
-from hardener.bot.marks import mark_of
+from hardener.bot.marks import WITHDRAWN, mark_of
 from hardener.bot.proposal import Bundle, Per
 from hardener.bot.run import rank
 from hardener.errors import Unreadable
@@ -313,6 +313,23 @@ def test_nothing_left_to_repair_takes_it_back() -> None:
     assert well(forge) == {"shop": Do.OPEN}
 
 
+def test_one_whose_branch_or_mark_is_gone_is_taken_back_all_the_same() -> None:
+    for body in (None, "we looked at this"):
+        forge = opened()
+        forge.closes_without_branch = False
+        forge.lose("harden/shop")
+        if body:
+            forge.change(1, body=body)
+        forge.push("main", {"shop/compose.yaml": "fine"})
+        assert well(forge) == {"shop": Do.CLOSE}
+        assert forge.writes() == ["put_pull", "make_comment", "close_pull"]
+        mark = mark_of(forge.made[1].body)
+        assert mark is not None
+        assert mark.fixes == WITHDRAWN
+        assert forge.made[1].body.startswith(body or "Said plainly")
+        assert well(forge) == {}
+
+
 def test_a_project_that_is_gone_takes_its_pull_request_with_it() -> None:
     forge = opened()
     forge.branches["harden/mine"] = forge.branches["main"]
@@ -373,6 +390,7 @@ def test_a_broken_configuration_is_an_error_with_its_line() -> None:
 def test_remarks_are_made_once_and_only_on_lines_that_are_shown() -> None:
     far = "\n".join(str(number) for number in range(20))
     forge = shop(**{"shop/compose.yaml": f"a: privileged\nb: maybe\n{far}\nc: maybe\n"})
+    assert told(run(forge, remarks=True, dry_run=True), "shop").remarks == 1
     assert well(forge, remarks=True) == {"shop": Do.OPEN}
     assert forge.on_lines[1] == [Remark("shop/compose.yaml", 2, "held back: ```suggestion\nsurely```\n")]
     assert well(forge, remarks=True) == {"shop": Do.KEEP}
