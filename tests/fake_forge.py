@@ -58,7 +58,8 @@ class FakeForge:
     longest_body = 65536
 
     def __init__(self, tree: Mapping[str, bytes | str], *, name: str = "acme/shop", is_own: bool = True) -> None:
-        self.about = Repository(name, "main", f"https://forge.example/{name}", is_own=is_own)
+        self.about = Repository(name, "main", is_own=is_own)
+        self.url = f"https://forge.example/{name}"
         self.now = NOW
         self.commits: dict[str, _Kept] = {}
         self.branches: dict[str, str] = {}
@@ -203,7 +204,7 @@ class FakeForge:
         if branch not in self.branches:
             raise Missing(f"there is no branch {branch}")
         number = self._number()
-        url = f"{self.about.url}/pull/{number}"
+        url = f"{self.url}/pull/{number}"
         self.made[number] = Pull(number, branch, base, title, body, State.OPEN, url, self.now, draft, frozenset(labels))
         return self.made[number]
 
@@ -235,7 +236,7 @@ class FakeForge:
         is_open = self.issues[number].is_open if number in self.issues else True
         # A form in a browser ends lines so, and forges keep it.
         text = body.replace("\n", "\r\n")
-        self.issues[number] = Issue(number, title, text, is_open, f"{self.about.url}/issues/{number}")
+        self.issues[number] = Issue(number, title, text, is_open, f"{self.url}/issues/{number}")
         return self.issues[number]
 
     def suggestion(self, text: str, lines: int) -> str:

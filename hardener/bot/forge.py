@@ -65,8 +65,6 @@ class Repository(NamedTuple):
     name: str
     #: The branch that pull requests are made to unless told otherwise.
     branch: str
-    #: Its page, for people.
-    url: str
     #: Whether it belongs to whoever runs the bot: it is theirs, or the job runs in it.
     is_own: bool = False
     may_push: bool = True

@@ -98,7 +98,7 @@ class _Run:
 
     def __init__(self, forge: Forge, asked: Asked, now: datetime, making: Making) -> None:
         self.forge, self.asked, self.now, self.making = forge, asked, now, making
-        self.repository = Repository("", "", "")
+        self.repository = Repository("", "")
         self.off = self.dashboard = ""
         self.base = Base("", "")
         self.told: list[Told] = []

@@ -84,9 +84,7 @@ class Gitea:
             is_own = False
         shut = at(data, "archived") is True or at(data, "mirror") is True
         may_push = at(data, "permissions", "push") is True and not shut
-        return Repository(
-            text(data, "full_name"), text(data, "default_branch"), text(data, "html_url"), is_own, may_push, is_archived=shut
-        )
+        return Repository(text(data, "full_name"), text(data, "default_branch"), is_own, may_push, is_archived=shut)
 
     def head(self, branch: str) -> str:
         return self._branches.head(branch)

@@ -231,7 +231,6 @@ class GitHub:
             repository = Repository(
                 name=name,
                 branch=text(data, "default_branch"),
-                url=text(data, "html_url"),
                 is_own=self._is_own or self._is_owner(data),
                 may_push=not known or rights.get("push") is True,
                 is_archived=at(data, "archived") is True or at(data, "disabled") is True,

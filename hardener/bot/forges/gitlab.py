@@ -78,7 +78,6 @@ class GitLab:
         return Repository(
             name=project["path_with_namespace"],
             branch=project["default_branch"] or "",
-            url=project["web_url"],
             is_own=self._is_own(project),
             may_push=self._may_push(project),
             is_archived=bool(project.get("archived")),
