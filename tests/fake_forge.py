@@ -120,8 +120,7 @@ class FakeForge:
 
     def state(self) -> object:
         """All that anybody sees."""
-        pulls = {number: pull._replace(head="") for number, pull in self.made.items()}
-        return dict(self.branches), pulls, dict(self.said), dict(self.on_lines), dict(self.issues)
+        return dict(self.branches), dict(self.made), dict(self.said), dict(self.on_lines), dict(self.issues)
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -196,7 +195,7 @@ class FakeForge:
 
     def pulls(self, prefix: str) -> Sequence[Pull]:
         found = [self.made[number] for number in sorted(self.made, reverse=True)]
-        return [pull._replace(head=self.branches.get(pull.branch, "")) for pull in found if pull.branch.startswith(prefix)]
+        return [pull for pull in found if pull.branch.startswith(prefix)]
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
         if any((pull.branch, pull.base) == (branch, base) for pull in self.open()):

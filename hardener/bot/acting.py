@@ -74,7 +74,7 @@ def make_remarks(forge: Forge, acted: Acted, remarks: Sequence[Remark], *, dry_r
     said = {_said(remark) for remark in forge.remarks(acted.pull.number)}
     new = [remark for remark in remarks if _said(remark) not in said]
     if new and not dry_run:
-        forge.make_remarks(acted.pull.number, acted.head or acted.pull.head, _REMARKS, new)
+        forge.make_remarks(acted.pull.number, acted.head, _REMARKS, new)
     return len(new)
 
 

@@ -149,8 +149,6 @@ class Pull(NamedTuple):
     is_from_fork: bool = False
     #: Whether it can no longer be merged as it is; None where the forge does not say.
     conflicts: bool | None = None
-    #: The commit at its head.
-    head: str = ""
 
 
 class Remark(NamedTuple):

@@ -366,7 +366,6 @@ def _pull(data: object) -> Pull:
         labels=frozenset(labels),
         is_from_fork=at(data, "head", "repo_id") != at(data, "base", "repo_id"),
         conflicts=False if at(data, "mergeable") is True else None,
-        head=text(data, "head", "sha"),
     )
 
 

@@ -58,7 +58,6 @@ def pull(data: Any) -> Pull:
         labels=frozenset(text(label, "name") for label in objects(data, "labels")),
         is_from_fork=at(theirs, "id") is None or at(theirs, "id") != at(ours, "id"),
         conflicts=not mergeable if isinstance(mergeable, bool) else None,
-        head=text(data, "head", "sha"),
     )
 
 
