@@ -40,7 +40,12 @@ def _lines(before: bytes, after: bytes) -> set[int]:
     further = 0
     for edit in edits(old, new):
         start = old.count("\n", 0, edit.start) + further
-        end = start + len(edit.text.split("\n")) - edit.text.endswith("\n")
-        shown |= set(range(max(1, start + 1 - CONTEXT), end + CONTEXT + 1))
-        further += edit.text.count("\n") - old.count("\n", edit.start, edit.end)
-    return shown & set(range(1, new.count("\n") + (not new.endswith("\n")) + 1))
+        made = _count(edit.text)
+        shown |= set(range(start + 1 - CONTEXT, start + made + CONTEXT + 1))
+        further += made - _count(old[edit.start : edit.end])
+    return shown & set(range(1, _count(new) + 1))
+
+
+def _count(text: str) -> int:
+    """How many lines a text has; the last one need not end."""
+    return text.count("\n") + (text != "" and not text.endswith("\n"))
