@@ -67,6 +67,8 @@ class FakeForge:
         self.said: dict[int, list[str]] = {}
         self.on_lines: dict[int, list[Remark]] = {}
         self.issues: dict[int, Issue] = {}
+        #: What it lists of any commit, in place of all that there is.
+        self.listed: Listing | None = None
         #: What is called, in order; reads and writes.
         self.calls: list[str] = []
         self.fail: Callable[[str, bool], None] = lambda method, is_over: None
@@ -145,6 +147,8 @@ class FakeForge:
         return self.branches.get(branch, "")
 
     def listing(self, commit: str) -> Listing:
+        if self.listed is not None:
+            return self.listed
         tree = self._commit(commit).tree
         entries = (Entry(path, mode, blob_id(data, commit), len(data)) for path, (data, mode) in sorted(tree.items()))
         return Listing(tuple(entries))
