@@ -95,10 +95,11 @@ class FakeForge:
         self.branches[branch] = self.add(tree, (was,), message)
         return self.branches[branch]
 
-    def amend(self, branch: str, changes: Mapping[str, bytes | str]) -> None:
-        """The last commit made anew with other files, and its message kept."""
+    def amend(self, branch: str, changes: Mapping[str, bytes | str | None]) -> None:
+        """The last commit made anew with other files, and its message kept; None takes a file away."""
         last = self.commits[self.branches[branch]]
-        tree = {**last.tree, **{path: (_bytes(data), FILE) for path, data in changes.items()}}
+        tree = {path: file for path, file in last.tree.items() if path not in changes}
+        tree |= {path: (_bytes(data), FILE) for path, data in changes.items() if data is not None}
         self.branches[branch] = self.add(tree, last.parents, last.message)
 
     def tree(self, branch: str) -> Tree:

@@ -89,11 +89,12 @@ def test_a_changed_file_updates_it() -> None:
         lambda forge: forge.push("harden/shop", {"other": "mine"}),
         lambda forge: forge.amend("harden/shop", {"shop/compose.yaml": "mine"}),
         lambda forge: forge.amend("harden/shop", {"other": "mine"}),
+        lambda forge: forge.amend("harden/shop", {"hardener.toml": None}),
         lambda forge: _below(forge),
         lambda forge: _squashed(forge),
         lambda forge: _merged(forge),
     ],
-    ids=["on-top", "another-file", "amended", "amended-by-a-file", "below", "squashed", "merged"],
+    ids=["on-top", "another-file", "amended", "amended-by-a-file", "amended-by-less", "below", "squashed", "merged"],
 )
 def test_foreign_work_stops_it_and_is_said_once(interfere: Callable[[FakeForge], None]) -> None:
     forge = opened()
