@@ -83,6 +83,11 @@ class Report(NamedTuple):
     #: The fingerprints that a baseline lists and that this run, which looked there, did not find.
     gone: frozenset[str] = frozenset()
 
+    @property
+    def applied(self) -> tuple[Outcome, ...]:
+        """The outcomes whose fixes are part of the result."""
+        return tuple(outcome for outcome in self.outcomes if outcome.status is Status.APPLIED)
+
 
 def joined(reports: Sequence[Report]) -> Report:
     """Several reports as one, each about other files."""

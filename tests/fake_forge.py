@@ -22,7 +22,7 @@ from hardener.bot.forge import (
     Listing,
     Missing,
     Moved,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -58,7 +58,8 @@ class FakeForge:
     longest_body = 65536
 
     def __init__(self, tree: Mapping[str, bytes | str], *, name: str = "acme/shop", is_own: bool = True) -> None:
-        self.about = Repository(name, "main", f"https://forge.example/{name}", is_own=is_own)
+        self.about = Repository(name, "main", is_own=is_own)
+        self.url = f"https://forge.example/{name}"
         self.now = NOW
         self.commits: dict[str, _Kept] = {}
         self.branches: dict[str, str] = {}
@@ -66,6 +67,8 @@ class FakeForge:
         self.said: dict[int, list[str]] = {}
         self.on_lines: dict[int, list[Remark]] = {}
         self.issues: dict[int, Issue] = {}
+        #: What it lists of any commit, in place of all that there is.
+        self.listed: Listing | None = None
         #: What is called, in order; reads and writes.
         self.calls: list[str] = []
         self.fail: Callable[[str, bool], None] = lambda method, is_over: None
@@ -92,10 +95,11 @@ class FakeForge:
         self.branches[branch] = self.add(tree, (was,), message)
         return self.branches[branch]
 
-    def amend(self, branch: str, changes: Mapping[str, bytes | str]) -> None:
-        """The last commit made anew with other files, and its message kept."""
+    def amend(self, branch: str, changes: Mapping[str, bytes | str | None]) -> None:
+        """The last commit made anew with other files, and its message kept; None takes a file away."""
         last = self.commits[self.branches[branch]]
-        tree = {**last.tree, **{path: (_bytes(data), FILE) for path, data in changes.items()}}
+        tree = {path: file for path, file in last.tree.items() if path not in changes}
+        tree |= {path: (_bytes(data), FILE) for path, data in changes.items() if data is not None}
         self.branches[branch] = self.add(tree, last.parents, last.message)
 
     def tree(self, branch: str) -> Tree:
@@ -119,8 +123,7 @@ class FakeForge:
 
     def state(self) -> object:
         """All that anybody sees."""
-        pulls = {number: pull._replace(head="") for number, pull in self.made.items()}
-        return dict(self.branches), pulls, dict(self.said), dict(self.on_lines), dict(self.issues)
+        return dict(self.branches), dict(self.made), dict(self.said), dict(self.on_lines), dict(self.issues)
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
@@ -145,6 +148,8 @@ class FakeForge:
         return self.branches.get(branch, "")
 
     def listing(self, commit: str) -> Listing:
+        if self.listed is not None:
+            return self.listed
         tree = self._commit(commit).tree
         entries = (Entry(path, mode, blob_id(data, commit), len(data)) for path, (data, mode) in sorted(tree.items()))
         return Listing(tuple(entries))
@@ -155,13 +160,13 @@ class FakeForge:
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         yield packed((path, mode, data) for path, (data, mode) in sorted(self._commit(commit).tree.items()))
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
-        found: list[Past] = []
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
+        found: list[PastCommit] = []
         at = [commit]
         while at and len(found) < most:
             kept = self._commit(at[0])
             # A forge ends a message as it likes.
-            found.append(Past(kept.id, kept.message.rstrip("\n"), kept.parents))
+            found.append(PastCommit(kept.id, kept.message.rstrip("\n"), kept.parents))
             at = list(kept.parents[:1])
         return found
 
@@ -195,7 +200,7 @@ class FakeForge:
 
     def pulls(self, prefix: str) -> Sequence[Pull]:
         found = [self.made[number] for number in sorted(self.made, reverse=True)]
-        return [pull._replace(head=self.branches.get(pull.branch, "")) for pull in found if pull.branch.startswith(prefix)]
+        return [pull for pull in found if pull.branch.startswith(prefix)]
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
         if any((pull.branch, pull.base) == (branch, base) for pull in self.open()):
@@ -203,15 +208,14 @@ class FakeForge:
         if branch not in self.branches:
             raise Missing(f"there is no branch {branch}")
         number = self._number()
-        url = f"{self.about.url}/pull/{number}"
+        url = f"{self.url}/pull/{number}"
         self.made[number] = Pull(number, branch, base, title, body, State.OPEN, url, self.now, draft, frozenset(labels))
         return self.made[number]
 
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
         self.change(number, title=title, body=body, base=base)
 
-    def close_pull(self, number: int, why: str) -> None:
-        self.said.setdefault(number, []).append(why)
+    def close_pull(self, number: int) -> None:
         self.change(number, state=State.CLOSED)
 
     def remarks(self, number: int) -> Sequence[Remark]:
@@ -236,7 +240,7 @@ class FakeForge:
         is_open = self.issues[number].is_open if number in self.issues else True
         # A form in a browser ends lines so, and forges keep it.
         text = body.replace("\n", "\r\n")
-        self.issues[number] = Issue(number, title, text, is_open, f"{self.about.url}/issues/{number}")
+        self.issues[number] = Issue(number, title, text, is_open, f"{self.url}/issues/{number}")
         return self.issues[number]
 
     def suggestion(self, text: str, lines: int) -> str:

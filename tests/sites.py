@@ -253,7 +253,7 @@ class GitHubSite:
 
     def forge(self, *, own: bool = True) -> Forge:
         token = self.repository.token if own else "token_of_the_stranger"
-        return GitHub(self.repository.name, token, self.proxy.url, own=own)
+        return GitHub(self.repository.name, token, self.proxy.url, is_own=own)
 
 
 class _GitLabSite:
@@ -359,7 +359,7 @@ class _GitLabSite:
 
     def forge(self, *, own: bool = True) -> Forge:
         path = self.gitlab.path
-        return GitLab(path, "glpat-secret", address=self.gitlab.address, own=path if own else "")
+        return GitLab(path, "glpat-secret", address=self.gitlab.address, is_own=own)
 
 
 class _GiteaSite:
@@ -464,4 +464,4 @@ class _GiteaSite:
         next(issue for issue in reversed(self.gitea.issues.values()) if "pull" not in issue)["body"] = body
 
     def forge(self, *, own: bool = True) -> Forge:
-        return Gitea(self.gitea.url, self.gitea.name, "token", runs_here=own, pauses=(0, 0))
+        return Gitea(self.gitea.url, self.gitea.name, "token", is_own=own, pauses=(0, 0))

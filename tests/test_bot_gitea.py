@@ -128,9 +128,9 @@ def test_trees_are_those_of_git(server: GiteaServer, tmp_path: Path) -> None:
 
 def test_repository(server: GiteaServer) -> None:
     found = gitea(server).repository()
-    assert (found.name, found.branch, found.url) == ("owner/shop", "main", f"{server.url}/owner/shop")
+    assert (found.name, found.branch) == ("owner/shop", "main")
     assert (found.is_own, found.may_push, found.is_archived) == (False, True, False)
-    assert gitea(server, runs_here=True).repository().is_own
+    assert gitea(server, is_own=True).repository().is_own
     server.tokens["mine"] = ("Owner", "write:repository,read:user")
     assert gitea(server, "mine").repository().is_own
     # Without read:user nobody can be told from others.
@@ -323,7 +323,7 @@ def test_an_existing_branch_is_replaced(server: GiteaServer, can_move: bool, for
     assert server.content(BRANCH) == expected(server, *marks)
     assert SPARE not in server.branches
     pull = forge.pulls("harden/")[0]
-    assert (pull.state, pull.head) == (State.OPEN, last)
+    assert (pull.state, server.branches[BRANCH]) == (State.OPEN, last)
 
 
 def test_a_server_that_can_do_neither_is_told_of_and_nothing_is_touched(server: GiteaServer) -> None:
@@ -333,7 +333,7 @@ def test_a_server_that_can_do_neither_is_told_of_and_nothing_is_touched(server: 
         forge.put_branch(BRANCH, was, server.branches["main"], commits(b"c", b"d"), None)
     assert "--git" in raised.value.remedy
     assert server.branches.keys() == {"main", BRANCH}
-    assert forge.pulls("")[0].head == was
+    assert server.branches[BRANCH] == was
 
 
 @pytest.mark.parametrize("was", ["", "a" * 40])
@@ -558,17 +558,16 @@ def test_dropping_a_branch(server: GiteaServer) -> None:
 
 def test_making_a_pull_request(server: GiteaServer) -> None:
     server.labels = {5: "security", 6: "other"}
-    forge, at = gitea(server), ""
-    at = forge.put_branch(BRANCH, "", server.branches["main"], commits(b"a"), None)
+    forge = gitea(server)
+    forge.put_branch(BRANCH, "", server.branches["main"], commits(b"a"), None)
     pull = forge.make_pull(BRANCH, "main", "A [title]", "Body\r\n", draft=True, labels=["security", "harden"])
     assert pull == forge.pulls("harden/")[0]
     assert pull[:5] == (1, BRANCH, "main", "A [title]", "Body\r\n")
-    assert (pull.is_draft, pull.labels, pull.is_from_fork, pull.conflicts, pull.head) == (
+    assert (pull.is_draft, pull.labels, pull.is_from_fork, pull.conflicts) == (
         True,
         {"security", "harden"},
         False,
         False,
-        at,
     )
     assert pull.created == datetime(2023, 12, 31, 22, 0, 1, tzinfo=UTC)
     assert server.issues[1]["title"] == "WIP: A [title]"
@@ -610,9 +609,10 @@ def test_pulls_are_bounded(server: GiteaServer) -> None:
     assert len(server.asked) == 11
 
 
-def test_closing_says_why(server: GiteaServer) -> None:
+def test_closing_and_own_comments(server: GiteaServer) -> None:
     forge, _ = opened(server)
-    forge.close_pull(1, "All is done.")
+    forge.make_comment(1, "All is done.")
+    forge.close_pull(1)
     assert (server.issues[1]["state"], server.issues[1]["comments"]) == ("closed", [("robot", "All is done.")])
     server.issues[1]["comments"].append(("jo", "Thanks"))
     assert forge.comments(1) == ["All is done."]

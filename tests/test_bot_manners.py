@@ -10,7 +10,7 @@ import pytest
 from fake_forge import NOW, FakeForge
 
 from hardener.bot.dashboard import ticked
-from hardener.bot.forge import Commit, Pull, State, Written
+from hardener.bot.forge import Commit, Entry, ForgeError, Listing, Pull, State, Written
 from hardener.bot.manners import Base, Case, Do, Room, decide, settled
 from hardener.bot.marks import (
     WITHDRAWN,
@@ -105,6 +105,7 @@ def room(opened: int, *minutes: int) -> Mapping[str, Any]:
         ({"pulls": (pull(),), "proposal": None}, Do.CLOSE),
         ({"pulls": (pull(),), "proposal": None, "there": Branch()}, Do.CLOSE),
         ({"pulls": (pull(),), "proposal": None, "is_sure": False, "there": None}, Do.KEEP),
+        ({"pulls": (pull(),), "proposal": proposed(b"other"), "is_sure": False}, Do.UPDATE),
         ({"pulls": (pull(2), CLOSED)}, Do.KEEP),
         ({"pulls": (pull(),), **room(5, 1, 2, 3)}, Do.KEEP),
         # None is open, and there were some.
@@ -129,6 +130,7 @@ def room(opened: int, *minutes: int) -> Mapping[str, Any]:
         ({"pulls": (CLOSED_BOTH,), "there": None, "proposal": proposed(fixes=ONE)}, Do.DECLINE),
         ({"pulls": (CLOSED_BOTH,), "there": Branch(), "proposal": proposed(fixes=fixes_said(("one", "three")))}, Do.OPEN),
         ({"pulls": (MERGED,), "proposal": None, "there": None}, Do.NOTHING),
+        ({"pulls": (TAKEN_BACK._replace(state=State.MERGED),), "proposal": None, "there": None}, Do.NOTHING),
         # Limits.
         ({"there": Branch(), **room(4, 70, 80, 90)}, Do.OPEN),
         ({"there": None, **room(5)}, Do.POSTPONE),
@@ -214,10 +216,26 @@ def test_a_long_series_is_known_in_two_answers() -> None:
 
 def test_a_trailer_has_nobody_read_thousands_of_commits() -> None:
     forge = FakeForge({"x": "0"})
-    head = forge.put_branch(BRANCH, "", forge.branches["main"], [Commit(message(b"1", 9999, 9999), (Written("x", b"1"),))], None)
+    commits = [Commit(message(b"1", step, 9999), (Written("x", b"1"),)) for step in range(9900, 10_000)]
+    head = forge.put_branch(BRANCH, "", forge.branches["main"], commits, None)
     forge.calls.clear()
     assert branch_at(forge, BRANCH, head, Trunk(forge), [forge.branches["main"]], {}).series is None
     assert forge.calls == ["history"]
+
+
+def test_where_not_all_files_are_listed_only_those_that_changed_have_to_be() -> None:
+    forge = FakeForge({"x": "0", "y": "0"})
+    head = forge.put_branch(BRANCH, "", forge.branches["main"], [Commit(message(b"1"), (Written("x", b"1"),))], None)
+    x, y = forge.listing(head).entries
+    assert (x.path, y.path) == ("x", "y")
+
+    def found(*entries: Entry) -> Branch:
+        forge.listed = Listing(entries, complete=False)
+        return branch_at(forge, BRANCH, head, Trunk(forge), [forge.branches["main"]], {})
+
+    assert found(x).series is not None
+    with pytest.raises(ForgeError, match="does not list all files"):
+        found(y)
 
 
 def test_what_is_asked_for_comes_before_what_is_configured() -> None:

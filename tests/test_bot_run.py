@@ -13,7 +13,7 @@ from fake_forge import FailAt, FakeForge, refuse_writes
 
 from hardener.bot.dashboard import TITLE
 from hardener.bot.forge import EXECUTABLE, Forbidden, ForgeError, Limited, Moved, Remark, State, Unavailable
-from hardener.bot.marks import mark_of
+from hardener.bot.marks import WITHDRAWN, mark_of
 from hardener.bot.proposal import Bundle, Per
 from hardener.bot.run import rank
 from hardener.errors import Unreadable
@@ -89,11 +89,12 @@ def test_a_changed_file_updates_it() -> None:
         lambda forge: forge.push("harden/shop", {"other": "mine"}),
         lambda forge: forge.amend("harden/shop", {"shop/compose.yaml": "mine"}),
         lambda forge: forge.amend("harden/shop", {"other": "mine"}),
+        lambda forge: forge.amend("harden/shop", {"hardener.toml": None}),
         lambda forge: _below(forge),
         lambda forge: _squashed(forge),
         lambda forge: _merged(forge),
     ],
-    ids=["on-top", "another-file", "amended", "amended-by-a-file", "below", "squashed", "merged"],
+    ids=["on-top", "another-file", "amended", "amended-by-a-file", "amended-by-less", "below", "squashed", "merged"],
 )
 def test_foreign_work_stops_it_and_is_said_once(interfere: Callable[[FakeForge], None]) -> None:
     forge = opened()
@@ -154,7 +155,7 @@ def _merged(forge: FakeForge) -> None:
 
 def test_a_closed_one_stays_closed_until_the_fixes_are_others() -> None:
     forge = opened()
-    forge.close_pull(1, "no, thanks")
+    forge.close_pull(1)
     assert well(forge) == {"shop": Do.DECLINE}
     assert forge.writes() == []
     forge.lose("harden/shop")
@@ -313,6 +314,23 @@ def test_nothing_left_to_repair_takes_it_back() -> None:
     assert well(forge) == {"shop": Do.OPEN}
 
 
+def test_one_whose_branch_or_mark_is_gone_is_taken_back_all_the_same() -> None:
+    for body in (None, "we looked at this"):
+        forge = opened()
+        forge.closes_without_branch = False
+        forge.lose("harden/shop")
+        if body:
+            forge.change(1, body=body)
+        forge.push("main", {"shop/compose.yaml": "fine"})
+        assert well(forge) == {"shop": Do.CLOSE}
+        assert forge.writes() == ["put_pull", "make_comment", "close_pull"]
+        mark = mark_of(forge.made[1].body)
+        assert mark is not None
+        assert mark.fixes == WITHDRAWN
+        assert forge.made[1].body.startswith(body or "Said plainly")
+        assert well(forge) == {}
+
+
 def test_a_project_that_is_gone_takes_its_pull_request_with_it() -> None:
     forge = opened()
     forge.branches["harden/mine"] = forge.branches["main"]
@@ -373,6 +391,7 @@ def test_a_broken_configuration_is_an_error_with_its_line() -> None:
 def test_remarks_are_made_once_and_only_on_lines_that_are_shown() -> None:
     far = "\n".join(str(number) for number in range(20))
     forge = shop(**{"shop/compose.yaml": f"a: privileged\nb: maybe\n{far}\nc: maybe\n"})
+    assert told(run(forge, remarks=True, dry_run=True), "shop").remarks == 1
     assert well(forge, remarks=True) == {"shop": Do.OPEN}
     assert forge.on_lines[1] == [Remark("shop/compose.yaml", 2, "held back: ```suggestion\nsurely```\n")]
     assert well(forge, remarks=True) == {"shop": Do.KEEP}
@@ -470,14 +489,14 @@ def seen(forge: FakeForge) -> object:
 def test_a_refusal_anywhere_keeps_nothing_else_from_it_and_is_gone_on_with() -> None:
     start = busy()
     whole = copy.deepcopy(start)
-    well(whole, dashboard=True, remarks=True)
+    decided = well(whole, dashboard=True, remarks=True)
     for nth in range(1, len(whole.writes()) + 1):
         forge = copy.deepcopy(start)
         forge.fail = FailAt(nth, ForgeError("not now"))
         done = run(forge, dashboard=True, remarks=True)
         assert done.ended is None
         assert sum(one.error is not None for one in done.told) + len(done.notes) == 1
-        assert len(forge.writes()) >= len(whole.writes()) - 2
+        assert {one.scope: one.do for one in done.told} == decided
         well(forge, dashboard=True, remarks=True)
         assert seen(forge) == seen(whole), nth
 
@@ -492,7 +511,7 @@ def test_the_dashboard_lists_all_and_a_tick_brings_one_back() -> None:
     assert "@me" not in issue.body
     well(forge, dashboard=True)
     assert forge.writes() == []
-    forge.close_pull(1, "no")
+    forge.close_pull(1)
     well(forge, dashboard=True)
     assert forge.writes() == ["put_issue"]
     body = forge.issues[issue.number].body
@@ -507,7 +526,7 @@ def test_the_dashboard_lists_all_and_a_tick_brings_one_back() -> None:
     assert well(forge, dashboard=True)["shop"] is Do.OPEN
     assert "- [" not in forge.issues[issue.number].body
     # A dashboard that was closed is not kept, and what is ticked there no longer counts.
-    forge.close_pull(forge.open()[-1].number, "no, again")
+    forge.close_pull(forge.open()[-1].number)
     forge.issues[issue.number] = tick._replace(is_open=False)
     assert well(forge, dashboard=True)["shop"] is Do.DECLINE
     assert forge.writes() == []
@@ -528,7 +547,7 @@ def test_a_configuration_is_proposed_before_all_else() -> None:
     assert well(forge) == {"shop": Do.OPEN}
     forge.merge(1)
     assert well(forge, onboard=True) == {"shop": Do.REBASE}, "there is a configuration now"
-    declined.close_pull(1, "no")
+    declined.close_pull(1)
     done = run(declined, onboard=True)
     assert "declined" in done.off
     assert declined.writes() == []

@@ -20,7 +20,7 @@ from hardener.bot.done import Done
 from hardener.bot.forge import Forge, Limited, Missing, Unavailable
 from hardener.bot.proposal import Asked
 from hardener.bot.run import work
-from hardener.bot.several import Opened, Worked, names, several
+from hardener.bot.several import Opened, Worked, read_names, work_through
 from hardener.checkout import checkout, put
 from hardener.errors import HardenError, UsageError
 from hardener.trial.leftovers import trial
@@ -51,7 +51,7 @@ class World:
             return work(forge, Asked(dry_run=dry_run), NOW, MAKING)
 
         order = [*self.forges, *more]
-        return list(several(order, str(self.state), self.place, one, self.now, most=most, dry_run=dry_run))
+        return list(work_through(order, str(self.state), self.place, one, self.now, most=most, dry_run=dry_run))
 
     def noted(self) -> list[str]:
         return [json.loads(line)["repository"] for line in self.state.read_text().splitlines()]
@@ -146,7 +146,7 @@ def test_the_file_of_names(tmp_path: Path) -> None:
         "git@example.com:a/b.git\nssh://git@example.com:2222/a/b\n"
     )
     addresses = ["https://git.example.com/a/b.git", "git@example.com:a/b.git", "ssh://git@example.com:2222/a/b"]
-    assert names(str(path)) == ["acme/shop", "group/sub/name", *addresses]
+    assert read_names(str(path)) == ["acme/shop", "group/sub/name", *addresses]
 
 
 @pytest.mark.parametrize(
@@ -166,14 +166,14 @@ def test_what_no_name_is(line: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / "REPOS.txt"
     path.write_text(f"a/b\n{line}\n")
     with pytest.raises(UsageError, match=rf":2: .*{said}") as caught:
-        names(str(path))
+        read_names(str(path))
     assert "\x1b" not in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
 
 def test_there_has_to_be_a_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        names(str(tmp_path / "none"))
+        read_names(str(tmp_path / "none"))
 
 
 def test_what_is_laid_for_the_bot_in_one_repository_keeps_it_from_no_other(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def test_what_is_laid_for_the_bot_in_one_repository_keeps_it_from_no_other(tmp_p
             sleep(5)
         return work(forge, Asked(), NOW, MAKING)
 
-    found = list(several(list(world.forges), str(world.state), world.place, one, world.now, patience=2))
+    found = list(work_through(list(world.forges), str(world.state), world.place, one, world.now, patience=2))
     ended = [str(worked.done.ended) for worked in found if worked.done]
     assert "RecursionError" in ended[0]
     assert "secret" not in ended[0]
@@ -219,7 +219,7 @@ def test_what_is_not_done_in_time_leaves_nothing_behind(tmp_path: Path, monkeypa
         sleep(5)
         return Done()
 
-    (worked,) = several(["x/1"], str(world.state), world.place, one, world.now, patience=0.3)
+    (worked,) = work_through(["x/1"], str(world.state), world.place, one, world.now, patience=0.3)
     assert "not done within" in str(worked.done)
     assert engine.is_clear
     assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["REPOS.txt.done", "gate"]

@@ -155,7 +155,7 @@ def test_what_is_run_gets_nothing_of_the_environment_that_it_may_not_know(
     ],
 )
 def test_compose_reads_nothing_else_of_this_machine(more: str, env: str, tmp_path: Path) -> None:
-    from hardener.bot.within import leads_out
+    from hardener.bot.outside_reads import reads_outside
 
     top = os.path.realpath(tmp_path)
     inner = tmp_path / "app" / "inner"
@@ -164,10 +164,10 @@ def test_compose_reads_nothing_else_of_this_machine(more: str, env: str, tmp_pat
     (tmp_path / "app" / ".env").write_text(env)
     location = tmp_path / "app" / "compose.yaml"
     location.write_text(f"services:\n  app:\n    image: x\n    env_file: [.env, {{path: ../b.env}}]\n{more}")
-    assert leads_out([str(location)], top)
+    assert reads_outside([str(location)], top)
     (tmp_path / "app" / ".env").write_text("A=1\n")
     location.write_text("services:\n  app:\n    image: x\n    env_file: [.env, {path: ../b.env}]\n    extends: {service: y}\n")
-    assert not leads_out([str(location)], top)
+    assert not reads_outside([str(location)], top)
 
 
 def test_a_project_that_reads_elsewhere_is_not_tried(tmp_path: Path, asked_for: Callable[[Trial], list[Settings]]) -> None:

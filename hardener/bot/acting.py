@@ -6,14 +6,12 @@ pull request whose words are old, one that says of itself that it was taken back
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 
 from hardener.bot.forge import Author, Forge, Pull, Remark
 from hardener.bot.manners import Case, Decision, Do
 from hardener.bot.marks import WITHDRAWN, mark_of, withdrawn
 from hardener.bot.notes import closed, has_stopped, stopped
-from hardener.bot.proposal import Snapshot
 from hardener.record import NamedTuple
 
 _REMARKS = "What harden found on these lines and does not change by itself."
@@ -56,7 +54,10 @@ def _close(forge: Forge, pull: Pull, why: str) -> None:
     mark = mark_of(pull.body)
     if mark is None or mark.fixes != WITHDRAWN:
         forge.put_pull(pull.number, title=pull.title, body=withdrawn(pull.body, pull.branch), base=pull.base)
-    forge.close_pull(pull.number, closed(why, forge.pull_word))
+    words = closed(why, forge.pull_word)
+    if _words(words) not in map(_words, forge.comments(pull.number)):  # a run that was cut here has said it
+        forge.make_comment(pull.number, words)
+    forge.close_pull(pull.number)
 
 
 def author_of(text: str) -> Author | None:
@@ -69,53 +70,18 @@ def make_remarks(forge: Forge, acted: Acted, remarks: Sequence[Remark], *, dry_r
     """Make those remarks that are not there yet, as one review; how many they were."""
     if acted.pull is None or not remarks:
         return len(remarks)
-    # Lines move when a base does, and forges may change how lines end: the same words about the same file were said.
+    # Lines move when a base does: the same words about the same file were said.
     said = {_said(remark) for remark in forge.remarks(acted.pull.number)}
     new = [remark for remark in remarks if _said(remark) not in said]
     if new and not dry_run:
-        forge.make_remarks(acted.pull.number, acted.head or acted.pull.head, _REMARKS, new)
+        forge.make_remarks(acted.pull.number, acted.head, _REMARKS, new)
     return len(new)
 
 
-def _said(remark: Remark) -> tuple[str, str]:
-    return remark.path, "\n".join(remark.body.split())
+def _said(remark: Remark) -> tuple[str, tuple[str, ...]]:
+    return remark.path, _words(remark.body)
 
 
-def on_changed_lines(remarks: Iterable[Remark], files: Mapping[str, bytes], snapshot: Snapshot) -> list[Remark]:
-    """Those remarks that stand on lines which a pull request shows: what changes, and what is around it.
-
-    `files` are those that it changes, as it leaves them. Forges take remarks on no other lines.
-    """
-    shown: dict[str, set[int]] = {}
-    kept = []
-    for remark in remarks:
-        if remark.path not in files:
-            continue
-        if remark.path not in shown:
-            shown[remark.path] = _lines(_before(snapshot, remark.path), files[remark.path])
-        if {remark.line, remark.start or remark.line} <= shown[remark.path]:
-            kept.append(remark)
-    return kept
-
-
-def _before(snapshot: Snapshot, path: str) -> bytes:
-    location = os.path.join(snapshot.folder, *path.split("/"))
-    if not os.path.isfile(location):
-        return b""
-    with open(location, "rb") as file:
-        return file.read()
-
-
-def _lines(before: bytes, after: bytes) -> set[int]:
-    """The lines of a file, from 1, that a diff shows of it."""
-    from hardener.render.diff import CONTEXT, edits
-
-    old, new = before.decode("utf-8", "replace"), after.decode("utf-8", "replace")
-    shown: set[int] = set()
-    further = 0
-    for edit in edits(old, new):
-        start = old.count("\n", 0, edit.start) + further
-        end = start + len(edit.text.split("\n")) - edit.text.endswith("\n")
-        shown |= set(range(max(1, start + 1 - CONTEXT), end + CONTEXT + 1))
-        further += edit.text.count("\n") - old.count("\n", edit.start, edit.end)
-    return shown & set(range(1, new.count("\n") + (not new.endswith("\n")) + 1))
+def _words(text: str) -> tuple[str, ...]:
+    """A text without its spaces and line ends, which forges may change."""
+    return tuple(text.split())

@@ -40,16 +40,16 @@ class Judged(NamedTuple):
     request: Request
     report: Report
     groups: tuple[Group, ...]
-    #: Its files, with those that they are only right together with.
+    #: Its files in groups, of which each is only right together.
     components: list[tuple[Found, ...]]
 
 
 def bundles(snapshot: Snapshot, config: Config, asked: Asked, *, believes: bool) -> Bundles:
     """Judge all files of a snapshot, and split what came of it as the repository, or whoever asks, wants it.
 
-    `believes`: whether recorded runs and profiles in the repository count, as they do in one's own. Where they do not, what else
-    its configuration says still does: what is let be, amounts, also `unsafe-fixes`, are wishes of whoever keeps it, and no claims
-    about what its containers need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
+    `believes`: whether recorded runs and profiles in the repository count, as they do in one's own. The rest of its configuration
+    always does: what is let be, amounts, also `unsafe-fixes`, are wishes of whoever keeps it, and no claims about what containers
+    need. Raises `UsageError` and `Unreadable` for a configuration that cannot be followed, and what
     `Snapshot.fetch` raises.
     """
     per = Per(config.pull_requests.per)
@@ -84,7 +84,7 @@ def left_by(bundle: Bundle, folder: str) -> Report:
 def fixes_of(report: Report, folder: str) -> str:
     """The fixes that a report makes, as marks have them: what each is about and to which values it comes.
 
-    Lines do not count, nor do words: these may become better in a later version, for which nothing declined is to come back.
+    Neither lines nor wordings count: what was declined does not come back because a later version words it better.
     """
     names = fingerprints((outcome.finding for outcome in report.outcomes), folder, folder)
     made = (
@@ -179,11 +179,11 @@ def _thinned(world: World, components: Iterable[tuple[Found, ...]]) -> World:
 
 
 def _apart(component: tuple[Found, ...], all_worlds: Sequence[World]) -> list[tuple[Found, ...]]:
-    """A component's files each on its own; but all that are changed together, where one would be changed otherwise without."""
+    """The files of a component one by one; but all changed ones together, where one would change otherwise without the others."""
     names = {file.name for file in component}
     world = next(one for one in all_worlds if component[0] in one.request.files)
     final = {change.before.path: change.after.text for change in world.report.changes if change.before.path in names}
-    made = [one.finding for one in world.report.outcomes if one.status is Status.APPLIED]
+    made = [one.finding for one in world.report.applied]
     # A finding in one file may be mended in another that it builds on.
     elsewhere = names & {finding.place.path for finding in made} - set(final)
     sets: list[Iterable[str]] = [*([name] for name in names), [*final, *elsewhere] if elsewhere else []]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hardener.discover import COMPOSE, DOCKERFILE, KUBERNETES, Found
@@ -17,7 +17,7 @@ _CHART = "Chart.yaml"
 
 
 class Part(NamedTuple):
-    """Files that belong together, in the order of the run, and the folder that they are about: from the root, `.` for that."""
+    """Files that belong together, in the order of the run, and the path of the folder that they are about, `.` for the root."""
 
     scope: str
     found: tuple[Found, ...]
@@ -95,11 +95,9 @@ class _Homes:
     """Which folder files are about."""
 
     def __init__(self, entries: Iterable[str]) -> None:
-        self._marked: Mapping[bool, set[str]] = {True: set(), False: set()}
-        for path in entries:
-            folder, name = os.path.split(path)
-            if name in _KUSTOMIZATIONS or name == _CHART:
-                self._marked[name == _CHART].add(folder)
+        paths = [os.path.split(path) for path in entries]
+        self._kustomizations = {folder for folder, name in paths if name in _KUSTOMIZATIONS}
+        self._charts = {folder for folder, name in paths if name == _CHART}
 
     def of(self, files: Sequence[Found]) -> str:
         """The folder of the Compose files, else of the manifests, else of the Dockerfiles: the one that holds all of them."""
@@ -114,8 +112,8 @@ class _Homes:
         if file.kind != KUBERNETES:
             return folder
         # A kustomization is nearer to what it lists than the chart around it.
-        for is_chart in (False, True):
-            home = next((above for above in _upwards(folder) if above in self._marked[is_chart]), None)
+        for marked in (self._kustomizations, self._charts):
+            home = next((above for above in _upwards(folder) if above in marked), None)
             if home is not None:
                 return home
         return folder

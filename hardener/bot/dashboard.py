@@ -13,12 +13,11 @@ from hardener.render.commonmark import code, prose
 from hardener.render.summary import shortened
 from hardener.report import Trouble
 
-#: The issue is known again by it.
+#: A later run finds the issue by it.
 TITLE = "harden: what is proposed here, and what is not"
 _KEY = re.compile(r"^\s*[-*+] \[[xX]\] .*<!-- harden: again=([0-9a-f]{16}) -->\s*$", re.MULTILINE)
 #: As many lines a list has; the others are counted.
 _MOST = 50
-_PROPOSED = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.KEEP)
 _HEAD = """\
 This issue is kept by `harden pr`, which proposes to harden the containers of this repository. It is written anew when something
 of it changes. The table `[pr]` of `hardener.toml` says how many are open at once, and whether any are made.
@@ -39,7 +38,7 @@ def keep(
     *,
     dry_run: bool,
 ) -> str:
-    """Write the issue where its text is to be another, unless somebody closed it; where it is, empty where there is none."""
+    """Bring the issue up to date, unless somebody closed it. Gives its address; empty where there is none."""
     if issue is not None and not issue.is_open:
         return ""
     text = body(told, troubles, again, forge.pull_sign, forge.longest_body)
@@ -72,7 +71,7 @@ def _parts(told: Sequence[Told], troubles: Sequence[Trouble], again: Collection[
 
     failed = [one for one in told if one.error is not None]
     rest = sorted((one for one in told if one.error is None), key=lambda one: one.scope)
-    yield from _part("Open", (line(one) for one in rest if one.do in _PROPOSED), most)
+    yield from _part("Open", (line(one) for one in rest if one.do.is_proposed), most)
     yield from _part("To come", (line(one) for one in rest if one.do is Do.POSTPONE), most)
     yield from _part("Left alone", (line(one, why=True) for one in rest if one.do in (Do.STOP, Do.LEAVE)), most)
     declined = (line(one) for one in rest if one.do is Do.DECLINE)

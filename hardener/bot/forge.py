@@ -65,8 +65,6 @@ class Repository(NamedTuple):
     name: str
     #: The branch that pull requests are made to unless told otherwise.
     branch: str
-    #: Its page, for people.
-    url: str
     #: Whether it belongs to whoever runs the bot: it is theirs, or the job runs in it.
     is_own: bool = False
     may_push: bool = True
@@ -92,8 +90,8 @@ class Listing(NamedTuple):
     complete: bool = True
 
 
-class Past(NamedTuple):
-    """A commit that is there."""
+class PastCommit(NamedTuple):
+    """A commit that exists already."""
 
     id: str
     message: str
@@ -151,8 +149,6 @@ class Pull(NamedTuple):
     is_from_fork: bool = False
     #: Whether it can no longer be merged as it is; None where the forge does not say.
     conflicts: bool | None = None
-    #: The commit at its head.
-    head: str = ""
 
     @property
     def kept(self) -> Pull:
@@ -181,10 +177,10 @@ class Issue(NamedTuple):
 
 
 class Forge(Protocol):
-    """One repository at one forge. Every method may raise a `ForgeError`; those that write are named `put` or `make`.
+    """One repository at one forge. Any method may raise a `ForgeError`. Those named `put`, `make`, `close` or `drop` write.
 
-    A method that is given up half way leaves nothing behind that anybody sees: what it has made by then is not yet on a branch.
-    It asks the forge no faster than that allows, and says so by `Limited` where it asks to wait.
+    Where `put_branch` fails half way, the branch is where it was: commits are made first, and it moves last. No method asks
+    faster than the forge allows; where that asks to wait, it raises `Limited`.
     """
 
     #: What the forge calls what we call a pull request, and how it writes the number of one: "pull request" and "#".
@@ -208,11 +204,11 @@ class Forge(Protocol):
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         """All files of a commit in one answer, a tar.gz as `git archive` makes it, in pieces, of bounded length and duration.
 
-        Attributes of a repository leave files out of it and change what others say, so nothing in it is a file's content before
-        that has the file's id. It is asked for with the first piece, and let go of with the iterator.
+        A repository's attributes (`export-ignore`, `export-subst`) leave files out of it and change others: a content counts only
+        where it has the id of the file. The request is made with the first piece, and ends with the iterator.
         """
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
         """A commit and what it was made on, along first parents, the newest first: as many as are asked for, or as there are."""
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
@@ -240,14 +236,14 @@ class Forge(Protocol):
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
         """Give a pull request a title, a body and a base."""
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a pull request."""
+    def close_pull(self, number: int) -> None:
+        """Close a pull request."""
 
     def remarks(self, number: int) -> Sequence[Remark]:
         """The remarks of whoever has the token on lines of a pull request."""
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """Make one review with all remarks, and words above them. Lines that the forge takes no remark on are left out."""
+        """Make one review of one remark or more, with words above. Lines that the forge takes no remark on are left out."""
 
     def comments(self, number: int) -> Sequence[str]:
         """What whoever has the token has said below a pull request."""

@@ -1,4 +1,4 @@
-"""Where a run has its files, bundles and words from, when it is no test. Knows who makes them, and makes nothing."""
+"""A run, wired to what makes its files, bundles and words; tests wire others to it. Makes nothing itself."""
 
 from __future__ import annotations
 

@@ -48,10 +48,16 @@ class Do(Enum):
 
     @property
     def writes(self) -> bool:
-        """Whether anything at the forge changes by it, but for a word that somebody else's work stops us."""
+        """Whether a branch or a pull request changes by it. `STOP` only leaves a comment."""
         return self in _WRITES
 
+    @property
+    def is_proposed(self) -> bool:
+        """Whether a pull request of ours is open afterwards, with what we propose in it."""
+        return self in _PROPOSED
 
+
+_PROPOSED = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.KEEP)
 _WRITES = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.CLOSE, Do.DROP)
 
 
@@ -98,14 +104,20 @@ class Case(NamedTuple):
         found = sorted((pull for pull in self.pulls if pull.state is State.OPEN), key=lambda pull: -pull.number)
         return next((pull for pull in found if pull.base == self.base.branch), found[0] if found else None)
 
+    @property
+    def last_ended(self) -> Pull | None:
+        """The newest pull request that was closed or merged."""
+        return max((pull for pull in self.pulls if pull.state is not State.OPEN), key=lambda pull: pull.number, default=None)
+
 
 class Decision(NamedTuple):
     """What to do, and why, in words that need no sentence before them."""
 
     do: Do
     why: str
-    #: Whether title, body and base of the open pull request are written, too, and whether the body is still ours to write.
+    #: Whether title, body and base of the open pull request are written, too.
     words: bool = False
+    #: Whether its title and body are still ours to write: not once somebody has taken our mark out.
     body: bool = True
     #: When it may be done, where it is postponed until a time.
     until: datetime | None = None
@@ -121,8 +133,8 @@ def settled(case: Case) -> Decision | None:
             return Decision(Do.KEEP, "not all of it could be looked at this time")
         return None
     if case.proposal is None:
-        last = max(case.pulls, key=lambda one: one.number, default=None)
-        if last is not None and last.state is State.CLOSED and (mark := _mark(last)) and mark.fixes == WITHDRAWN:
+        last = case.last_ended
+        if last is not None and last.state is State.CLOSED and (mark := own_mark(last)) and mark.fixes == WITHDRAWN:
             return None
         return Decision(Do.NOTHING, case.gone)
     if not case.is_asked_again and (declined := _declined(case, case.proposal)):
@@ -138,7 +150,7 @@ def decide(case: Case) -> Decision:
     there = case.there
     assert there is not None, "the branch has to be looked at"
     if there.head and there.series is None:
-        return Decision(Do.STOP, there.foreign or "its commits are not those that harden made")
+        return Decision(Do.STOP, there.foreign)
     if case.proposal is None:
         if case.pull is not None:
             return Decision(Do.CLOSE, case.gone)
@@ -148,17 +160,19 @@ def decide(case: Case) -> Decision:
         if there.series and _is_same(there.series, case.proposal) and there.series.base == case.base.commit:
             return Decision(Do.FINISH, "its commits are there already")
         return Decision(Do.OPEN, "it is new" if not case.pulls else "what there is to propose is new")
-    return _kept(case, pull, case.proposal, there.series)
+    return _open_one(case, pull, case.proposal, there.series)
 
 
-def _kept(case: Case, pull: Pull, proposal: Proposal, series: Series | None) -> Decision:
+def _open_one(case: Case, pull: Pull, proposal: Proposal, series: Series | None) -> Decision:
     """What is to be done about an open pull request of ours."""
-    is_ours, are_other = _words(pull, proposal)
+    old, new = own_mark(pull), mark_of(proposal.body)
+    is_body_ours = old is not None
+    is_reworded = old is not None and new is not None and (old.body, old.fixes) != (new.body, new.fixes)
     is_elsewhere = pull.base != case.base.branch
-    words = are_other or is_elsewhere
+    words = is_reworded or is_elsewhere
 
     def decision(do: Do, why: str) -> Decision:
-        return Decision(do, why, words=words, body=is_ours)
+        return Decision(do, why, words=words, body=is_body_ours)
 
     if series is None:
         return decision(Do.UPDATE, "its branch is gone")
@@ -172,20 +186,12 @@ def _kept(case: Case, pull: Pull, proposal: Proposal, series: Series | None) -> 
         if case.wishes.rebase == "conflicts" and pull.conflicts:
             return decision(Do.REBASE, f"it no longer fits {case.base.branch}")
     if words:
-        return decision(Do.REWORD, "what there is to say is different now" if are_other else "it goes elsewhere now")
+        return decision(Do.REWORD, "what there is to say is different now" if is_reworded else "it goes elsewhere now")
     return decision(Do.KEEP, "it is as it should be")
 
 
-def _words(pull: Pull, proposal: Proposal) -> tuple[bool, bool]:
-    """Whether a body is still ours, which somebody who takes our line out of it ends; and whether we would write another."""
-    theirs, ours = _mark(pull), mark_of(proposal.body)
-    if theirs is None or ours is None:
-        return False, False
-    return True, (theirs.body, theirs.fixes) != (ours.body, ours.fixes)
-
-
-def _mark(pull: Pull) -> Mark | None:
-    """The mark of a pull request; a text that was taken from another one has none."""
+def own_mark(pull: Pull) -> Mark | None:
+    """The mark of a pull request; None without one, or where the text was taken from that of another branch."""
     mark = mark_of(pull.body)
     return mark if mark is not None and mark.branch == pull.branch else None
 
@@ -197,7 +203,7 @@ def _is_same(series: Series, proposal: Proposal) -> bool:
 def _declined(case: Case, proposal: Proposal) -> Decision | None:
     """Whether somebody has said no to all of these fixes: by closing a pull request, or by taking back what one had brought."""
     for pull in sorted(case.pulls, key=lambda one: -one.number):
-        mark = _mark(pull)
+        mark = own_mark(pull)
         is_old = mark is not None and not has_new(proposal.fixes, mark.fixes)
         if pull.state is State.CLOSED and (mark is None or is_old):
             why = "there is no other fix now" if mark else "its text no longer says which fixes it was about"

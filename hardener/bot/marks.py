@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from hardener.bot.forge import Written
 from hardener.record import NamedTuple
 
 #: The trailers of each commit.
@@ -73,11 +72,6 @@ def files_digest(files: Iterable[tuple[str, bytes]]) -> str:
     return digest(*(part for path, data in sorted(files) for part in (path, sha256(data).hexdigest())))
 
 
-def final_files(commits: Iterable[Iterable[Written]]) -> dict[str, Written]:
-    """Each file as the last of the commits that write it leaves it."""
-    return {file.path: file for files in commits for file in files}
-
-
 class Trailers(NamedTuple):
     """What a commit of the bot says of itself."""
 
@@ -85,7 +79,7 @@ class Trailers(NamedTuple):
     #: Which it is, of how many: from 1.
     step: int
     steps: int
-    #: All files that differ from the base from this commit on back, as `files_digest` has them.
+    #: The `files_digest` of all files that differ between the base and this commit.
     files: str
 
 

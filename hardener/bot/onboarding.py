@@ -1,6 +1,6 @@
 """The pull request that proposes a configuration, before any other is opened. Knows what that says, and none of the manners.
 
-It is proposed once: its fixes are called the same whatever the text, so that one that was closed is closed for good.
+It is proposed once: its mark names the same fix whatever its text is, so that once closed it stays closed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ file. Close it, and nothing is proposed here.
 
 
 def proposal(forge: Forge, snapshot: Snapshot, prefix: str, *, believes: bool) -> Proposal:
-    """A configuration that fits the files, as `harden init` writes it. What is judged of them has to be filled by then."""
+    """The pull request for a configuration that fits the files, as `harden init` writes it."""
     with chdir(snapshot.folder):
         found, _ = discover((".",), fetch=snapshot.fetch)
         report, groups = examine(Request(tuple(found), evidence=believes, fetch=snapshot.fetch))

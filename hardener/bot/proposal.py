@@ -45,10 +45,10 @@ class Asked(NamedTuple):
     sign_off: bool = False
 
     def wishes(self, told: PullRequests, *, is_trusted: bool) -> PullRequests:
-        """How the bot behaves: as a repository tells, and whoever runs it asks. Raises `UsageError` where that cannot be done.
+        """How the bot behaves: as the repository configures it, changed by what is asked for. Raises `UsageError`.
 
-        What is told in a repository that is somebody else's may have the bot do less, and look otherwise: no commit gets a name
-        or a sign-off by it that whoever runs the bot did not give, and nothing is opened faster than by itself.
+        The configuration of a repository that is not trusted, as it is somebody else's, cannot put a name or a sign-off on
+        commits, choose where links lead, or have more opened than by default.
         """
         wishes = told if is_trusted else _bounded(told)
         wishes = wishes._replace(
@@ -64,19 +64,19 @@ class Asked(NamedTuple):
         return wishes
 
     def unmet(self, told: PullRequests, wishes: PullRequests) -> str:
-        """What a repository tells and does not get, for people: the keys; empty where it gets all."""
+        """The keys of the configuration that are not followed, for people; empty where all are."""
         differ = {name for name in _TRUSTED if getattr(told, name) != getattr(wishes, name)}
         given = {name for name in ("author", "sign_off") if getattr(self, name)}
         return ", ".join(f"`{name.replace('_', '-')}`" for name in _TRUSTED if name in differ - given)
 
 
-#: What a repository only decides itself where it is whoever's who runs the bot: what is said in somebody's name, where that leads
-#: to, and how much.
+#: Keys that are only followed in full where the repository is trusted: in whose name something is said, where links lead, and how
+#: much is opened.
 _TRUSTED = ("author", "sign_off", "rule_pages", "per_hour", "at_once")
 
 
 def _bounded(told: PullRequests) -> PullRequests:
-    """What a repository tells, as far as it is followed in one that is somebody else's."""
+    """A configuration, as far as it is followed in a repository that is not trusted."""
     usual = PullRequests()
     return told._replace(
         author=usual.author,
@@ -90,20 +90,20 @@ def _bounded(told: PullRequests) -> PullRequests:
 class Snapshot(NamedTuple):
     """The files of a commit, laid out in a folder that looks like the root of a repository.
 
-    All that the commit has is there by name, with its mode; what nobody has asked for yet may be NUL from end to end. Links and
-    submodules are not there. Whoever reads a file has it fetched before: `Request.fetch` does so for all that a run reads.
+    Each file is there with its name and mode, but may be NUL from end to end until it is fetched; `Request.fetch` does so for all
+    that a run reads. Links and submodules are not there.
     """
 
     folder: str
     commit: str
     entries: Mapping[str, Entry]
-    #: Has the file at an absolute location filled, where it was not; raises a `ForgeError`.
+    #: Brings the content of the file at an absolute location, if it is not there yet; raises a `ForgeError`.
     fetch: Callable[[str], None]
     #: What could not be laid out, and why.
     troubles: tuple[Trouble, ...] = ()
 
     def bring(self, *paths: str) -> None:
-        """Have the files of paths filled; where there is none, there is nothing to fill."""
+        """Bring the contents of files, by their paths from the root; a path without a file is passed over."""
         for path in paths:
             if path in self.entries:
                 self.fetch(os.path.join(self.folder, path))
@@ -149,7 +149,7 @@ class Bundle(NamedTuple):
     unbelieved: tuple[str, ...] = ()
     #: What a trial on an engine came to, where one was made.
     verdict: Verdict | None = None
-    #: By what it was judged: for each set of files that have to be judged at once, those and all that counts about them.
+    #: The runs that it comes from: one for each set of files that have to be judged at once.
     requests: tuple[Request, ...] = ()
 
     @property

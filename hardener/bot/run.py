@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, chdir
 from datetime import datetime
 
 from hardener.bot import dashboard, onboarding
-from hardener.bot.acting import Acted, act, make_remarks, on_changed_lines
+from hardener.bot.acting import Acted, act, make_remarks
 from hardener.bot.done import Done, Told
 from hardener.bot.forge import (
     Forbidden,
@@ -26,16 +26,17 @@ from hardener.bot.forge import (
     State,
     Unavailable,
 )
-from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, settled
-from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest, mark_of
+from hardener.bot.manners import Base, Case, Decision, Do, Room, decide, own_mark, settled
+from hardener.bot.marks import CONFIGURE, WITHDRAWN, branch_of, digest
 from hardener.bot.proposal import Asked, Bundle, Bundles, Proposal, Snapshot
+from hardener.bot.shown_lines import on_shown_lines
 from hardener.bot.standing import Trunk, branch_at
 from hardener.config import Config, find_config
 from hardener.config.find import FILE, SHARED_FILE
 from hardener.config.model import PullRequests
 from hardener.errors import HardenError
 from hardener.record import NamedTuple
-from hardener.report import Status, Trouble
+from hardener.report import Trouble
 
 #: After so many refusals, one after the other and nothing done between, the token may do nothing here, and no more is tried.
 _REFUSALS = 2
@@ -97,7 +98,7 @@ class _Run:
 
     def __init__(self, forge: Forge, asked: Asked, now: datetime, making: Making) -> None:
         self.forge, self.asked, self.now, self.making = forge, asked, now, making
-        self.repository = Repository("", "", "")
+        self.repository = Repository("", "")
         self.off = self.dashboard = ""
         self.base = Base("", "")
         self.told: list[Told] = []
@@ -136,19 +137,19 @@ class _Run:
             if not told.enabled:
                 self.off = f"{config.path} says that no pull requests are wanted here"
                 return
-            self.wishes = self.asked.wishes(told, is_trusted=self._believes)
+            self.wishes = self.asked.wishes(told, is_trusted=self._is_trusted)
             if unmet := self.asked.unmet(told, self.wishes):
                 self.notes.append(f"the repository is not yours, so {config.path} does not decide {unmet}; see --trust-evidence")
             self._work_on(snapshot, config._replace(pull_requests=self.wishes))
 
     @property
-    def _believes(self) -> bool:
-        """Whether evidence counts that lies in the repository."""
+    def _is_trusted(self) -> bool:
+        """Whether the repository's evidence counts, and its configuration is followed in full."""
         return self.repository.is_own or self.asked.trust_evidence
 
     def _work_on(self, snapshot: Snapshot, config: Config) -> None:
         with chdir(snapshot.folder):
-            bundled = self.making.bundles(snapshot, config, self.asked, self._believes)
+            bundled = self.making.bundles(snapshot, config, self.asked, self._is_trusted)
         bundles = sorted(bundled.bundles, key=rank)
         self.troubles += [*snapshot.troubles, *bundled.troubles]
         self.troubles += [trouble for bundle in bundles for trouble in bundle.report.troubles]
@@ -160,17 +161,10 @@ class _Run:
         names = {branch_of(self.wishes.branch_prefix, bundle.scope): bundle for bundle in bundles}
         is_open = {name for name in names if any(pull.state is State.OPEN for pull in self.pulls.get(name, ()))}
         self._take_back(names, is_sure=not (self.troubles or self.asked.only), is_configured=bool(config.path))
-        for first in (True, False):
-            for name, bundle in names.items():
-                if (name in is_open) is first:
-                    self._see_to_bundle(name, bundle, snapshot, config)
+        for name in sorted(names, key=lambda name: name not in is_open):
+            self._see_to_bundle(name, names[name], snapshot, config)
         if keeps:
-            try:
-                self.dashboard = dashboard.keep(
-                    self.forge, issue, self.told, self.troubles, self.again, dry_run=self.asked.dry_run
-                )
-            except ForgeError as error:
-                self._do_without_dashboard(error)
+            self._keep_dashboard(issue)
 
     def _see_pulls(self) -> None:
         """What is there of all pull requests with our prefix. One from a fork has nothing to do with a branch of ours."""
@@ -181,9 +175,9 @@ class _Run:
         self.room = Room(sum(pull.state is State.OPEN for pull in found), tuple(pull.created for pull in found))
 
     def _see_dashboard(self) -> tuple[bool, Issue | None]:
-        """Whether the issue is kept that lists all, and what it is; what is ticked there is asked for again."""
+        """Whether the dashboard is kept, and its issue if there is one. What is ticked there is asked for again."""
         if self.asked.only or not self.wishes.dashboard:
-            return False, None  # it is about all rules
+            return False, None  # it lists all, and a run of some rules does not know all
         try:
             issue = self.forge.issue(dashboard.TITLE)
         except ForgeError as error:
@@ -191,6 +185,12 @@ class _Run:
             return False, None
         self.again = dashboard.ticked(issue.body) if issue is not None and issue.is_open else frozenset()
         return True, issue
+
+    def _keep_dashboard(self, issue: Issue | None) -> None:
+        try:
+            self.dashboard = dashboard.keep(self.forge, issue, self.told, self.troubles, self.again, dry_run=self.asked.dry_run)
+        except ForgeError as error:
+            self._do_without_dashboard(error)
 
     def _do_without_dashboard(self, error: ForgeError) -> None:
         """A repository need not have issues: that keeps nothing from being proposed."""
@@ -202,7 +202,7 @@ class _Run:
         """Propose a configuration where that is asked for and there is none; whether to go on."""
         if not self.asked.onboard or config.path:
             return True
-        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._believes)
+        proposal = onboarding.proposal(self.forge, snapshot, self.wishes.branch_prefix, believes=self._is_trusted)
         case = self._case(proposal.branch, proposal)
         told = self._see_to(case, proposal.scope)
         if told.do is Do.DECLINE:
@@ -213,7 +213,7 @@ class _Run:
         return True
 
     def _take_back(self, names: Iterable[str], *, is_sure: bool, is_configured: bool) -> None:
-        """Pull requests of ours that are about nothing any more, and branches that are left of such."""
+        """Close pull requests of ours whose scope is gone, and drop the branches that are left of such."""
         configure = self.wishes.branch_prefix + CONFIGURE
         left = 0
         for name in sorted(self.pulls.keys() - set(names)):
@@ -221,8 +221,9 @@ class _Run:
                 continue
             gone = "there is a configuration now" if name == configure else "what it was about is no longer there"
             case = self._case(name, None)._replace(gone=gone, is_sure=is_sure)
-            mark = mark_of((case.pull or max(case.pulls, key=lambda pull: pull.number)).body)
-            if mark is None or mark.branch != name:
+            pull = case.pull or case.last_ended
+            mark = own_mark(pull) if pull is not None else None
+            if mark is None:
                 continue  # somebody's own branch, that begins as ours do
             left += case.pull is None and mark.fixes == WITHDRAWN
             if case.pull is not None or (mark.fixes == WITHDRAWN and left <= _SWEPT):
@@ -233,10 +234,10 @@ class _Run:
             return self.making.propose(bundle, self.forge, self.repository, config) if bundle.steps else None
 
         proposal = proposed()
-        # A trial takes minutes: it is not made of what comes to nothing all the same.
+        # A trial takes minutes: none is made where nothing would come of it.
         first = settled(self._case(name, proposal)) if self.asked.verify else None
         if self.asked.verify and (first is None or first.do not in (Do.LEAVE, Do.POSTPONE)):
-            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._believes)
+            bundle = self.making.tried(bundle, snapshot, config, self.asked, self._is_trusted)
             self.troubles += bundle.report.troubles
             proposal = proposed()
         case = self._case(name, proposal)
@@ -245,7 +246,7 @@ class _Run:
         def remarks() -> Sequence[Remark]:
             if proposal is None or not self.wishes.remarks:
                 return ()
-            return on_changed_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
+            return on_shown_lines(self.making.remarks(bundle, snapshot, self.forge.suggestion), proposal.after, snapshot)
 
         self._see_to(case, bundle.scope, remarks)
 
@@ -254,7 +255,7 @@ class _Run:
         pulls = self.pulls.get(name, ())
         return Case(name, self.base, self.wishes, self.now, proposal, pulls, self.room, is_asked_again=is_asked_again)
 
-    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = tuple) -> Told:
+    def _see_to(self, case: Case, scope: str, remarks: Callable[[], Sequence[Remark]] = lambda: ()) -> Told:
         """Decide about one branch, do it, and tell it. What the forge refuses of it is told; what ends the run is raised, too."""
         decision, acted, made, error = Decision(Do.NOTHING, "it did not come to that"), Acted(case.pull, ""), 0, None
         try:
@@ -263,7 +264,7 @@ class _Run:
                 acted = act(self.forge, case, decision)
                 self.refusals = 0 if decision.do.writes else self.refusals
             self._count(decision.do, acted)
-            if decision.do in _TO_BE_READ:
+            if decision.do.is_proposed:
                 made = make_remarks(self.forge, acted, remarks(), dry_run=self.asked.dry_run)
         except ForgeError as caught:
             error = caught
@@ -300,15 +301,11 @@ class _Run:
             self.room = self.room._replace(open=self.room.open - 1)
 
 
-#: After these, people find a pull request, and remarks on its lines.
-_TO_BE_READ = (Do.OPEN, Do.FINISH, Do.UPDATE, Do.REBASE, Do.REWORD, Do.KEEP)
-
-
 def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
-    """What comes first where not all may be opened: what is no test or example; of that the worst hazard that is repaired, then
-    the most of them, then what lies further up.
+    """The order in which they are opened where not all may be: products before tests and examples, then by the worst hazard that
+    is repaired, by how many are, and by how far up they lie.
     """
-    repaired = [outcome.severity for outcome in bundle.report.outcomes if outcome.status is Status.APPLIED]
+    repaired = [outcome.severity for outcome in bundle.report.applied]
     folders = [] if bundle.scope in (".", "") else bundle.scope.split("/")
     is_aside = any(_ASIDE.match(folder) for folder in folders)
     return is_aside, -max(repaired, default=0), -len(repaired), len(folders), bundle.scope
@@ -317,7 +314,7 @@ def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
 def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, error: ForgeError | None) -> Told:
     pull = acted.pull
     if pull is None and decision.do is Do.DECLINE:
-        pull = max((one for one in case.pulls if one.state is not State.OPEN), key=lambda one: one.number)
+        pull = case.last_ended
     proposal = case.proposal
     return Told(
         scope=scope,

@@ -1,8 +1,8 @@
 """Many repositories, one after the other, so many in a run. Knows a file of names and one of what was done; decides nothing else.
 
 Those that were done longest ago come first, and those that never were before them: so a run goes on where the last one stopped,
-whether that was at its bound, at a limit of a forge or by a cut. What is noted orders them, and does no more: without it, all
-begins at the top, and every repository is found in the state that it is in.
+whether that was at its bound, at a limit of a forge or by a cut. What is noted only orders them: without it, a run begins at the
+top of the list and does nothing twice, as each repository shows what was done there.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Worked(NamedTuple):
     why: str = ""
 
 
-def names(path: str) -> list[str]:
+def read_names(path: str) -> list[str]:
     """The repositories that a file lists: one a line, `#` begins a comment. Raises `UsageError`, with the line, for others."""
     try:
         text = source.read(path, path).text
@@ -67,7 +67,7 @@ def names(path: str) -> list[str]:
     return list(found)
 
 
-def several(
+def work_through(
     repositories: Sequence[str],
     state: str,
     opened: Callable[[str], Opened],
@@ -80,9 +80,9 @@ def several(
 ) -> Iterator[Worked]:
     """Work at as many as `most` of them, each told once it is done. `state` is the file that notes which were, when, and at what.
 
-    None has more than `patience` seconds. One that cannot be worked at keeps no other from it, also not by a mistake of ours
-    that it brings about. After a limit of a forge, the others there are passed over, and come first in the next run. A dry run
-    notes nothing. Raises `UsageError` where the state cannot be read or written.
+    None has more than `patience` seconds. What goes wrong in one, even a mistake of ours, keeps no other from its turn. After a
+    limit of a forge, the others there are passed over, and come first in the next run. A dry run notes nothing. Raises
+    `UsageError` where the state cannot be read or written.
     """
     noted = _noted(state)
     order = sorted(repositories, key=lambda name: noted.get(name, {}).get("at", ""))
@@ -142,7 +142,7 @@ def _row(name: str, at: datetime, commit: str) -> Mapping[str, str]:
 def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Done:
     """What comes of one repository: also a mistake of ours, which somebody may have laid for us there, ends with it."""
     try:
-        with _within(patience):
+        with _time_limit(patience):
             return work(forge)
     except HardenError as error:
         return Done(ended=error)
@@ -151,11 +151,11 @@ def _worked(forge: Forge, work: Callable[[Forge], Done], patience: float) -> Don
 
 
 @contextmanager
-def _within(seconds: float) -> Iterator[None]:
+def _time_limit(seconds: float) -> Iterator[None]:
     """Have a `HardenError` end what takes longer, as a cut would, where the system can do that.
 
-    It comes again until somebody lets it through, but for what is `undisturbed`: on the way there are those who take it for
-    something else.
+    It is raised again each second until it gets here, but for what is `undisturbed`: code on the way may catch it as an error of
+    its own.
     """
     import signal
     import threading

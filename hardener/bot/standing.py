@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
-from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, Past, blob_id, entries_by_path
+from hardener.bot.forge import EXECUTABLE, FILE, Entry, Forge, ForgeError, PastCommit, blob_id, entries_by_path
 from hardener.bot.marks import Trailers, files_digest, trailers_of
 from hardener.record import NamedTuple
 from hardener.source import MAX_BYTES
@@ -22,7 +22,7 @@ _FIRST = 50
 _MOST_STEPS = 200
 #: So many commits of a base are looked through for the one that a series stands on.
 _DEPTHS = (100, 1000)
-#: So many of the lines that were merged into it are, where it is not there.
+#: Where it is not there, so many of the branches that were merged into the base are looked through.
 _SIDES = 10
 #: More files than these no series of ours changes, and nobody has to read them all to know.
 _MOST_FILES = 1000
@@ -52,7 +52,7 @@ class Trunk:
 
     def __init__(self, forge: Forge) -> None:
         self._forge = forge
-        self._known: dict[str, Sequence[Past]] = {}
+        self._known: dict[str, Sequence[PastCommit]] = {}
         self._asked: dict[str, int] = {}
 
     def has(self, commit: str, tips: Iterable[str]) -> bool:
@@ -88,9 +88,9 @@ def sign_of(message: str) -> str:
 
 
 def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[str], expected: Mapping[str, bytes]) -> Branch:
-    """What is there under a name whose head is known; `tips` are the heads that a series of ours may stand on, or behind.
+    """What is there under a name whose head is known. A series of ours stands on one of `tips`, or on a commit behind these.
 
-    `expected` is what its files would say if nothing is to be done, by path: one that says so need not be asked for.
+    `expected` has, by path, what files say if nothing is to be done: one whose id is that of just this is not read.
     """
     if not head:
         return Branch()
@@ -107,7 +107,7 @@ def branch_at(forge: Forge, name: str, head: str, trunk: Trunk, tips: Iterable[s
     return Branch(head, Series(base, tuple(sign_of(commit.message) for commit in reversed(commits))))
 
 
-def _series(forge: Forge, name: str, head: str) -> Sequence[Past]:
+def _series(forge: Forge, name: str, head: str) -> Sequence[PastCommit]:
     """Our commits from the head down, the newest first; none where they are no whole series."""
     found = forge.history(head, _FIRST)
     last = trailers_of(found[0].message) if found else None

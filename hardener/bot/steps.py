@@ -17,7 +17,7 @@ from hardener.trial.candidate import CAPABILITIES, ESCALATION, ROOT_USER, WRITAB
 
 #: What most of that breaks which breaks at all (`hardener.trial.steps`), and so is reverted.
 _RISKY = frozenset((CAPABILITIES, ESCALATION, ROOT_USER, WRITABLE_ROOT))
-#: What says whom a container runs as, for which owners of folders are written.
+#: What changes whom a container runs as: on that depends which owners other fixes write for folders.
 _USERS = frozenset((ROOT_USER,))
 #: The files that differ from what is there, by path.
 Texts = Mapping[str, FileChange]
@@ -32,7 +32,7 @@ class World(NamedTuple):
     @property
     def rules(self) -> tuple[str, ...]:
         """The rules that applied a fix, the worst first."""
-        made = {one.finding.rule: one.severity for one in self.report.outcomes if one.status is Status.APPLIED}
+        made = {one.finding.rule: one.severity for one in self.report.applied}
         return tuple(sorted(made, key=lambda rule: (-made[rule], rule)))
 
 
@@ -41,20 +41,20 @@ class State(NamedTuple):
 
     rule: str
     texts: Texts
-    #: The fixes that are made by then, as they are then: which another one changes that comes later.
+    #: The fixes that are made by then, as they are at that point: a later rule may change them.
     made: tuple[Outcome, ...] = ()
 
 
 def series(worlds: Sequence[World]) -> tuple[State, ...]:
-    """The states of worlds that share their commits: one for each rule, and one more where these do not come to all of it.
+    """The states of worlds that share their commits: one for each rule, and one more where rule by rule not all comes out.
 
     Git cannot revert a commit alone once a later one changed a line beside its own, and most of what hardens a service stands in
     a row. So the rules of which no two touch come last, as many of them as there can be, and of such sets the one with most of
-    what may break something. All others come before these. At the very end is what changes whom others write for: its commit
-    then also has what it changes in theirs, and takes that back with it.
+    what may break something. All others come before these. At the very end is what makes other fixes come out differently, such
+    as another user: its commit then holds these differences, too, and whoever reverts it has the fixes as they were before.
     """
     runs = _Runs(worlds)
-    outcomes = [one for world in worlds for one in world.report.outcomes if one.status is Status.APPLIED]
+    outcomes = [one for world in worlds for one in world.report.applied]
     severity = {one.finding.rule: one.severity for one in outcomes}
     unsettling = {one.finding.rule for one in outcomes if one.finding.fix is not None and one.finding.fix.unsettles}
     unsettling |= _USERS & set(severity)
@@ -68,10 +68,10 @@ def series(worlds: Sequence[World]) -> tuple[State, ...]:
 
 
 def steps_of(states: Sequence[State], names: Iterable[str], report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
-    """The steps of those files of a series that are in one bundle, whose report is given; none that changes nothing.
+    """The steps of one bundle: what each state changes in the files of these names, and the outcomes of `report` behind that.
 
-    What a rule did that shows in no state of its own is told where it shows. Each is told as it is by then, and once more where a
-    later step makes something else of it.
+    A state that changes none of them is no step; what its rule did is told with the next one. A fix that a later step changes is
+    told again there (`Step.also`).
     """
     paths = tuple(names)
     waiting: list[Outcome] = []
@@ -105,9 +105,8 @@ def steps_of(states: Sequence[State], names: Iterable[str], report: Report, entr
 
 def step_of(rule: str, report: Report, entries: Mapping[str, Entry]) -> tuple[Step, ...]:
     """All changes of a report as one step; none where there are none."""
-    made = [one for one in report.outcomes if one.status is Status.APPLIED]
     files = tuple(_written(change, entries) for change in report.changes)
-    return (Step(rule, files, _told(made, report.changes)),) if files else ()
+    return (Step(rule, files, _told(report.applied, report.changes)),) if files else ()
 
 
 class _Runs:
@@ -132,8 +131,7 @@ class _Runs:
             states.append(State(rule, texts, tuple(made)))
         final = {change.before.path: change for world in self._worlds for change in world.report.changes}
         if _bytes(final) != _bytes(states[-1].texts if states else {}):
-            every = (one for world in self._worlds for one in world.report.outcomes)
-            states.append(State("", final, tuple(filter(_is_made, every))))
+            states.append(State("", final, tuple(one for world in self._worlds for one in world.report.applied)))
         return tuple(states)
 
     def _run(self, number: int, rules: frozenset[str]) -> tuple[Texts, tuple[Outcome, ...]]:
@@ -143,12 +141,8 @@ class _Runs:
             request = self._worlds[number].request
             report = run(request._replace(select=rules, singly=False, trace=None, advance=None))
             texts = {change.before.path: change for change in report.changes}
-            self._made[number, rules] = texts, tuple(filter(_is_made, report.outcomes))
+            self._made[number, rules] = texts, report.applied
         return self._made[number, rules]
-
-
-def _is_made(outcome: Outcome) -> bool:
-    return outcome.status is Status.APPLIED
 
 
 def _by_identity(outcomes: Iterable[Outcome]) -> dict[tuple[str, str, str], Outcome]:

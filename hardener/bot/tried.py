@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from hardener.audit.postures import examined
 from hardener.bot.bundles import fixes_of
 from hardener.bot.forge import ForgeError
+from hardener.bot.outside_reads import reads_outside
 from hardener.bot.proposal import Asked, Bundle, Per, Snapshot
 from hardener.bot.steps import World, series, steps_of
-from hardener.bot.within import leads_out
 from hardener.config import Config
 from hardener.discover import COMPOSE, DOCKERFILE, discover
 from hardener.errors import HardenError, UsageError
@@ -60,11 +60,11 @@ def tried(
         try:
             settings = _settings(path, bundle, config, asked, believes=believes)
             _bring(_folder_of(path), snapshot)
-            if outside := leads_out(_compose_files(path), snapshot.folder):
+            if outside := reads_outside(_compose_files(path), snapshot.folder):
                 return _without(
                     bundle, f"nothing is tried that has Compose read {outside}, which may be elsewhere", "try it by hand"
                 )
-            with _nobodys_environment():
+            with _bare_environment():
                 _bring_project(settings, snapshot)
                 from hardener.trial.verify import verify
 
@@ -79,10 +79,10 @@ def tried(
 
 
 @contextlib.contextmanager
-def _nobodys_environment() -> Iterator[None]:
-    """Only those variables without which engine and Compose do not work: a file may have any other given to what it runs.
+def _bare_environment() -> Iterator[None]:
+    """Only those variables without which engine and Compose do not work.
 
-    There, the token is among them, and what a container says of it may come to stand in a body.
+    A Compose file can hand any other to what it runs, the token among them, and what a container says may stand in a body.
     """
     before = dict(os.environ)
     for name, value in before.items():
@@ -95,7 +95,7 @@ def _nobodys_environment() -> Iterator[None]:
 
 
 def _target(bundle: Bundle) -> tuple[str, str]:
-    """What to try: a folder or a file; or why there is no one thing to be tried, which is empty where nothing could be."""
+    """The folder or file to try. Where there is none, the other text says why; it is empty where nothing could be tried."""
     found = discover(_paths(bundle.report))[0]
     compose = [file.name for file in found if file.kind == COMPOSE]
     dockerfiles = [file.name for file in found if file.kind == DOCKERFILE]
@@ -189,7 +189,7 @@ def _with(bundle: Bundle, verdict: Verdict, request: Request, snapshot: Snapshot
     if beside := sorted({change.before.path for change in verdict.report.changes} - set(_paths(bundle.report))):
         why = f"its project has more than this, which is only proved together: {', '.join(beside)}"
         return _without(bundle, why, "make a pull request of each project")._replace(verdict=verdict)
-    # Without what else was asked of a run, which the bundle was made with, only how containers stand is missing.
+    # The report of a trial has no postures, and that of the bundle has.
     report = examined(request)[0]
     old = bundle.report
     rest = [one for one in old.outcomes if one.finding.place.path not in names]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ def run(where: Where, asked: Asked, shown: Shown) -> int:
 
         asked = asked._replace(only=rule_ids(sorted(asked.only)))
     secrets: list[str] = []
-    with _unsaid(secrets):
+    with _redacted(secrets):
         return tell(_worked(where, asked, secrets), shown, secrets, dry_run=asked.dry_run, are_many=bool(where.all))
 
 
@@ -70,7 +70,7 @@ def tell(
 ) -> int:
     """Print what comes of it, each repository once it is done, and say how the run ends.
 
-    A token is not among that, wherever it might have come from; those of later repositories are in `secrets` by then.
+    Whatever is in `secrets` is left out of it, wherever it comes from; they become more while repositories are opened.
     """
     from hardener.cli import pr_json, pr_text
     from hardener.cli.pr_words import is_well
@@ -80,12 +80,12 @@ def tell(
     for done in worked:
         if shown.format == "text":
             for line in pr_text.lines(done, show=shown.show, colour=colour, is_named=are_many):
-                say(_without(line, secrets), error=False)
+                say(_redact(line, secrets), error=False)
         told.append(done)
     if shown.format == "json":
-        emit(_without(pr_json.text(told, dry_run=dry_run, show=shown.show), secrets).encode())
+        emit(_redact(pr_json.text(told, dry_run=dry_run, show=shown.show), secrets).encode())
     else:
-        say(_without(pr_text.summary(told, dry_run=dry_run), secrets), error=False)
+        say(_redact(pr_text.summary(told, dry_run=dry_run), secrets), error=False)
     return OK if all(map(is_well, told)) else TROUBLE
 
 
@@ -111,7 +111,7 @@ def _check(where: Where, asked: Asked, shown: Shown) -> None:
                 raise UsageError(f"--all is about many repositories: {flag} does not go with it")
 
 
-def _without(text: str, secrets: Sequence[str]) -> str:
+def _redact(text: str, secrets: Sequence[str]) -> str:
     for secret in secrets:
         text = text.replace(secret, "***") if secret else text
     return text
@@ -124,11 +124,16 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
     def work(forge: Forge) -> Done:
         return work_at(forge, asked, datetime.now(UTC))
 
-    if not where.all:
-        at = _place(where)
-        done = work(_opened(at, secrets, where.folder or "." if where.git else ""))
-        yield done._replace(repository=done.repository or at.repository)
+    if where.all:
+        yield from _worked_through(where, asked, secrets, work)
         return
+    at = _place(where)
+    done = work(_opened(at, secrets, where.folder or "." if where.git else ""))
+    yield done._replace(repository=done.repository or at.repository)
+
+
+def _worked_through(where: Where, asked: Asked, secrets: list[str], work: Callable[[Forge], Done]) -> Iterator[Done]:
+    """The same for those of the repositories in a file whose turn it is."""
     from hardener.bot import several
     from hardener.bot.forges.remote import place_of
 
@@ -136,11 +141,15 @@ def _worked(where: Where, asked: Asked, secrets: list[str]) -> Iterator[Done]:
         place = place_of(name, where.forge)
         return several.Opened(_opened(place, secrets), place.server.host)
 
-    most = where.most or several.MOST
-    names, state = several.names(where.all), f"{where.all}.state"
-    patience = several.PATIENCE_WITH_TRIALS if asked.verify else several.PATIENCE
-    found = several.several(
-        names, state, opened, work, lambda: datetime.now(UTC), most=most, dry_run=asked.dry_run, patience=patience
+    found = several.work_through(
+        several.read_names(where.all),
+        f"{where.all}.state",
+        opened,
+        work,
+        lambda: datetime.now(UTC),
+        most=where.most or several.MOST,
+        dry_run=asked.dry_run,
+        patience=several.PATIENCE_WITH_TRIALS if asked.verify else several.PATIENCE,
     )
     for one in found:
         done = one.done or Done(dry_run=asked.dry_run, ended=HardenError(one.why))
@@ -169,15 +178,14 @@ def _opened(place: Place, secrets: list[str], git_folder: str = "") -> Forge:
 
 
 @contextmanager
-def _unsaid(secrets: Sequence[str]) -> Iterator[None]:
+def _redacted(secrets: Sequence[str]) -> Iterator[None]:
     """Have no error say a token, whichever library it comes from."""
     try:
         yield
-    except HardenError as error:
-        if _without(str(error), secrets) == str(error):
-            raise
-        raise UsageError(_without(str(error), secrets)) from None
     except Exception as error:
-        if _without(str(error), secrets) == str(error):
+        told = _redact(str(error), secrets)
+        if told == str(error):
             raise
+        if isinstance(error, HardenError):
+            raise UsageError(told) from None
         raise RuntimeError(f"{type(error).__name__}, whose words have a token in them") from None

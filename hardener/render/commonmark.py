@@ -105,9 +105,13 @@ def link(text: str, address: str) -> str:
 def fence(text: str, language: str) -> str:
     """Lines as a block of code that nothing in them ends."""
     lines = [_line(line) for line in text.removesuffix("\n").split("\n")]
-    longest = max((len(run) for line in lines for run in _RUN.findall(line)), default=0)
-    marks = "`" * max(3, longest + 1)
+    marks = fence_marks("\n".join(lines))
     return "\n".join((marks + language, *lines, marks))
+
+
+def fence_marks(text: str) -> str:
+    """As many backticks as it takes for a fence that nothing in the text ends."""
+    return "`" * max(3, 1 + max(map(len, _RUN.findall(text)), default=0))
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds for what goes over the network.
 NETWORK_PATIENCE = 600.0
-#: How the transports are reached that a forge has; a remote's helper, such as that of `ext::`, is a program to be run.
+#: Addresses of the transports that forges have. No others: a remote helper, such as that of `ext::`, runs a program.
 _SCHEME = re.compile(r"(https|ssh|file|http)://[^\s-]\S*", re.IGNORECASE)
 _LIKE_SCP = re.compile(r"(?:[\w.-]+@)?\w[\w.-]*:(?!:|//)[^\s-]\S*")
 _LOCAL = re.compile(r"http://(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)", re.IGNORECASE)
@@ -30,7 +30,7 @@ _ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _MOST_REFS = 1_000
 #: Bytes of an answer that is taken line by line.
 _MOST_BYTES = 256 * 1024 * 1024
-#: Ours are told at once; nothing is asked of the clone, whose configuration would hold there.
+#: To ask the clone for its refs, git would run there, under its configuration: `:`, which says nothing, is run in place of that.
 _SETTINGS = ("-c", "core.alternateRefsCommand=:", "-c", "i18n.commitEncoding=UTF-8")
 _REFUSED = ("authentication failed", "could not read username", "could not read password", "returned error: 401", "error: 403")
 _NO_HOST = ("could not resolve", "connection", "timed out", "network is unreachable", "returned error: 5", "early eof", "hung up")
@@ -83,8 +83,8 @@ class Git:
         protocol = scheme[1].lower() if scheme else "ssh"
         self._protocols = ":".join(dict.fromkeys(("https", "ssh", protocol)))
         self._top = os.path.realpath(tempfile.mkdtemp(prefix="harden-git-"))
-        #: Ends all; also where nobody calls it.
         self._readers: list[subprocess.Popen[bytes]] = []
+        #: Ends the readers and takes the folder away; at the latest when this object goes.
         self.close = weakref.finalize(self, _end, self._top, self._readers)
         self.folder = os.path.join(self._top, "git")
         try:

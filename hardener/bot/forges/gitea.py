@@ -22,7 +22,7 @@ from hardener.bot.forge import (
     Listing,
     Missing,
     Moved,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -48,18 +48,19 @@ _NEWEST = 500
 
 
 class Gitea:
-    """One repository at a server of Gitea or Forgejo, seen with a token."""
+    """One repository at a server of Gitea or Forgejo, seen with a token.
+
+    Implements `Forge`, which says what each method does; here stands what is these servers' own.
+    """
 
     pull_word, pull_sign = "pull request", "#"
     #: The server has no limit (LONGTEXT); a database that was made before 1.16 may hold 65,535 bytes.
     longest_body = 60_000
 
-    def __init__(
-        self, server: str, name: str, token: str, *, runs_here: bool = False, pauses: Sequence[float] = (0.5, 1.5)
-    ) -> None:
+    def __init__(self, server: str, name: str, token: str, *, is_own: bool = False, pauses: Sequence[float] = (0.5, 1.5)) -> None:
         """The repository `OWNER/NAME` of a server such as `https://codeberg.org`.
 
-        `runs_here` says that we are a job of this very repository. `pauses` lie before new tries to read, in seconds.
+        `is_own` says that we are a job of this very repository. `pauses` lie before new tries to read, in seconds.
         """
         from urllib.parse import quote
 
@@ -68,31 +69,28 @@ class Gitea:
             raise Missing(f"{shortened(clean(name))} is not the name of a repository", "it is OWNER/NAME")
         self._session = Session(server, token, pauses)
         self._path = f"/repos/{quote(owner, safe='')}/{quote(repository, safe='')}"
-        self._runs_here = runs_here
+        self._is_own = is_own
         self._branches = Branches(self._session, self._path, self.history)
         self._listings: dict[str, Listing] = {}
         self._login = ""
 
     def repository(self) -> Repository:
-        """What it is. A site's administrator may push everywhere, so what is theirs goes by the owner and not by rights."""
+        """A site's administrator may push everywhere, so what is theirs goes by the owner and not by rights."""
         data = self._session.ask("GET", self._path).data
         try:
-            is_own = self._runs_here or text(data, "owner", "login").lower() == self._me()
+            is_own = self._is_own or text(data, "owner", "login").lower() == self._me()
         except (Forbidden, Missing):
             # A token without read:user: then nothing is taken for theirs.
             is_own = False
         shut = at(data, "archived") is True or at(data, "mirror") is True
         may_push = at(data, "permissions", "push") is True and not shut
-        return Repository(
-            text(data, "full_name"), text(data, "default_branch"), text(data, "html_url"), is_own, may_push, is_archived=shut
-        )
+        return Repository(text(data, "full_name"), text(data, "default_branch"), is_own, may_push, is_archived=shut)
 
     def head(self, branch: str) -> str:
-        """The commit that a branch is at; empty where there is none, as in a repository without commits."""
         return self._branches.head(branch)
 
     def listing(self, commit: str) -> Listing:
-        """All files of a commit, page after page, up to 300,000 entries with folders. They are kept, as commits do not change.
+        """Page after page, up to 300,000 entries with folders. They are kept, as commits do not change.
 
         A page says with `truncated` that there are more (services/repository/files/tree.go@006cd676).
         """
@@ -129,7 +127,7 @@ class Gitea:
         return found, False
 
     def read(self, commit: str, entry: Entry) -> bytes:
-        """What a file says. Blobs of more than 10 MiB come without content (services/repository/files/content.go@0247c6e6)."""
+        """Blobs of more than 10 MiB come without content (services/repository/files/content.go@0247c6e6)."""
         import base64
         import binascii
 
@@ -150,13 +148,13 @@ class Gitea:
         return content
 
     def archive(self, commit: str) -> Generator[bytes, None, None]:
-        """As `GetArchive` gives it (routers/api/v1/repo/file.go@000762f8); where it sends to a store elsewhere, there is none."""
+        """From `GetArchive` (routers/api/v1/repo/file.go@000762f8); where that sends to a store elsewhere, it is not followed."""
         return self._session.streamed(f"{self._path}/archive/{_checked(commit)}.tar.gz")
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
-        """Along first parents. Lists of the server have all parents, by date: what is not in one is asked for alone."""
-        found: list[Past] = []
-        known: dict[str, Past] = {}
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
+        """Lists of the server have all parents, by date: a first parent that is not in one is asked for alone."""
+        found: list[PastCommit] = []
+        known: dict[str, PastCommit] = {}
         short: dict[str, str | int] = {"stat": "false", "verification": "false", "files": "false"}
         while commit and len(found) < most:
             checked = _checked(commit)
@@ -172,7 +170,7 @@ class Gitea:
         return found
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
-        """The paths that differ, links and submodules among them. Only folders that differ are asked for."""
+        """Links and submodules are among them. Only folders that differ are asked for."""
         return frozenset(self._differences(base, commit))
 
     def _differences(self, base: str, commit: str) -> Iterator[str]:
@@ -202,11 +200,11 @@ class Gitea:
         return {path: (mode, id) for path, mode, id, _ in entries}
 
     def put_branch(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None) -> str:
-        """As `Branches.put` does it. Raises a `ForgeError` for an existing branch where the server is too old to move one."""
+        """Raises a `ForgeError` for an existing branch where the server is too old to move one."""
         return self._branches.put(branch, was, base, commits, author, self.listing(base))
 
     def drop_branch(self, branch: str, was: str) -> None:
-        """Take a branch away, if it is still at `was`. The server closes pull requests that come from it."""
+        """The server closes pull requests that come from it."""
         now = self.head(branch)
         if now and now != was:
             raise Moved(f"{shortened(clean(branch))} is not where it was", "look at what was pushed there")
@@ -214,7 +212,7 @@ class Gitea:
             self._branches.drop(branch)
 
     def pulls(self, prefix: str) -> Sequence[Pull]:
-        """Those whose branches begin so: all that are open, and of the repository's 500 newest that are not."""
+        """All open ones are read, and the 500 newest of the repository that are not."""
         path = f"{self._path}/pulls"
         by_number: dict[int, Pull] = {}  # one that is closed between the two is in both
         for state, most in (("open", 10_000), ("closed", _NEWEST)):
@@ -224,7 +222,7 @@ class Gitea:
         return sorted(by_number.values(), key=lambda pull: -pull.number)
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
-        """Open a pull request. Labels that are not there are made, where the token may."""
+        """Labels that are not there are made, where the token may."""
         asked = {"head": branch, "base": base, "title": f"WIP: {title}" if draft else title, "body": body}
         answer = self._session.ask("POST", f"{self._path}/pulls", asked, take=(404, 409))
         if answer.status == 404:
@@ -266,18 +264,16 @@ class Gitea:
         return {text(label, "name"): label.get("id") for label in objects(answer.data)}
 
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
-        """Give a pull request a title, a body and a base. A draft stays one: its prefix is kept."""
+        """A draft stays one: its prefix is kept."""
         path = f"{self._path}/pulls/{number}"
         prefix = _UNFINISHED.match(text(self._session.ask("GET", path).data, "title"))
         self._session.ask("PATCH", path, {"title": (prefix[0] if prefix else "") + title, "body": body, "base": base})
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a pull request."""
-        self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._session.ask("PATCH", f"{self._path}/pulls/{number}", {"state": "closed"})
 
     def remarks(self, number: int) -> Sequence[Remark]:
-        """Our remarks on lines as they are now. `position` is 0 for those on lines that were taken away."""
+        """`position` is 0 for those on lines that were taken away since."""
         found = []
         for review in self._reviews(number):
             if text(review, "state") == "PENDING" or not at(review, "comments_count"):
@@ -295,10 +291,10 @@ class Gitea:
         return [review for review in found if text(review, "user", "login").lower() == me]
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """One review. A remark is on one line, the last: the API has no ranges; it takes any line of any file.
+        """A remark is on its last line alone: the API has no ranges. It takes any line of any file.
 
-        What the account has begun to say and not submitted would go out with it (services/pull/review.go@00251d1d), so that is
-        not done then.
+        A review that the account has begun and not submitted would go out with ours (services/pull/review.go@00251d1d): where
+        there is one, a `ForgeError` says so.
         """
         if any(text(review, "state") == "PENDING" for review in self._reviews(number)):
             raise ForgeError(
@@ -309,17 +305,16 @@ class Gitea:
         self._session.ask("POST", f"{self._path}/pulls/{number}/reviews", asked)
 
     def comments(self, number: int) -> Sequence[str]:
-        """What we said below a pull request. The server gives all in one answer."""
+        """The server gives all in one answer."""
         me = self._me()
         data = self._session.ask("GET", f"{self._path}/issues/{number}/comments").data
         return [text(comment, "body") for comment in objects(data) if text(comment, "user", "login").lower() == me]
 
     def make_comment(self, number: int, body: str) -> None:
-        """Say something below a pull request."""
         self._session.ask("POST", f"{self._path}/issues/{number}/comments", {"body": body})
 
     def issue(self, title: str) -> Issue | None:
-        """Ours of that title, among the 500 newest that are open, then among those that are closed."""
+        """Among the 500 newest that are open, then among those that are closed."""
         me = self._me()
         for state in ("open", "closed"):
             asked = {"type": "issues", "state": state, "created_by": me}
@@ -329,12 +324,11 @@ class Gitea:
         return None
 
     def put_issue(self, number: int, title: str, body: str) -> Issue:
-        """Give an issue, or for the number 0 a new one, a title and a body."""
         method, path = ("PATCH", f"{self._path}/issues/{number}") if number else ("POST", f"{self._path}/issues")
         return _issue(self._session.ask(method, path, {"title": title, "body": body}).data)
 
     def suggestion(self, text: str, lines: int) -> str:
-        """Nothing: no version can apply one (go-gitea/gitea issues 14765 and 29505 ask for it)."""
+        """Empty: no version can apply one (go-gitea/gitea issues 14765 and 29505 ask for it)."""
         return ""
 
     def _me(self) -> str:
@@ -370,13 +364,12 @@ def _pull(data: object) -> Pull:
         labels=frozenset(labels),
         is_from_fork=at(data, "head", "repo_id") != at(data, "base", "repo_id"),
         conflicts=False if at(data, "mergeable") is True else None,
-        head=text(data, "head", "sha"),
     )
 
 
-def _past(data: object) -> Past:
+def _past(data: object) -> PastCommit:
     parents = tuple(text(parent, "sha") for parent in objects(data, "parents"))
-    return Past(text(data, "sha"), text(data, "commit", "message"), parents)
+    return PastCommit(text(data, "sha"), text(data, "commit", "message"), parents)
 
 
 def _issue(data: object) -> Issue:

@@ -31,7 +31,7 @@ from hardener.bot.forge import (
     Limited,
     Listing,
     Moved,
-    Past,
+    PastCommit,
     Written,
     blob_id,
     entries_by_path,
@@ -50,7 +50,7 @@ _LONGEST_NAME = 100
 class Branches:
     """The branches of one repository."""
 
-    def __init__(self, session: Session, path: str, history: Callable[[str, int], Sequence[Past]]) -> None:
+    def __init__(self, session: Session, path: str, history: Callable[[str, int], Sequence[PastCommit]]) -> None:
         """`path` is that of the repository's part of the API."""
         self._session, self._path, self._history = session, path, history
 
@@ -148,16 +148,7 @@ class Branches:
         parents = [text(one, "sha") for one in objects(answer.data, "commit", "parents")]
         if not id or parents != [parent]:
             raise _contested()
-        stored = {text(file, "path"): text(file, "sha") for file in objects(answer.data, "files")}
-        for file in commit.files:
-            blob = blob_id(file.data, parent)
-            # The answer need not have all: it ends at a number, and at a size (services/repository/files/file.go@087d4e41).
-            if stored.get(file.path, blob) != blob:
-                raise ForgeError(
-                    f"the server keeps {shortened(clean(file.path))} in another form than it was given",
-                    ".gitattributes may hand it to Git LFS: leave it out",
-                )
-            tree[file.path] = Entry(file.path, file.mode, blob, len(file.data))
+        _note(commit, answer.data, parent, tree)
         return id
 
     def _make(self, branch: str, commit: str) -> None:
@@ -227,6 +218,20 @@ def _operation(file: Written, entry: Entry | None) -> dict[str, str]:
     if entry is not None:
         operation["sha"] = entry.id
     return {**operation, "content": base64.b64encode(file.data).decode("ascii")}
+
+
+def _note(commit: Commit, answer: object, like: str, tree: dict[str, Entry]) -> None:
+    """Note in `tree` the files that a commit has written. Raises `ForgeError` where the server keeps one in another form."""
+    stored = {text(file, "path"): text(file, "sha") for file in objects(answer, "files")}
+    for file in commit.files:
+        blob = blob_id(file.data, like)
+        # The answer need not have all: it ends at a number, and at a size (services/repository/files/file.go@087d4e41).
+        if stored.get(file.path, blob) != blob:
+            raise ForgeError(
+                f"the server keeps {shortened(clean(file.path))} in another form than it was given",
+                ".gitattributes may hand it to Git LFS: leave it out",
+            )
+        tree[file.path] = Entry(file.path, file.mode, blob, len(file.data))
 
 
 def _check(commits: Sequence[Commit], tree: Mapping[str, Entry], *, complete: bool) -> None:

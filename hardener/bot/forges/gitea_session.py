@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.answers import objects
 from hardener.bot.forges.bounded import AS_IT_IS, bind, pieces
+from hardener.bot.forges.refusals import one_line, retry_after
 from hardener.record import NamedTuple
 from hardener.render.summary import clean, shortened
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     import requests
 
 #: What a token needs: the names of scopes in models/auth/access_token_scope.go of go-gitea/gitea; Forgejo has the same.
@@ -30,6 +30,8 @@ _PATIENCE = 30
 PAGE = 50
 #: How often a read that moves within the server is followed: it does so where a repository has another name by now.
 _HOPS = 3
+#: Characters of what the server said that are repeated.
+_SAID = 200
 #: What stands behind the `?` of an address.
 Query = Mapping[str, str | int]
 _NOTHING: Query = {}
@@ -190,7 +192,7 @@ class Session:
         words = f": {said}" if said else ""
         retry = response.headers.get("Retry-After", "")
         if status == 429 or (retry and status in (403, 503)):
-            return Limited(f"{host} asks to be left alone for a while{words}", _until(retry))
+            return Limited(f"{host} asks to be left alone for a while{words}", retry_after(retry, datetime.now(UTC)))
         if status == 401:
             return Forbidden(f"{host} does not know the token{words}", f"make one in the settings of the account, and {SCOPES}")
         if status == 423 or (status == 403 and re.search("archived|mirror", said, re.IGNORECASE)):
@@ -216,8 +218,7 @@ class Session:
 
     def _shown(self, text: object) -> str:
         """What the server says in one line of bounded length, without what steers a terminal, and without the token."""
-        words = " ".join(text[:2_000].split()) if isinstance(text, str) else ""
-        return shortened(clean(words.replace(self._token, "***")), 200)
+        return one_line(text, self._token, _SAID) if isinstance(text, str) else ""
 
 
 def _with_token(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
@@ -238,18 +239,3 @@ def _json(response: requests.Response) -> Any:
 def _message(response: requests.Response) -> object:
     data = _json(response)
     return data.get("message") if isinstance(data, dict) else ""
-
-
-def _until(retry: str) -> datetime | None:
-    """When `Retry-After`, in seconds or as a date, allows to ask again; no later than in a day."""
-    from datetime import UTC, datetime, timedelta
-    from email.utils import parsedate_to_datetime
-
-    now = datetime.now(UTC)
-    if re.fullmatch("[0-9]{1,9}", retry):
-        return now + timedelta(seconds=min(int(retry), 86_400))
-    try:
-        date = parsedate_to_datetime(retry)
-        return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + timedelta(days=1))
-    except (ValueError, OverflowError):
-        return None

@@ -18,7 +18,7 @@ from hardener.bot.forge import (
     Issue,
     Listing,
     Missing,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -32,6 +32,7 @@ from hardener.bot.forges.github_errors import Refused
 from hardener.bot.forges.github_objects import Objects
 from hardener.bot.forges.github_requests import PER_PAGE, Requests, quoted
 from hardener.record import NamedTuple
+from hardener.render.commonmark import fence_marks
 from hardener.render.summary import clean
 
 #: Pages of what is open, of what is not, and of all other lists: bounds for what a repository may have us read.
@@ -64,19 +65,19 @@ class GitHub:
         token: str,
         api: str = "https://api.github.com",
         *,
-        own: bool = False,
+        is_own: bool = False,
         pause: float | None = None,
     ) -> None:
         """`repository` is `OWNER/NAME`, `api` is `https://HOST/api/v3` for an Enterprise server.
 
-        `own` says that the job runs in it; `pause` is the time between writes in seconds, None for what the host asks for.
-        Raises `ForgeError` for what cannot be a repository, an address or a token.
+        `is_own` says that we are a job of this very repository; `pause` is the time between writes in seconds, None for what the
+        host asks for. Raises `ForgeError` for what cannot be a repository, an address or a token.
         """
         if not re.fullmatch(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", repository) or {"..", "."} & {*repository.split("/")}:
             raise ForgeError(f"not a repository: {clean(repository[:200])}", "GitHub's are called OWNER/NAME")
         self._requests = Requests(api, token, pause)
         self._token = token
-        self._own = own
+        self._is_own = is_own
         self._name = repository
         self._known: _Found | None = None
         self._viewer: str | None = None
@@ -102,7 +103,7 @@ class GitHub:
     def archive(self, commit: str) -> Generator[bytes, None, None]:
         return archive(self._requests, self._here, commit)
 
-    def history(self, commit: str, most: int) -> Sequence[Past]:
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
         return self._found.objects.history(commit, most)
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
@@ -154,10 +155,7 @@ class GitHub:
         if change := {key: value for key, value in wanted.items() if value != is_now[key]}:
             self._requests.send("PATCH", f"{self._here}/pulls/{number}", change)
 
-    def close_pull(self, number: int, why: str) -> None:
-        # A run that was cut off after the comment does not say it twice.
-        if why not in self.comments(number):
-            self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._requests.send("PATCH", f"{self._here}/pulls/{number}", {"state": "closed"})
 
     # Words
@@ -166,31 +164,30 @@ class GitHub:
         return [answers.remark(data) for data in self._ours(f"{self._here}/pulls/{number}/comments")]
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """As `Forge.make_remarks`. GitHub refuses a whole review for one line outside of the diff, so those go before."""
-        if remarks:
-            shown = answers.shown_lines(self._requests.pages(f"{self._here}/pulls/{number}/files", {}, _PAGES))
-            # Of no file at all: it does not say.
-            kept = answers.on_the_diff(remarks, shown) if shown else list(remarks)
-            if not kept:
-                return
-            remarks = kept
+        """GitHub refuses a whole review for one line outside of the diff, so remarks on such lines are left out before."""
+        shown = answers.shown_lines(self._requests.pages(f"{self._here}/pulls/{number}/files", {}, _PAGES))
+        # Where no file is listed, nothing is known of the lines.
+        places = [_place(remark) for remark in (answers.on_the_diff(remarks, shown) if shown else remarks)]
+        if not places:
+            return
         review: dict[str, object] = {"commit_id": head, "body": words, "event": "COMMENT"}
-        places = [_place(remark) for remark in remarks]
         try:
             self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", {**review, "comments": places})
             return
         except Refused:
-            if not remarks:
-                raise
-        made = False
-        for place in places:
-            try:
-                self._requests.send("POST", f"{self._here}/pulls/{number}/comments", {**place, "commit_id": head})
-                made = True
-            except Refused:
-                continue
+            made = [
+                place for place in places if self._takes(f"{self._here}/pulls/{number}/comments", {**place, "commit_id": head})
+            ]
         if made and words:
             self._requests.send("POST", f"{self._here}/pulls/{number}/reviews", review)
+
+    def _takes(self, path: str, body: dict[str, object]) -> bool:
+        """Whether GitHub does what it is asked, and does not refuse it for what it is."""
+        try:
+            self._requests.send("POST", path, body)
+        except Refused:
+            return False
+        return True
 
     def comments(self, number: int) -> Sequence[str]:
         return [text(data, "body") for data in self._ours(f"{self._here}/issues/{number}/comments")]
@@ -212,12 +209,12 @@ class GitHub:
         return answers.issue(self._requests.send(verb, f"{self._here}/issues{path}", {"title": title, "body": body}))
 
     def suggestion(self, text: str, lines: int) -> str:
-        """As `Forge.suggestion`: docs.github.com/pull-requests, "Commenting on a pull request"; no text takes the lines away."""
+        """docs.github.com/pull-requests, "Commenting on a pull request". An empty text takes the lines away."""
         if lines < 1:
             return ""
         plain = text.replace("\r\n", "\n")
         body = plain if not plain or plain.endswith("\n") else plain + "\n"
-        fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", plain)), default=0))
+        fence = fence_marks(plain)
         return f"{fence}suggestion\n{body}{fence}"
 
     # How it is found out
@@ -234,8 +231,7 @@ class GitHub:
             repository = Repository(
                 name=name,
                 branch=text(data, "default_branch"),
-                url=text(data, "html_url"),
-                is_own=self._own or self._is_owner(data),
+                is_own=self._is_own or self._is_owner(data),
                 may_push=not known or rights.get("push") is True,
                 is_archived=at(data, "archived") is True or at(data, "disabled") is True,
             )

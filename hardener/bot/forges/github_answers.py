@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from hardener.bot.forge import SUBMODULE, Entry, ForgeError, Issue, Past, Pull, Remark, State
+from hardener.bot.forge import SUBMODULE, Entry, ForgeError, Issue, PastCommit, Pull, Remark, State
 from hardener.bot.forges.answers import at, number, objects, text, time
 
 #: The lines of the new file that a part of a diff shows.
@@ -23,11 +23,11 @@ def required(data: Any, *keys: str) -> str:
     raise ForgeError(f"GitHub's answer has no `{'.'.join(keys)}`", "look at the address of the API")
 
 
-def past(data: Any) -> tuple[Past, str]:
+def past(data: Any) -> tuple[PastCommit, str]:
     """A commit of git, and its tree. npm's `emulate` has the message and the tree a level deeper, as for a commit of a branch."""
     inner = data if at(data, "tree") is not None else at(data, "commit")
     found = tuple(text(parent, "sha") for parent in objects(data, "parents"))
-    return Past(required(data, "sha"), text(inner, "message"), found), required(inner, "tree", "sha")
+    return PastCommit(required(data, "sha"), text(inner, "message"), found), required(inner, "tree", "sha")
 
 
 def entry(item: Any, folder: str = "") -> Entry | None:
@@ -58,7 +58,6 @@ def pull(data: Any) -> Pull:
         labels=frozenset(text(label, "name") for label in objects(data, "labels")),
         is_from_fork=at(theirs, "id") is None or at(theirs, "id") != at(ours, "id"),
         conflicts=not mergeable if isinstance(mergeable, bool) else None,
-        head=text(data, "head", "sha"),
     )
 
 

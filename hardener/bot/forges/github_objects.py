@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hardener.bot.forge import SUBMODULE, Author, Commit, Entry, ForgeError, Listing, Missing, Past
+from hardener.bot.forge import SUBMODULE, Author, Commit, Entry, ForgeError, Listing, Missing, PastCommit
 from hardener.bot.forges.answers import at, text
 from hardener.bot.forges.github_answers import entry, past, required
 from hardener.bot.forges.github_requests import PER_PAGE, Requests
@@ -40,13 +40,13 @@ class Objects:
         self._requests = requests
         self._here = here
         self._git = f"{here}/git"
-        self._commits: dict[str, tuple[Past, str]] = {}
+        self._commits: dict[str, tuple[PastCommit, str]] = {}
         #: By tree: its files, or None where GitHub does not list them at once.
         self._listed: dict[str, tuple[Entry, ...] | None] = {}
 
-    def history(self, commit: str, most: int) -> list[Past]:
+    def history(self, commit: str, most: int) -> list[PastCommit]:
         """As `Forge.history`. GitHub lists all that a commit stands on, by date: what is not in a list is asked for by itself."""
-        found: list[Past] = []
+        found: list[PastCommit] = []
         while commit and len(found) < most:
             if commit not in self._commits and most - len(found) > 2:
                 self._list_commits(commit, most - len(found))
@@ -130,7 +130,7 @@ class Objects:
         body = {"content": base64.b64encode(data).decode("ascii"), "encoding": "base64"}
         return required(self._requests.send("POST", f"{self._git}/blobs", body), "sha")
 
-    def _commit(self, commit: str) -> tuple[Past, str]:
+    def _commit(self, commit: str) -> tuple[PastCommit, str]:
         if commit not in self._commits:
             self._commits[commit] = past(self._requests.get(f"{self._git}/commits/{_id(commit)}"))
         return self._commits[commit]

@@ -24,7 +24,7 @@ from hardener.bot.forge import (
     Listing,
     Missing,
     Moved,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -49,7 +49,10 @@ _NEXT = "--NEXT"
 
 
 class GitLab:
-    """One project on one GitLab. Needs a personal, project or group access token with the scope `api`."""
+    """One project on one GitLab, for a personal, project or group access token with the scope `api`.
+
+    Implements `Forge`, which says what each method does; here stands what is GitLab's own.
+    """
 
     pull_word = "merge request"
     pull_sign = "!"
@@ -57,23 +60,24 @@ class GitLab:
     longest_body = 1_048_576
 
     def __init__(
-        self, name: str, token: str, *, address: str = "https://gitlab.com", own: str = "", is_job_token: bool = False
+        self, name: str, token: str, *, address: str = "https://gitlab.com", is_own: bool = False, is_job_token: bool = False
     ) -> None:
-        """A project by its path, `GROUP/NAME` with as many groups as there are; `own` is the one that the job runs in."""
+        """A project by its path, `GROUP/NAME` with as many groups as there are.
+
+        `is_own` says that we are a job of this very project; `is_job_token`, that the token is that of a job.
+        """
         self._name = name.strip("/")
-        self._own = own
+        self._is_job_here = is_own
         self._server = Server(address, token, is_job_token=is_job_token)
         self._project: Mapping[str, Any] | None = None
         self._me: Mapping[str, Any] | None = None
 
     @understood()
     def repository(self) -> Repository:
-        """What it is. Raises `Missing` where there is none."""
         project = self._asked()
         return Repository(
             name=project["path_with_namespace"],
             branch=project["default_branch"] or "",
-            url=project["web_url"],
             is_own=self._is_own(project),
             may_push=self._may_push(project),
             is_archived=bool(project.get("archived")),
@@ -100,7 +104,8 @@ class GitLab:
         return self._me
 
     def _is_own(self, project: Mapping[str, Any]) -> bool:
-        if self._own and project["path_with_namespace"].lower() == self._own.strip("/").lower():
+        # Under its old path, a project that was moved is found, too; the job's own is known by the path of now.
+        if self._is_job_here and project["path_with_namespace"].lower() == self._name.lower():
             return True
         space, user = project["namespace"], self._user()
         return bool(space["kind"] == "user" and space["full_path"].lower() == user["username"].lower())
@@ -117,7 +122,6 @@ class GitLab:
         return False
 
     def head(self, branch: str) -> str:
-        """The commit that a branch is at; empty where there is no such branch."""
         return self._branch(branch)[0]
 
     @understood()
@@ -133,10 +137,8 @@ class GitLab:
 
     @understood()
     def listing(self, commit: str) -> Listing:
-        """All files of a commit, at any depth.
-
-        It takes a request for each hundred files and folders. Where that becomes too many, folders of other people's code are
-        left out, and beyond `MOST_PAGES` all else: then the listing is not complete.
+        """A request for each hundred files and folders. Where these become too many, folders of other people's code are left out,
+        and beyond `MOST_PAGES` all else: then the listing is not complete.
         """
         found: dict[str, Entry] = {}
         left = MOST_PAGES
@@ -168,25 +170,23 @@ class GitLab:
         return self._server.listed(self._repository("tree"), most, **query)
 
     def read(self, commit: str, entry: Entry) -> bytes:
-        """What a file says, byte for byte: it is what its id says."""
         data = self._server.raw(self._repository("blobs", entry.id, "raw"))
         if blob_id(data, entry.id) != entry.id:
             raise Unavailable("GitLab gave only a part of a file, or another one", "run again later")
         return data
 
     def archive(self, commit: str) -> Generator[bytes, None, None]:
-        """As lib/api/repositories.rb (gitlabhq@017a6c12) gives it, to one user five times a minute for one project."""
+        """One user gets five a minute of one project (lib/api/repositories.rb, gitlabhq@017a6c12)."""
         return self._server.streamed(self._repository("archive.tar.gz"), sha=commit, include_lfs_blobs="false")
 
     @understood()
-    def history(self, commit: str, most: int) -> Sequence[Past]:
-        """A commit and what it was made on, along first parents, the newest first."""
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
         listed = self._server.listed(self._repository("commits"), -(-most // PER_PAGE), ref_name=commit, first_parent="true")
-        return [Past(past["id"], past["message"], tuple(past["parent_ids"])) for past in listed.items[:most]]
+        return [PastCommit(past["id"], past["message"], tuple(past["parent_ids"])) for past in listed.items[:most]]
 
     @understood()
     def changed(self, base: str, commit: str) -> frozenset[str]:
-        """The paths of all files that differ between two commits, both of those of a file that was moved."""
+        """Of a file that was moved, both paths."""
         if base == commit:
             return frozenset()
         compared = self._server.get(self._repository("compare"), **{"from": base, "to": commit, "straight": "true"})
@@ -200,10 +200,7 @@ class GitLab:
 
     @understood()
     def put_branch(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None) -> str:
-        """Make commits one upon the other on top of `base`, and then, in one step, have the branch at the last of them.
-
-        Where it is given up half way, commits may be left on the branch where they grow; the next run takes them away.
-        """
+        """Where it is given up half way, commits may be left on the branch where they grow; the next run takes them away."""
         growing = branch + _NEXT
         left, message = self._branch(growing)
         if left and not is_ours(message, branch):
@@ -255,7 +252,7 @@ class GitLab:
             raise
 
     def drop_branch(self, branch: str, was: str) -> None:
-        """Take a branch away, if it is still at `was`; and what a run that was cut left beside it. Raises `Moved`."""
+        """Also takes away what a run that was cut left on the branch beside it."""
         self._drop(branch, was)
         left, message = self._branch(branch + _NEXT)
         if left and is_ours(message, branch):
@@ -270,10 +267,8 @@ class GitLab:
 
     @understood()
     def pulls(self, prefix: str) -> Sequence[Pull]:
-        """The merge requests of all states whose branches begin so, the newest first.
-
-        GitLab cannot ask for beginnings: those that are open are all read, else the newest 500 of the project and the newest 500
-        of whoever has the token.
+        """GitLab cannot search for beginnings: all open ones are read, and of the others the newest 500 of the project and the
+        newest 500 of whoever has the token.
         """
 
         def ours(pull: Mapping[str, Any]) -> Pull | None:
@@ -293,7 +288,7 @@ class GitLab:
 
     @understood()
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
-        """Open a merge request. GitLab itself leaves out labels that cannot be given, for want of rights."""
+        """GitLab itself leaves out labels that cannot be given, for want of rights."""
         data = {
             "source_branch": branch,
             "target_branch": base,
@@ -305,19 +300,16 @@ class GitLab:
 
     @understood()
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
-        """Give a merge request a title, a body and a base. It stays a draft, or ready, as people left it."""
+        """It stays a draft, or ready, as people left it."""
         path = self._path("merge_requests", number)
         is_draft = pull_of(self._server.get(path)).is_draft
         self._server.put(path, title=drafted(title, draft=is_draft), description=guarded(body), target_branch=base)
 
-    def close_pull(self, number: int, why: str) -> None:
-        """Say why, and close a merge request."""
-        self.make_comment(number, why)
+    def close_pull(self, number: int) -> None:
         self._server.put(self._path("merge_requests", number), state_event="close")
 
     @understood()
     def remarks(self, number: int) -> Sequence[Remark]:
-        """The remarks of whoever has the token on lines of a merge request."""
 
         def mine(talk: Mapping[str, Any]) -> Remark | None:
             note = next(iter(talk["notes"]), None)
@@ -330,9 +322,8 @@ class GitLab:
 
     @understood()
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """Say words, and then each remark on its lines. Lines that GitLab takes no remark on are left out.
-
-        GitLab's own reviews are not used: publishing one also publishes whatever else its user has not published yet.
+        """The words are a comment, and each remark begins a discussion. GitLab's own reviews are not used: publishing one also
+        publishes whatever else its user has not published yet.
         """
         from hardener.bot.forges.gitlab_lines import position
 
@@ -371,7 +362,6 @@ class GitLab:
 
     @understood()
     def comments(self, number: int) -> Sequence[str]:
-        """What whoever has the token has said below a merge request."""
 
         def mine(note: Mapping[str, Any]) -> str | None:
             return unguarded(note["body"]) if self._is_mine(note) and not line_of(note) else None
@@ -379,12 +369,10 @@ class GitLab:
         return self._server.listed(self._path("merge_requests", number, "notes"), _TALK_PAGES, mine, sort="asc").items
 
     def make_comment(self, number: int, body: str) -> None:
-        """Say something below a merge request."""
         self._server.post(self._path("merge_requests", number, "notes"), body=guarded(body))
 
     @understood()
     def issue(self, title: str) -> Issue | None:
-        """The issue of exactly that title that whoever has the token opened; an open one rather than a closed one."""
         query = {"scope": "created_by_me", "state": "all", "search": title, "in": "title", "order_by": "created_at"}
         issues = map(issue_of, self._server.listed(self._path("issues"), _ALL_PAGES, **query).items)
         same = [issue for issue in issues if issue.title == title]
@@ -392,14 +380,12 @@ class GitLab:
 
     @understood()
     def put_issue(self, number: int, title: str, body: str) -> Issue:
-        """Give an issue, or for the number 0 a new one, a title and a body."""
         data = {"title": title, "description": guarded(body)}
         if number:
             return issue_of(self._server.put(self._path("issues", number), **data))
         return issue_of(self._server.post(self._path("issues"), **data))
 
     def suggestion(self, text: str, lines: int) -> str:
-        """Text that takes the place of so many lines, the last of which the remark stands on; empty where GitLab cannot."""
         return suggestion(text, lines)
 
 

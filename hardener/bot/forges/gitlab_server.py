@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.bounded import AS_IT_IS, bind, pieces
+from hardener.bot.forges.refusals import one_line, retry_after
 from hardener.record import NamedTuple
-from hardener.render.summary import clean
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from gitlab.exceptions import GitlabError
     from requests import Response, Session
 
@@ -228,8 +227,7 @@ class Server:
             said = "; ".join(f"{key}: {self.line(value, depth - 1)}" for key, value in said.items())
         elif isinstance(said, (list, tuple)):
             said = "; ".join(self.line(value, depth - 1) for value in said)
-        text = " ".join(str(said).replace(self._token or "\0", "***").split())
-        return clean(text if len(text) <= _SAID else f"{text[:_SAID]}…")
+        return one_line(str(said), self._token, _SAID)
 
     def _unheard(self, error: Exception) -> ForgeError:
         from requests import exceptions
@@ -277,13 +275,10 @@ class Server:
 
     def _until(self) -> datetime | None:
         """When GitLab wants to be asked again (doc/security/rate_limits.md, "Response headers")."""
-        from datetime import UTC, datetime, timedelta
-
-        headers, now = self._headers(), datetime.now(UTC)
-        wait, reset = headers.get("Retry-After", ""), headers.get("RateLimit-Reset", "")
-        if re.fullmatch(r"[0-9]{1,6}", wait):
-            return now + timedelta(seconds=min(int(wait), 86_400))
-        return datetime.fromtimestamp(int(reset), UTC) if re.fullmatch(r"[0-9]{9,11}", reset) else None
+        headers = self._headers()
+        reset = headers.get("RateLimit-Reset", "")
+        until = datetime.fromtimestamp(int(reset), UTC) if re.fullmatch(r"[0-9]{9,11}", reset) else None
+        return retry_after(headers.get("Retry-After", ""), datetime.now(UTC)) or until
 
 
 @contextmanager

@@ -1,9 +1,11 @@
-"""How texts are written for GitLab: no line is a command there, drafts are told by titles, suggestions name their lines."""
+"""GitLab's own forms of texts: no line becomes a quick action, titles tell drafts, suggestions count lines. Asks for nothing."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+
+from hardener.render.commonmark import fence_marks
 
 #: How GitLab knows a draft by its title (app/models/merge_request.rb, DRAFT_REGEX).
 _DRAFT = re.compile(r"\s*(?:\[draft\]|\(draft\)|draft:)\s*", re.IGNORECASE)
@@ -72,7 +74,6 @@ def suggestion(text: str, lines: int) -> str:
     """
     if not 1 <= lines <= _LINES_ABOVE + 1 or "\r" in text:
         return ""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
+    fence = fence_marks(text)
     body = text if text.endswith("\n") or not text else text + "\n"
     return f"{fence}suggestion:-{lines - 1}+0\n{body}{fence}"

@@ -76,7 +76,6 @@ def pull_of(pull: Mapping[str, Any]) -> Pull:
         labels=frozenset(pull["labels"]),
         is_from_fork=pull["source_project_id"] != pull["target_project_id"],
         conflicts=None if status in _UNSURE and not conflicts else conflicts,
-        head=pull.get("sha") or "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Commits read and made with git, in a clone on this disk; all else is left to the forge. Knows objects, not what is in them."""
+"""A forge whose commits are read and made with git, in a clone on this disk. Knows git's objects, and not what is in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hardener.bot.forge import (
     Issue,
     Listing,
     Missing,
-    Past,
+    PastCommit,
     Pull,
     Remark,
     Repository,
@@ -27,11 +27,11 @@ _MOST_ENTRIES = 300_000
 
 
 class WithGit:
-    """A forge whose commits are read and made with git.
+    """A forge whose commits are read and made with git. Implements `Forge`, which says what each method does.
 
-    `folder` lies in a clone, of which neither a file nor the index, a branch or the configuration changes, and of which nothing
-    is run: what it brings is its objects, its remote and the name of whoever commits. The remote is reached with the user's own
-    means; where these do not do, with `header`. Commits are signed where the user's own configuration says so.
+    `folder` lies in a clone. Nothing of it is run, and neither its files nor its index, branches or configuration change: only
+    its objects, its remote and the name of whoever commits are read. The remote is reached with the user's own credentials; where
+    these do not do, with `header`. Commits are signed where the user's own configuration says so.
     """
 
     #: To read costs no request.
@@ -49,11 +49,9 @@ class WithGit:
         self._git.close()
 
     def head(self, branch: str) -> str:
-        """The commit that a branch of the remote is at; empty where there is no such branch."""
         return self._git.branch(branch)
 
     def listing(self, commit: str) -> Listing:
-        """All files of a commit, at any depth."""
         self._bring(commit)
         entries = []
         lines, complete = self._git.lines("ls-tree", "-r", "-z", "-l", "--full-tree", commit, most=_MOST_ENTRIES)
@@ -65,36 +63,27 @@ class WithGit:
         return Listing(tuple(entries), complete)
 
     def read(self, commit: str, entry: Entry) -> bytes:
-        """What a file says, byte for byte."""
         return self._git.content(entry.id)
 
-    def archive(self, commit: str) -> Generator[bytes, None, None]:
-        """As the forge gives it; here, nothing is won by that."""
-        return self._forge.archive(commit)
-
-    def history(self, commit: str, most: int) -> Sequence[Past]:
-        """A commit and what it was made on, along first parents, the newest first, as far as it is in the clone."""
+    def history(self, commit: str, most: int) -> Sequence[PastCommit]:
+        """As far as it is in the clone, which may be a shallow one."""
         self._bring(commit)
-        found: list[Past] = []
+        found: list[PastCommit] = []
         while commit and len(found) < most and self._git.has(commit):
             head, _, message = self._git.content(commit).partition(b"\n\n")
             parents = tuple(line[7:].decode("ascii") for line in head.split(b"\n") if line.startswith(b"parent "))
-            found.append(Past(commit, message.decode("utf-8", "replace"), parents))
+            found.append(PastCommit(commit, message.decode("utf-8", "replace"), parents))
             commit = parents[0] if parents else ""
         return found
 
     def changed(self, base: str, commit: str) -> frozenset[str]:
-        """The paths of all files that differ between two commits."""
         self._bring(base)
         self._bring(commit)
         names = self._git.ask("diff-tree", "-r", "-z", "--name-only", "--no-renames", base, commit)
         return frozenset(os.fsdecode(name) for name in names.split(b"\0") if name)
 
     def put_branch(self, branch: str, was: str, base: str, commits: Sequence[Commit], author: Author | None) -> str:
-        """Make commits on top of `base`, and have the branch at the last of them; raises `Moved`, as `Forge` says.
-
-        Who commits is whom git knows here, or else the author.
-        """
+        """The committer is whom git knows here, or else the author."""
         self._bring(base)
         committer = self._git.committer() or author
         if committer is None:
@@ -118,7 +107,6 @@ class WithGit:
         return last
 
     def drop_branch(self, branch: str, was: str) -> None:
-        """Take a branch away, if it is still at `was`. Raises `Moved`."""
         self._git.push(branch, was, "")
 
     def _bring(self, commit: str) -> None:
@@ -133,50 +121,43 @@ class WithGit:
     def _as(who: Author, role: str) -> dict[str, str]:
         return {f"GIT_{role}_NAME": who.name, f"GIT_{role}_EMAIL": who.email}
 
+    # All else is left to the forge.
+
     def repository(self) -> Repository:
-        """As the forge says."""
         return self._forge.repository()
 
+    def archive(self, commit: str) -> Generator[bytes, None, None]:
+        return self._forge.archive(commit)
+
     def pulls(self, prefix: str) -> Sequence[Pull]:
-        """As the forge says."""
         return self._forge.pulls(prefix)
 
     def make_pull(self, branch: str, base: str, title: str, body: str, *, draft: bool, labels: Iterable[str]) -> Pull:
-        """As the forge does."""
         return self._forge.make_pull(branch, base, title, body, draft=draft, labels=labels)
 
     def put_pull(self, number: int, *, title: str, body: str, base: str) -> None:
-        """As the forge does."""
         self._forge.put_pull(number, title=title, body=body, base=base)
 
-    def close_pull(self, number: int, why: str) -> None:
-        """As the forge does."""
-        self._forge.close_pull(number, why)
+    def close_pull(self, number: int) -> None:
+        self._forge.close_pull(number)
 
     def remarks(self, number: int) -> Sequence[Remark]:
-        """As the forge says."""
         return self._forge.remarks(number)
 
     def make_remarks(self, number: int, head: str, words: str, remarks: Sequence[Remark]) -> None:
-        """As the forge does."""
         self._forge.make_remarks(number, head, words, remarks)
 
     def comments(self, number: int) -> Sequence[str]:
-        """As the forge says."""
         return self._forge.comments(number)
 
     def make_comment(self, number: int, body: str) -> None:
-        """As the forge does."""
         self._forge.make_comment(number, body)
 
     def issue(self, title: str) -> Issue | None:
-        """As the forge says."""
         return self._forge.issue(title)
 
     def put_issue(self, number: int, title: str, body: str) -> Issue:
-        """As the forge does."""
         return self._forge.put_issue(number, title, body)
 
     def suggestion(self, text: str, lines: int) -> str:
-        """As the forge takes it."""
         return self._forge.suggestion(text, lines)

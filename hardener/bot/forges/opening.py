@@ -43,15 +43,15 @@ def _client(place: Place, token: Token) -> Forge:
         if server.kind == GITHUB:
             from hardener.bot.forges.github import GitHub
 
-            return GitHub(place.repository, token.value(), server.api, own=place.is_own)
+            return GitHub(place.repository, token.value(), server.api, is_own=place.is_own)
         if server.kind == GITLAB:
             from hardener.bot.forges.gitlab import GitLab
 
-            own, is_job_token = place.repository if place.is_own else "", token.source == JOB_TOKEN
-            return GitLab(place.repository, token.value(), address=server.url, own=own, is_job_token=is_job_token)
+            is_job_token = token.source == JOB_TOKEN
+            return GitLab(place.repository, token.value(), address=server.url, is_own=place.is_own, is_job_token=is_job_token)
         from hardener.bot.forges.gitea import Gitea
 
-        return Gitea(server.url, place.repository, token.value(), runs_here=place.is_own)
+        return Gitea(server.url, place.repository, token.value(), is_own=place.is_own)
     except ImportError as error:
         if (error.name or "").startswith("hardener"):
             raise

@@ -67,6 +67,7 @@ def token_for(place: Place, environ: Mapping[str, str] | None = None) -> Token:
     host, kind = place.server.host, place.server.kind
     if not (place.server.url.startswith("https://") or host.partition(":")[0].strip("[") in ("localhost", "127.0.0.1", "")):
         raise UsageError(f"a token would be read by anybody on the way to {host}: use https://")
+    #: Those that hold a token which would be for this host, had a person named it.
     others: list[str] = []
     if_named = dict(_variables(place._replace(is_named=True), variables))
     for name, is_for in _variables(place, variables):

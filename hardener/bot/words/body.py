@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from hardener import __version__
 from hardener.bot.proposal import Bundle, Per, Step
 from hardener.bot.words.checked import checked
-from hardener.bot.words.kinds import Subjects, applied, is_dockerfile, subjects
+from hardener.bot.words.kinds import Subjects, is_dockerfile, subjects
 from hardener.bot.words.look import Look
 from hardener.bot.words.messages import subject
 from hardener.bot.words.rule import about, sources
@@ -73,7 +73,7 @@ def _pieces(bundle: Bundle, look: Look, run: Run) -> Iterator[Piece]:
 
 def _opening(bundle: Bundle) -> str:
     """What it does, and what that rests on."""
-    fixes = applied(bundle.report)
+    fixes = bundle.report.applied
     found = subjects(fixes)
     number = count(len(bundle.report.changes), "file")
     whose = f"{found.counted} of {code(shortened(bundle.scope))}" if _has_place(bundle) else found.counted
@@ -147,7 +147,7 @@ def _commits(bundle: Bundle, look: Look) -> Iterator[Piece]:
 def _why(step: Step, look: Look) -> str:
     if not step.rule:
         return " It follows from the others."
-    pods = bool(subjects(applied(step.report)).containers)
+    pods = bool(subjects(step.report.applied).containers)
     names = [f"[{source.item}]({source.url})" for source in sources(step.rule, for_pods=pods)[:1]]
     return f" {prose(about(step.rule).partition('. ')[2])} ({', '.join((_page(step.rule, look), *names))})"
 
@@ -162,7 +162,7 @@ def _evidence(bundle: Bundle, run: Run) -> Iterator[Piece]:
     found = list(files(bundle.report, run, diffs=False))
     if found:
         yield Piece("### Evidence\n\n")
-    if len(applied(bundle.report)) <= _FEW:
+    if len(bundle.report.applied) <= _FEW:
         found = [piece._replace(text=piece.text.replace("<details>", "<details open>", 1)) for piece in found]
     yield from found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hardener.bot.words.plain import ROOM, name, prefixed
 from hardener.record import NamedTuple
 from hardener.render.summary import count
-from hardener.report import Outcome, Report, Status
+from hardener.report import Outcome
 
 
 class Kind(NamedTuple):
@@ -45,7 +45,7 @@ _TOGETHER = Kind("Fit the fixes of {} together", "their fit")
 
 
 def kind(rule: str) -> Kind:
-    """How the fixes of a rule are told; those of none are what follows from the others."""
+    """How the fixes of a rule are told. The empty rule stands for what follows from several together."""
     return KINDS.get(rule) or (Kind(f"Fix {rule} in {{}}", rule) if rule else _TOGETHER)
 
 
@@ -60,11 +60,6 @@ def is_dockerfile(path: str) -> bool:
     """Whether a path that the report has findings in is that of a Dockerfile."""
     last = path.rpartition("/")[2].lower()
     return "dockerfile" in last or "containerfile" in last
-
-
-def applied(report: Report) -> list[Outcome]:
-    """The outcomes whose fixes are made."""
-    return [one for one in report.outcomes if one.status is Status.APPLIED]
 
 
 class Subjects(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from hardener.bot.forge import Commit
-from hardener.bot.marks import Trailers, files_digest, final_files, with_trailers
+from hardener.bot.marks import Trailers, files_digest, with_trailers
 from hardener.bot.proposal import Bundle, Step
-from hardener.bot.words.kinds import applied, subject_line, subjects
+from hardener.bot.words.kinds import subject_line, subjects
 from hardener.bot.words.look import Look
 from hardener.bot.words.plain import plain, wrapped
 from hardener.bot.words.rule import about, sources
@@ -22,11 +22,11 @@ _MOST, _NAMES = 20, 8
 
 def commits(bundle: Bundle, branch: str, look: Look) -> tuple[Commit, ...]:
     """One commit for each step, each on top of the one before it."""
-    before = bundle.before
+    before, after = bundle.before, dict[str, bytes]()
     found = []
     for number, step in enumerate(bundle.steps, 1):
-        files = final_files(one.files for one in bundle.steps[:number])
-        differing = ((path, file.data) for path, file in files.items() if before.get(path) != file.data)
+        after |= {file.path: file.data for file in step.files}
+        differing = ((path, data) for path, data in after.items() if before.get(path) != data)
         trailers = Trailers(branch, number, len(bundle.steps), files_digest(differing))
         found.append(Commit(with_trailers(message(step, look), trailers, look.sign_off), step.files))
     return tuple(found)
@@ -34,7 +34,7 @@ def commits(bundle: Bundle, branch: str, look: Look) -> tuple[Commit, ...]:
 
 def subject(step: Step, look: Look) -> str:
     """The first line of a step's commit."""
-    return subject_line(step.rule, applied(step.report), look.settings.title_prefix)
+    return subject_line(step.rule, step.report.applied, look.settings.title_prefix)
 
 
 def message(step: Step, look: Look) -> str:
@@ -44,16 +44,16 @@ def message(step: Step, look: Look) -> str:
         paragraphs.append(wrapped(about(step.rule)))
     else:
         paragraphs.append("This follows from the fixes of the commits before it together.")
-    lines = list(_changes(applied(step.report)))
+    lines = list(_changes(step.report.applied))
     if lines:
         paragraphs.append("\n".join(lines))
     if step.also:
         paragraphs.append("\n".join(["What the commits before this one change becomes:", *_changes(step.also)]))
-    by_hand = list(dict.fromkeys(one.finding.fix.migration for one in applied(step.report) if one.finding.fix))
+    by_hand = list(dict.fromkeys(one.finding.fix.migration for one in step.report.applied if one.finding.fix))
     if any(by_hand):
         paragraphs.append("\n".join(["By hand:", *(wrapped(plain(text, 600), "- ", "  ") for text in by_hand[:_MOST] if text)]))
     if step.rule:
-        pods = bool(subjects(applied(step.report)).containers)
+        pods = bool(subjects(step.report.applied).containers)
         found = sources(step.rule, for_pods=pods)
         told = [f"{wrapped(f'{source.item}: {source.title}', '- ', '  ')}\n  {source.url}" for source in found]
         paragraphs.append("\n".join(["See also:", *told, f"- harden explain {step.rule}"]))

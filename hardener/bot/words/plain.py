@@ -21,7 +21,7 @@ _LINKED = re.compile(r"(?:[A-Z][A-Z0-9_]*|gh)-[0-9]+|[0-9a-f]{7,64}|[0-9]{5,}|ww
 _KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|[Gg][Hh])-(?=[0-9])", re.ASCII)
 #: What a trailer begins with.
 _TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+)\s*:[\s:]*", re.ASCII)
-#: With which a line may begin to announce a new major version, colon or not (conventional-commits-parser, `noteKeywords`).
+#: By this, colon or not, a line announces a new major version to release tools (conventional-commits-parser, `noteKeywords`).
 _BREAKING = re.compile(r"(breaking)[ -]+(change)", re.IGNORECASE)
 #: What stands before the number or the name of something that a forge keeps.
 _SIGN = re.compile(r"[!%&~$]+(?=[\w\"])")
@@ -46,7 +46,8 @@ def name(text: str) -> str:
 def prefixed(prefix: str, text: str) -> str:
     """A first line with what the repository wants before it; after a type such as `fix: ` it goes on in lower case.
 
-    It leads to no other repository, where whoever runs the bot would be seen to speak, and begins with no order.
+    Mentions and references are taken out of it: with them, whoever runs the bot would be seen to post elsewhere. Nor can it begin
+    with an order.
     """
     plain = _SIGN.sub("", re.sub(r"[@#]|[^ -~]", "", prefix).replace("://", ": "))
     kept = plain[: ROOM // 2].lstrip(" /")

@@ -33,21 +33,21 @@ def remarks(left: Report, suggest: Suggest) -> tuple[Remark, ...]:
 
     `left` is a report of the files as the pull request leaves them, with `Outcome.alone` (`hardener.bot.bundles.left_by`).
     """
-    by_line: dict[tuple[str, int], list[tuple[Outcome, _Suggestion | None]]] = {}
+    by_line: dict[tuple[str, int], list[Outcome]] = {}
     for one in sorted((one for one in left.outcomes if one.status in _SAID), key=lambda one: -one.severity):
-        place = one.finding.place
-        offered = _suggestion(one) if one.status is Status.HELD_BACK else None
-        by_line.setdefault((place.path, place.line), []).append((one, offered))
+        by_line.setdefault((one.finding.place.path, one.finding.place.line), []).append(one)
     found: dict[tuple[str, int], Remark] = {}
     for (path, line), several in by_line.items():
-        offered = next((offer for _, offer in several if offer), None)
-        text = suggest(offered.text, offered.end - offered.start + 1) if offered else ""
-        if offered and text and (path, offered.end) not in found and (offered.end == line or (path, offered.end) not in by_line):
-            body = _body([one for one, _ in several], text, next(one for one, offer in several if offer))
-            start = offered.start if offered.start < offered.end else 0
-            found[path, offered.end] = Remark(path, offered.end, body, start)
-        elif (path, line) not in found:
-            found[path, line] = Remark(path, line, _body([one for one, _ in several], "", None))
+        suggested = next(((one, offer) for one in several if (offer := _suggestion(one))), None)
+        if suggested:
+            one, (start, end, new) = suggested
+            text = suggest(new, end - start + 1)
+            # A suggestion stands on its last line, where no other remark is and none is to come.
+            if text and (path, end) not in found and (end == line or (path, end) not in by_line):
+                found[path, end] = Remark(path, end, _body(several, text, one), start if start < end else 0)
+                continue
+        if (path, line) not in found:
+            found[path, line] = Remark(path, line, _body(several, "", None))
     return tuple(found.values())[:MOST]
 
 
@@ -107,7 +107,9 @@ class _Suggestion(NamedTuple):
 
 def _suggestion(one: Outcome) -> _Suggestion | None:
     """The fix as a replacement of lines that a person can take with a click; None where that would not be the fix, or no file."""
-    if len(one.alone) != 1 or one.alone[0].before.path != one.finding.place.path or one.alone[0].is_new:
+    if one.status is not Status.HELD_BACK or len(one.alone) != 1:
+        return None
+    if one.alone[0].before.path != one.finding.place.path or one.alone[0].is_new:
         return None
     alone = one.alone[0]
     before, found = alone.before.text, _blocks(alone.before.text, alone.after.text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hardener.bot.proposal import Bundle, Per
-from hardener.bot.words.kinds import applied, is_dockerfile, subject_line, topics
+from hardener.bot.words.kinds import is_dockerfile, subject_line, topics
 from hardener.bot.words.look import Look
 from hardener.bot.words.plain import ROOM, name, prefixed
 
@@ -14,7 +14,7 @@ def title(bundle: Bundle, look: Look) -> str:
     rules = [step.rule for step in bundle.steps if step.rule]
     place = _place(bundle, look)
     if len(rules) == 1:
-        fixes = applied(bundle.report)
+        fixes = bundle.report.applied
         is_named = any(one.finding.place.path == place for one in fixes if is_dockerfile(one.finding.place.path))
         return subject_line(rules[0], fixes, prefix, "" if bundle.per is Per.RULE or is_named else f" in {place}")
     told = topics(rules)

@@ -27,8 +27,8 @@ _LEADS = re.compile(r"\b(COMPOSE_(?:FILE|ENV_FILES|PATH_SEPARATOR)\b)")
 _DEEPEST = 8
 
 
-def leads_out(locations: Iterable[str], top: str) -> str:
-    """What a Compose file names that may lie outside of `top`, or files that they build on do; empty where all is within.
+def reads_outside(locations: Iterable[str], top: str) -> str:
+    """The first path that Compose files, or files that they build on, name and that may lie outside of `top`; empty for none.
 
     What only Compose can resolve, a variable or an address, counts as outside; so does another folder for relative paths, by
     which `..` would lead elsewhere. Raises `YamlError` and `Unreadable` for files that cannot be read.
