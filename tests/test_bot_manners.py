@@ -10,7 +10,7 @@ import pytest
 from fake_forge import NOW, FakeForge
 
 from hardener.bot.dashboard import ticked
-from hardener.bot.forge import Commit, Entry, ForgeError, Listing, Pull, State, Written
+from hardener.bot.forge import EXECUTABLE, FILE, Commit, Entry, ForgeError, Listing, Pull, State, Written
 from hardener.bot.manners import Base, Case, Do, Room, decide, settled
 from hardener.bot.marks import (
     WITHDRAWN,
@@ -193,6 +193,18 @@ def test_only_boxes_that_are_ticked_count() -> None:
     line = f"`shop` (#1) <!-- harden: again={key} -->"
     assert ticked(f"words\r\n- [x] {line}\r\n- [ ] `b` <!-- harden: again={'0' * 16} -->\r\n") == {key}
     assert ticked(f"- [ ] {line}\n[x] {line}\n`- [x] {line}`\n") == frozenset()
+
+
+@pytest.mark.parametrize("mode", [FILE, EXECUTABLE])
+def test_who_only_changes_whether_a_file_may_be_started_has_worked_on_it(mode: str) -> None:
+    """An amended commit keeps our trailers, and the content is ours."""
+    forge = FakeForge({"x": "0"})
+    base, other = forge.branches["main"], FILE if mode == EXECUTABLE else EXECUTABLE
+    said = with_trailers("Repair it", Trailers(BRANCH, 1, 1, files_digest([("x", b"1")], ["x"] if mode == EXECUTABLE else [])))
+    ours = forge.add({"x": (b"1", mode)}, (base,), said)
+    theirs = forge.add({"x": (b"1", other)}, (base,), said)
+    assert branch_at(forge, BRANCH, ours, Trunk(forge), [base], {}).series is not None
+    assert branch_at(forge, BRANCH, theirs, Trunk(forge), [base], {}).foreign == "its files are not as harden left them"
 
 
 def test_a_long_series_is_known_in_two_answers() -> None:

@@ -7,7 +7,7 @@ line at the end of a body. Trailers are no secret: they keep the bot from taking
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from hardener.record import NamedTuple
 
@@ -65,11 +65,14 @@ def has_new(fixes: str, known: str) -> bool:
     return not set(fixes.split(".")) <= set(known.split("."))
 
 
-def files_digest(files: Iterable[tuple[str, bytes]]) -> str:
-    """Sixteen hexadecimal digits for files, by path and content, in any order."""
+def files_digest(files: Iterable[tuple[str, bytes]], executable: Container[str] = ()) -> str:
+    """Sixteen hexadecimal digits for files, by path and content, in any order; `executable` has the paths of those that are."""
     from hashlib import sha256
 
-    return digest(*(part for path, data in sorted(files) for part in (path, sha256(data).hexdigest())))
+    def content(path: str, data: bytes) -> str:
+        return sha256(data).hexdigest() + ("x" if path in executable else "")
+
+    return digest(*(part for path, data in sorted(files) for part in (path, content(path, data))))
 
 
 class Trailers(NamedTuple):

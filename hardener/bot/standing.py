@@ -138,7 +138,7 @@ def _files(forge: Forge, base: str, head: str, expected: Mapping[str, bytes]) ->
         if entry is None or entry.mode not in (FILE, EXECUTABLE) or entry.size > 2 * MAX_BYTES:
             return ""
         data.append((entry.path, _content(forge, head, entry, expected.get(entry.path))))
-    return files_digest(data)
+    return files_digest(data, {entry.path for entry in found if entry is not None and entry.mode == EXECUTABLE})
 
 
 def _content(forge: Forge, commit: str, entry: Entry, expected: bytes | None) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from hardener.bot.forge import Commit
+from hardener.bot.forge import EXECUTABLE, Commit
 from hardener.bot.marks import Trailers, files_digest, with_trailers
 from hardener.bot.proposal import Bundle, Step
 from hardener.bot.words.kinds import subject_line, subjects
@@ -22,12 +22,13 @@ _MOST, _NAMES = 20, 8
 
 def commits(bundle: Bundle, branch: str, look: Look) -> tuple[Commit, ...]:
     """One commit for each step, each on top of the one before it."""
-    before, after = bundle.before, dict[str, bytes]()
+    before, after, executable = bundle.before, dict[str, bytes](), set[str]()
     found = []
     for number, step in enumerate(bundle.steps, 1):
         after |= {file.path: file.data for file in step.files}
+        executable |= {file.path for file in step.files if file.mode == EXECUTABLE}
         differing = ((path, data) for path, data in after.items() if before.get(path) != data)
-        trailers = Trailers(branch, number, len(bundle.steps), files_digest(differing))
+        trailers = Trailers(branch, number, len(bundle.steps), files_digest(differing, executable))
         found.append(Commit(with_trailers(message(step, look), trailers, look.sign_off), step.files))
     return tuple(found)
 
