@@ -46,6 +46,7 @@ def test_what_only_waits(words: tuple[str, ...]) -> None:
         ("sh", "-c", "chown -R 1000 /data; nginx; sleep infinity"),
         ("sh", "-c", "chown -R 1000 /data"),
         ("sh", "-c", "npm start; sleep infinity"),
+        ("sh", "-c", "mkdir -p /data/x && chown -R 1000 /data/x || true && sleep 1"),
         ("sh", "-c", "until pg_isready -h db; do sleep 1; done"),
         ("sh", "run.sh"),
     ],

@@ -44,8 +44,8 @@ def _script_waits(script: str) -> bool:
         if words and words[0] == "exec":
             words = words[1:]
         if not words or words[0] in _NOTHING:
-            # The condition of an endless loop.
-            loops = loops or words in (("true",), (":",))
+            # The condition of an endless loop; `|| true` is none.
+            loops = loops or ("while" in script and words in (("true",), (":",)))
         elif words[0].rpartition("/")[2] == "sleep":
             pauses = True
             waits = waits or _waits(words)
