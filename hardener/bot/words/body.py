@@ -129,10 +129,9 @@ def _before_merging(bundle: Bundle) -> Iterator[Piece]:
 def _refused_by_the_cluster(bundle: Bundle) -> Iterator[str]:
     """What is in the cluster already and would have to be another object."""
     from hardener.facts.kubernetes.lasting import lasting
-    from hardener.facts.kubernetes.workloads import may_have_pods
 
     for change in bundle.report.changes:
-        if not change.is_new and may_have_pods(change.before.text):
+        if not change.is_new:
             names = [f"{one.kind} {code(shortened(one.name))}" for one in lasting(change.before, change.after)]
             if names:
                 yield f"- {', '.join(dict.fromkeys(names))} in {code(shortened(change.before.path))}\n"

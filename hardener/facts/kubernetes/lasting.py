@@ -33,6 +33,8 @@ class Lasting(NamedTuple):
 
 def lasting(before: Source, after: Source) -> Iterator[Lasting]:
     """Those of a file whose pods say something else afterwards; none in a file that is no manifest."""
+    if not any(kind in before.text for _, kind in _KINDS):  # most manifests need not be read once more
+        return
     try:
         files = ManifestFile(before), ManifestFile(after)
     except Unreadable:
