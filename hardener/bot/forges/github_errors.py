@@ -13,13 +13,11 @@ from typing import Any
 
 from hardener.bot.forge import Forbidden, ForgeError, Limited, Missing, Unavailable
 from hardener.bot.forges.answers import objects, text
+from hardener.bot.forges.refusals import LONGEST_WAIT, one_line
 from hardener.record import NamedTuple
-from hardener.render.summary import clean
 
 #: Characters of what GitHub said.
 _ROOM = 300
-#: No limit of GitHub lasts longer: the primary one is by the hour.
-_LONGEST_WAIT = timedelta(days=1)
 _LIMIT_WORDS = re.compile(r"secondary rate limit|api rate limit exceeded|abuse detection", re.IGNORECASE)
 #: dependabot/dependabot-core#1911 and #9439, satisfactory-factories/application#67, actions/github-script#455.
 _RULE_WORDS = re.compile(
@@ -85,10 +83,7 @@ def said(data: Any, token: str = "") -> str:
                 words.append(str(error.get("message") or " ".join(str(error.get(key, "")) for key in ("type", "field", "code"))))
             else:
                 words.append(str(error))
-    line = " ".join("; ".join(word for word in words if word.strip()).split())
-    if token:
-        line = line.replace(token, "***")
-    return clean(line[:_ROOM] + "…" if len(line) > _ROOM else line)
+    return one_line("; ".join(word for word in words if word.strip()), token, _ROOM)
 
 
 def failure(attempt: Attempt, status: int, headers: Mapping[str, str], words: str, now: datetime | None = None) -> ForgeError:
@@ -206,7 +201,7 @@ def _until(now: datetime, seconds: float | None) -> datetime | None:
     """The whole minute after so many seconds, as times are told without seconds."""
     if seconds is None:
         return None
-    then = now + min(max(timedelta(seconds=min(seconds, 1e9)), timedelta()), _LONGEST_WAIT)
+    then = now + min(max(timedelta(seconds=min(seconds, 1e9)), timedelta()), LONGEST_WAIT)
     whole = then.replace(second=0, microsecond=0)
     return whole if whole == then else whole + timedelta(minutes=1)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hardener.render.summary import clean
 
 #: No limit of a forge lasts longer, whatever it says.
-_LONGEST_WAIT = timedelta(days=1)
+LONGEST_WAIT = timedelta(days=1)
 
 
 def one_line(words: str, token: str, most: int) -> str:
@@ -22,9 +22,9 @@ def retry_after(value: str, now: datetime) -> datetime | None:
     from email.utils import parsedate_to_datetime
 
     if re.fullmatch("[0-9]{1,9}", value):
-        return now + min(timedelta(seconds=int(value)), _LONGEST_WAIT)
+        return now + min(timedelta(seconds=int(value)), LONGEST_WAIT)
     try:
         date = parsedate_to_datetime(value)
-        return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + _LONGEST_WAIT)
+        return min(date if date.tzinfo else date.replace(tzinfo=UTC), now + LONGEST_WAIT)
     except (ValueError, OverflowError):
         return None
