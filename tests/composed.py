@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from compose_oracle import binary
-from emulation import Broken, Container, Process, docker
+from emulation import PATIENCE, Broken, Container, Process, docker
 
 #: Whose a developer's checkout is. Root without DAC_OVERRIDE cannot write to it.
 DEVELOPER = 1000
-#: Seconds for a service that should answer, and for one that was told to stop.
-PATIENCE, GRACE = 60, 3
+#: Seconds for a service that was told to stop.
+GRACE = 3
 
 
 class Shown(NamedTuple):
@@ -59,7 +59,7 @@ class Project:
         """The output of a command of Compose's. Raises `Broken` where it fails."""
         command = [binary(), "--project-name", self._name, "--progress", "plain", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment, input=given, capture_output=True, text=True, timeout=180
+            command, cwd=self.folder, env=self._environment, input=given, capture_output=True, text=True, timeout=600
         )
         if done.returncode:
             raise Broken(f"compose {' '.join(arguments)}: {done.stdout[-1500:]}{done.stderr[-1500:]}")
@@ -83,7 +83,7 @@ class Project:
         method = "PUT" if put is not None else "POST" if post is not None else "GET"
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", data, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 body: bytes = answer.read()
                 return body
         except urllib.error.HTTPError as error:

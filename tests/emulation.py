@@ -38,6 +38,12 @@ _NO_CLUSTER = (
 Submit = Callable[[Callable[[], None]], "Future[None]"]
 
 
+#: Seconds until a container that should do its job is taken for broken, and for one of its answers. What ends is not waited
+#: for, and what works answers as soon as it can, so that patience costs nothing; on a busy machine
+#: `rabbitmqctl` alone takes more than ten.
+PATIENCE, AN_ANSWER = 300, 60
+
+
 class Broken(Exception):
     """A container does not do its job, or not as whom it should; the text says what was seen."""
 
@@ -217,8 +223,9 @@ class Container:
     def ask(self, command: str, patience: float) -> str:
         """Run a shell's command in it until that succeeds, and return its output. Raises `Broken` after so many seconds."""
         end = time.monotonic() + patience
-        # It is asked again from within: to get into a container costs far more than most commands there.
-        again = f'until said=$(timeout {min(patience, 10)} sh -c "$0"); do sleep 0.2; done; printf %s "$said"'
+        # It is asked again from within: to get into a container costs far more than most commands there. One that hangs is
+        # asked again too, but not before a slow client can have answered beside all else that runs.
+        again = f'until said=$(timeout {min(patience, AN_ANSWER)} sh -c "$0"); do sleep 0.2; done; printf %s "$said"'
         while True:
             result = self._exec("timeout", f"{max(end - time.monotonic(), 1):.1f}", "sh", "-c", again, command)
             if result.returncode == 0:
@@ -254,11 +261,11 @@ class Container:
 
     def restart(self) -> None:
         """Stop and start it, as the engine does after a reboot."""
-        docker("restart", "--time=10", self.id)
+        docker("restart", "--time=30", self.id)
 
     def stop(self) -> None:
         """Stop it."""
-        docker("stop", "--time=10", self.id)
+        docker("stop", "--time=30", self.id)
 
     def remove(self) -> None:
         """Remove it, with what it has written outside of named volumes."""

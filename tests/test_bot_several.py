@@ -189,7 +189,7 @@ def test_what_is_laid_for_the_bot_in_one_repository_keeps_it_from_no_other(tmp_p
             sleep(5)
         return work(forge, Asked(), NOW, MAKING)
 
-    found = list(work_through(list(world.forges), str(world.state), world.place, one, world.now, patience=2))
+    found = list(work_through(list(world.forges), str(world.state), world.place, one, world.now, patience=5))
     ended = [str(worked.done.ended) for worked in found if worked.done]
     assert "RecursionError" in ended[0]
     assert "secret" not in ended[0]

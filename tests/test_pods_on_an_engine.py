@@ -17,13 +17,12 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 from emulated_images import EMULATIONS, Emulated
-from emulation import Broken, Container, Engine, Options, Submit
+from emulation import PATIENCE, Broken, Container, Engine, Options, Submit
 
 from hardener.discover import from_stdin
 from hardener.facts.kubernetes.quantities import parse_quantity
 from hardener.pipeline import Request, run
 
-PATIENCE = 90
 #: Who serves there is not root and is handed nothing: a claim that is root's alone would not do for the original either.
 WRITES_AS_ITSELF = ("php:8.2-apache", "prom/alertmanager:v0.25.0")
 

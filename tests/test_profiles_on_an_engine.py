@@ -17,12 +17,12 @@ from typing import NamedTuple
 import pytest
 from _pytest.mark.structures import ParameterSet
 from emulated_images import AS_IT_IS, AS_ITS_ACCOUNT, EMULATIONS, ON_FOREIGN_DATA, WRITABLE_ROOT, Emulated
-from emulation import STRANGER, Broken, Container, Engine, Options, Submit
+from emulation import PATIENCE, STRANGER, Broken, Container, Engine, Options, Submit
 
 from hardener.needs.needs import Needs
 
-#: Seconds for a server that should answer, and for one that should not.
-PATIENCE, IMPATIENCE = 90, 4
+#: Seconds for a server that should not answer.
+IMPATIENCE = 4
 
 
 class Case(NamedTuple):

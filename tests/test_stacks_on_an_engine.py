@@ -97,7 +97,7 @@ def use_notes(project: Project, again: bool) -> None:
     project.wait("the worker counts", lambda: notes()[-1] == {"id": number, "text": "three more words", "words": 3})
     if [note["text"] for note in notes()[:-1]] != [note["text"] for note in before]:
         raise Broken("notes were lost")
-    project.wait("the notes are sorted", lambda: json.loads(project.fetch("/index"))[:4] == [4, 3, 2, 1], patience=5)
+    project.wait("the notes are sorted", lambda: json.loads(project.fetch("/index"))[:4] == [4, 3, 2, 1])
 
 
 def use_gallery(project: Project, again: bool) -> None:
@@ -132,7 +132,7 @@ def use_reports(project: Project, again: bool) -> None:
         order("SET", "kept", "in the queue")
     name = f"n{order('INCR', 'number')}" if again else "kept"
     order("RPUSH", "orders", f"{name} two apples")
-    project.wait("a page is written", lambda: shown(name, "two apples"), patience=20)
+    project.wait("a page is written", lambda: shown(name, "two apples"), patience=40)
 
 
 USES: dict[str, Callable[[Project, bool], None]] = {"notes": use_notes, "gallery": use_gallery, "reports": use_reports}

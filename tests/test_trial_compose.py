@@ -32,7 +32,7 @@ NO_PLUGIN = """
 echo "docker: 'compose' is not a docker command." >&2
 exit 1
 """
-SLOW = "sleep 30\n"
+SLOW = "sleep 90\n"
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_what_does_not_answer_is_not_waited_for(path: Path, monkeypatch: pytest.
     begin = time.monotonic()
     with pytest.raises(UsageError, match="does not answer"):
         find_compose()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
 
 
 def test_the_command_that_is_asked_for(path: Path) -> None:
@@ -192,7 +192,7 @@ def test_what_takes_too_long_ends_with_all_it_started(start: str, tmp_path: Path
     begin = time.monotonic()
     with pytest.raises(OutOfTime, match="longer than 1 s: still working"):
         shell(f"echo still working; {start.format(file=file)}", 1)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     ends(int(file.read_text()), "it goes on")
 
 
@@ -201,7 +201,7 @@ def test_what_left_its_group_is_not_waited_for(tmp_path: Path) -> None:
     begin = time.monotonic()
     with pytest.raises(OutOfTime):
         shell(f"setsid sh -c 'echo $$ >{file}; exec sleep 60' & wait", 0.5)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 30
     os.kill(int(file.read_text()), signal.SIGKILL)
 
 

@@ -98,7 +98,7 @@ def begin(folder: Path, *options: str, more: Mapping[str, str] = {}) -> subproce
 
 
 def finish(process: subprocess.Popen[str], folder: Path, before: Mapping[str, bytes]) -> Ran:
-    output, errors = process.communicate(timeout=400)
+    output, errors = process.communicate(timeout=1200)
     return Ran(process.returncode, output, errors, before, contents(folder))
 
 
@@ -135,7 +135,7 @@ def left_of(trial: str) -> list[str]:
 
 def trial_with(service: str, process: subprocess.Popen[str], other: Collection[str] = ()) -> str:
     """The trial that runs a service of that name, as soon as one does beside those that are known."""
-    end = time.monotonic() + 120
+    end = time.monotonic() + 300
     of = (f"--filter=label=com.docker.compose.service={service}", f'--format={{{{.Label "{LABEL}"}}}}')
     while time.monotonic() < end and process.poll() is None:
         new = [trial for trial in docker("ps", *of).split() if trial not in other]
@@ -446,5 +446,5 @@ def lost(folder: Path) -> tuple[Ran, list[str], list[str]]:
     following = begin(project)
     trial_with(service, following, other=[trial])
     following.send_signal(signal.SIGINT)
-    following.communicate(timeout=60)
+    following.communicate(timeout=300)
     return ran, left, left_of(trial)
