@@ -42,6 +42,11 @@ class Trouble(NamedTuple):
     reason: str
     remedy: str = ""
 
+    @property
+    def at(self) -> str:
+        """The path, with the line where one is meant."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
 
 class FileChange(NamedTuple):
     """A file before and after; `location` is where it lies on disk, empty for standard input."""

@@ -1,7 +1,7 @@
 """Small stand-ins for what the bot proposes: a project is a folder with a compose.yaml, and its hazards are words in that.
 
 `privileged` is bad, and becomes `confined`; `root` is less bad, and becomes `nobody`; `maybe` is held back; `broken` cannot be
-read.
+read, and `elsewhere` can and is not judged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hardener.bot.proposal import Asked, Bundle, Bundles, Per, Proposal, Snapsho
 from hardener.bot.run import Making, work
 from hardener.config import Config
 from hardener.finding import Finding, Place, Severity
-from hardener.report import Outcome, Report, Status, Trouble
+from hardener.report import Outcome, Report, Status, Trouble, joined
 
 RULES = (
     ("privileged-container", b"privileged", b"confined", Severity.CRITICAL),
@@ -61,6 +61,9 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, believes: bool) ->
         if b"broken" in data:
             found.append(Bundle(scope or ".", Per.PROJECT, Report(troubles=(Trouble(path, 1, "it is broken"),)), (), ""))
             continue
+        if b"elsewhere" in data:
+            found.append(Bundle(scope or ".", Per.PROJECT, Report(notes=(Trouble(path, 1, "it lies elsewhere"),)), (), ""))
+            continue
         steps, outcomes = [], []
         for rule, bad, good, severity in RULES:
             if bad in data and rule not in config.ignore:
@@ -70,7 +73,7 @@ def bundles(snapshot: Snapshot, config: Config, asked: Asked, believes: bool) ->
                 steps.append(Step(rule, (Written(path, data, entry.mode),), Report()))
         fixes = digest(*(step.rule for step in steps))
         found.append(Bundle(scope or ".", Per.PROJECT, Report(tuple(outcomes)), tuple(steps), fixes))
-    return Bundles(tuple(found))
+    return Bundles(tuple(found), report=joined([one.report for one in found])._replace(files=len(found)))
 
 
 class Words:

@@ -261,6 +261,15 @@ def test_what_is_wrong_is_told_where_it_belongs(mixed: Snapshot, tmp_path: Path)
     assert [trouble.path for trouble in split(mixed, "rule").troubles] == ["broken/compose.yaml"]
 
 
+@pytest.mark.parametrize("per", ["project", "file", "rule", "repository"])
+def test_what_was_not_judged_is_told_with_all_that_was(per: str, tmp_path: Path) -> None:
+    release = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec: {chart: {spec: {chart: a}}}\n"
+    report = split(laid_out(tmp_path, {"compose.yaml": REDIS, "apps/a.yaml": release}), per).report
+    assert [note.at for note in report.notes] == ["apps/a.yaml:1"]
+    assert report.files == 2
+    assert report.applied
+
+
 @pytest.mark.parametrize(
     "text",
     [

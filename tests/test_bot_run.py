@@ -502,9 +502,11 @@ def test_a_refusal_anywhere_keeps_nothing_else_from_it_and_is_gone_on_with() -> 
 
 
 def test_the_dashboard_lists_all_and_a_tick_brings_one_back() -> None:
-    forge = shop(**{"`x` @me/compose.yaml": "broken", "b/compose.yaml": "b: root\n"})
+    files = {"`x` @me/compose.yaml": "broken", "b/compose.yaml": "b: root\n", "c/compose.yaml": "elsewhere"}
+    forge = shop(**files)
     well(forge, dashboard=True)
     (issue,) = forge.issues.values()
+    assert issue.body.splitlines()[-3:] == ["## What was not judged", "", "- `c/compose.yaml:1`: it lies elsewhere"]
     assert issue.title == TITLE
     assert "`shop` (#1)" in issue.body
     assert "&#64;" in issue.body

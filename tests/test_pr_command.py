@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hardener.bot.done import Done, Told
+from hardener.bot.done import Done, Seen, Told
 from hardener.bot.forge import Commit, Forbidden, ForgeError, Limited, Written
 from hardener.bot.manners import Do
 from hardener.bot.proposal import Asked, Proposal
@@ -190,9 +190,10 @@ def test_many_that_wait_for_the_same_have_one_line(bot: Bot, harden: Harden) -> 
     failed = waiting[0]._replace(scope="b", error=ForgeError("the forge broke off"))
     bot.answer = (Done("a/b", told=(OPENED, *waiting, failed)),)
     out = harden()[1].splitlines()
-    assert [line.split()[0] for line in out] == ["opened", "failed", "postponed", "1"]
+    assert [line.split()[0] for line in out] == ["opened", "failed", "postponed", "(`--per", "1"]
     assert out[2] == "postponed a0, a1, a2, a3, a4, a5, a6, a7 and 22 more: no more than 2 (until 14:05 UTC)"
-    assert out[3] == "1 opened, 30 postponed, 1 failed in a/b."
+    assert out[3] == "          (`--per repository` makes one pull request of all)"
+    assert out[4] == "1 opened, 30 postponed, 1 failed in a/b."
     bot.answer = (Done("a/b", told=tuple(waiting[:4])),)
     assert len(harden()[1].splitlines()) == 5
 
@@ -226,6 +227,39 @@ def test_of_many_files_of_a_commit_few_are_named(bot: Bot, harden: Harden) -> No
 def test_nothing_to_do_is_no_trouble(bot: Bot, harden: Harden, done: Done, line: str) -> None:
     bot.answer = (done,)
     assert harden() == (0, f"{line}\n", "")
+
+
+CHART = "it has a chart of Helm installed"
+NOTES = tuple(Trouble(f"apps/{number}.yaml", number, CHART, "render it") for number in range(4))
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (Seen(), "no Compose files, Dockerfiles or manifests were found"),
+        (Seen(1), "looked at 1 file: no hazards were found"),
+        (Seen(3, 1, 2), "looked at 3 files: 1 fix is held back, 2 hazards have no fix (`harden` in a checkout lists them)"),
+        (
+            Seen(4, unjudged=NOTES),
+            f"looked at 4 files: no hazards were found\nnot judged: apps/0.yaml, apps/1.yaml:1 and 2 more: {CHART} (render it)",
+        ),
+        (
+            Seen(9, unjudged=tuple(Trouble(f"{reason}{nth}", 1, reason) for nth in (1, 2) for reason in "abcdefg")),
+            "looked at 9 files: no hazards were found\n"
+            + "".join(f"not judged: {reason}1:1, {reason}2:1: {reason}\n" for reason in "abcde")
+            + "not judged: 4 more places, for other reasons",
+        ),
+    ],
+)
+def test_where_nothing_is_proposed_what_was_looked_at_is_told(bot: Bot, harden: Harden, seen: Seen, said: str) -> None:
+    bot.answer = (Done("a/b", seen=seen),)
+    assert harden() == (0, f"{said}\nNothing to do in a/b.\n", "")
+
+
+def test_beside_what_is_proposed_only_what_was_not_judged_is_told(bot: Bot, harden: Harden) -> None:
+    bot.answer = (Done("a/b", told=(OPENED,), seen=Seen(9, 1, 1, NOTES[:1])),)
+    out = harden()[1].splitlines()
+    assert out[1:] == [f"not judged: apps/0.yaml: {CHART} (render it)", "1 opened in a/b."]
 
 
 @pytest.mark.parametrize(
@@ -476,10 +510,13 @@ def keys(value: Any) -> Iterator[str]:
 def test_every_field_for_programs_is_explained(bot: Bot, harden: Harden) -> None:
     from hardener.cli import pr_json
 
-    bot.answer = (Done("a/b", told=(OPENED._replace(error=ForgeError("no", "ask")),), troubles=(Trouble("x", 1, "y"),)),)
+    told = (OPENED._replace(error=ForgeError("no", "ask")),)
+    bot.answer = (Done("a/b", told=told, seen=Seen(4, 3, 2, NOTES[:1]), troubles=(Trouble("x", 1, "y"),)),)
     code, out, _ = harden("--format", "json", "--dry-run", "--show")
     report = json.loads(out)
     assert (code, report["version"], report["dry_run"]) == (2, 1, True)
     assert report["repositories"][0]["pull_requests"][0]["error"] == {"reason": "no", "remedy": "ask"}
+    note = {"path": "apps/0.yaml", "line": 0, "reason": CHART, "remedy": "render it"}
+    assert report["repositories"][0]["seen"] == {"files": 4, "held_back": 3, "unfixed": 2, "unjudged": [note]}
     assert {name for name in keys(report) if not re.search(rf"\b{name}\b", pr_json.__doc__ or "")} == set()
     assert {do.value for do in Do if f'"{do.value}"' not in (pr_json.__doc__ or "")} == set()

@@ -217,7 +217,7 @@ def _by_files(
             world.request for world in all_worlds if not part.names.isdisjoint(file.name for file in world.request.files)
         )
         made.append(Bundle(part.scope, per, own, steps, fixes, unbelieved.about(part.found), requests=about))
-    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if owner.of(trouble.path) is None))
+    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if owner.of(trouble.path) is None), report)
 
 
 def _states(
@@ -299,4 +299,4 @@ def _by_rule(judged: Sequence[Judged], report: Report, snapshot: Snapshot, unbel
         fixes = fixes_of(alone, snapshot.folder)
         made.append(Bundle(rule, Per.RULE, alone, steps, fixes, unbelieved.about(found), requests=requests))
     told = {trouble for bundle in made for trouble in bundle.report.troubles}
-    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if trouble not in told))
+    return Bundles(tuple(made), tuple(trouble for trouble in report.troubles if trouble not in told), report)

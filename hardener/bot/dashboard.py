@@ -34,6 +34,7 @@ def keep(
     issue: Issue | None,
     told: Sequence[Told],
     troubles: Sequence[Trouble],
+    unjudged: Sequence[Trouble],
     again: Collection[str],
     *,
     dry_run: bool,
@@ -41,7 +42,7 @@ def keep(
     """Bring the issue up to date, unless somebody closed it. Gives its address; empty where there is none."""
     if issue is not None and not issue.is_open:
         return ""
-    text = body(told, troubles, again, forge.pull_sign, forge.longest_body)
+    text = body(told, troubles, unjudged, again, forge.pull_sign, forge.longest_body)
     is_same = issue is not None and _plain(issue.body) == _plain(text)
     if not is_same and not dry_run:
         issue = forge.put_issue(issue.number if issue is not None else 0, TITLE, text)
@@ -53,16 +54,25 @@ def _plain(text: str) -> str:
     return text.replace("\r\n", "\n").strip()
 
 
-def body(told: Sequence[Told], troubles: Sequence[Trouble], again: Collection[str], sign: str, longest: int) -> str:
+def body(
+    told: Sequence[Told],
+    troubles: Sequence[Trouble],
+    unjudged: Sequence[Trouble],
+    again: Collection[str],
+    sign: str,
+    longest: int,
+) -> str:
     """The issue's text: the same as long as the same is to be said, whenever that is."""
     for most in (_MOST, 20, 5, 1):
-        text = "\n\n".join((_HEAD.strip(), *_parts(told, troubles, again, sign, most))) + "\n"
+        text = "\n\n".join((_HEAD.strip(), *_parts(told, troubles, unjudged, again, sign, most))) + "\n"
         if len(text) <= longest:
             break
     return text
 
 
-def _parts(told: Sequence[Told], troubles: Sequence[Trouble], again: Collection[str], sign: str, most: int) -> Iterator[str]:
+def _parts(
+    told: Sequence[Told], troubles: Sequence[Trouble], unjudged: Sequence[Trouble], again: Collection[str], sign: str, most: int
+) -> Iterator[str]:
     def line(one: Told, *, why: bool = False) -> str:
         is_waited_for = digest(one.branch) in again and (one.do is Do.POSTPONE or one.error is not None)
         box = f"[{'x' if is_waited_for else ' '}] " if is_waited_for or (one.do is Do.DECLINE and one.error is None) else ""
@@ -78,6 +88,7 @@ def _parts(told: Sequence[Told], troubles: Sequence[Trouble], again: Collection[
     yield from _part("Declined: tick what is to be proposed again", declined, most)
     yield from _part("What the forge refused", (line(one, why=True) for one in failed), most)
     yield from _part("What could not be read", (_trouble(trouble) for trouble in troubles), most)
+    yield from _part("What was not judged", (_trouble(note) for note in unjudged), most)
 
 
 def _part(title: str, lines: Iterable[str], most: int) -> Iterator[str]:
@@ -93,5 +104,4 @@ def _name(told: Told, sign: str) -> str:
 
 
 def _trouble(trouble: Trouble) -> str:
-    line = f":{trouble.line}" if trouble.line else ""
-    return f"- {code(f'{shortened(trouble.path)}{line}')}: {prose(trouble.reason)}"
+    return f"- {code(shortened(trouble.at))}: {prose(trouble.reason)}"

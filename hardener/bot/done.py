@@ -35,6 +35,18 @@ class Told(NamedTuple):
     sign: str = "#"
 
 
+class Seen(NamedTuple):
+    """What a run has looked at, and what of it no pull request repairs."""
+
+    #: Compose files, Dockerfiles and manifests.
+    files: int = 0
+    #: Fixes that are held back, and hazards without a fix.
+    held_back: int = 0
+    unfixed: int = 0
+    #: What could be read and was not judged, with why, and what would be.
+    unjudged: tuple[Trouble, ...] = ()
+
+
 class Done(NamedTuple):
     """What became of one repository."""
 
@@ -47,6 +59,8 @@ class Done(NamedTuple):
     told: tuple[Told, ...] = ()
     #: What could not be read, or was left out.
     troubles: tuple[Trouble, ...] = ()
+    #: None where it did not come to a look.
+    seen: Seen | None = None
     #: Files of evidence that were found and not believed.
     unbelieved: tuple[str, ...] = ()
     #: Why nothing at all was done, where that is how it is meant.

@@ -164,6 +164,8 @@ class Bundles(NamedTuple):
     bundles: tuple[Bundle, ...]
     #: What was in the way and belongs to none of them, beside what the snapshot has of its own.
     troubles: tuple[Trouble, ...] = ()
+    #: All that came of the files, whichever bundle it is in.
+    report: Report = Report()
 
 
 class Proposal(NamedTuple):

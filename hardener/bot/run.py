@@ -12,7 +12,7 @@ from datetime import datetime
 
 from hardener.bot import dashboard, onboarding
 from hardener.bot.acting import Acted, act, make_remarks
-from hardener.bot.done import Done, Told
+from hardener.bot.done import Done, Seen, Told
 from hardener.bot.forge import (
     Forbidden,
     Forge,
@@ -36,7 +36,7 @@ from hardener.config.find import FILE, SHARED_FILE
 from hardener.config.model import PullRequests
 from hardener.errors import HardenError
 from hardener.record import NamedTuple
-from hardener.report import Trouble
+from hardener.report import Report, Status, Trouble
 
 #: After so many refusals, one after the other and nothing done between, the token may do nothing here, and no more is tried.
 _REFUSALS = 2
@@ -78,6 +78,7 @@ def work(forge: Forge, asked: Asked, now: datetime, making: Making) -> Done:
         dry_run=asked.dry_run,
         told=tuple(run.told),
         troubles=tuple(dict.fromkeys(run.troubles)),
+        seen=run.seen,
         unbelieved=tuple(dict.fromkeys(run.unbelieved)),
         off=run.off,
         notes=tuple(run.notes),
@@ -103,6 +104,7 @@ class _Run:
         self.base = Base("", "")
         self.told: list[Told] = []
         self.troubles: list[Trouble] = []
+        self.seen: Seen | None = None
         self.unbelieved: list[str] = []
         self.notes: list[str] = []
         self.wishes = PullRequests()
@@ -150,6 +152,7 @@ class _Run:
     def _work_on(self, snapshot: Snapshot, config: Config) -> None:
         with chdir(snapshot.folder):
             bundled = self.making.bundles(snapshot, config, self.asked, self._is_trusted)
+        self.seen = _seen(bundled.report)
         bundles = sorted(bundled.bundles, key=rank)
         self.troubles += [*snapshot.troubles, *bundled.troubles]
         self.troubles += [trouble for bundle in bundles for trouble in bundle.report.troubles]
@@ -188,7 +191,10 @@ class _Run:
 
     def _keep_dashboard(self, issue: Issue | None) -> None:
         try:
-            self.dashboard = dashboard.keep(self.forge, issue, self.told, self.troubles, self.again, dry_run=self.asked.dry_run)
+            unjudged = self.seen.unjudged if self.seen is not None else ()
+            self.dashboard = dashboard.keep(
+                self.forge, issue, self.told, self.troubles, unjudged, self.again, dry_run=self.asked.dry_run
+            )
         except ForgeError as error:
             self._do_without_dashboard(error)
 
@@ -309,6 +315,11 @@ def rank(bundle: Bundle) -> tuple[bool, int, int, int, str]:
     folders = [] if bundle.scope in (".", "") else bundle.scope.split("/")
     is_aside = any(_ASIDE.match(folder) for folder in folders)
     return is_aside, -max(repaired, default=0), -len(repaired), len(folders), bundle.scope
+
+
+def _seen(report: Report) -> Seen:
+    ended = [outcome.status for outcome in report.outcomes]
+    return Seen(report.files, ended.count(Status.HELD_BACK), ended.count(Status.REPORTED), tuple(dict.fromkeys(report.notes)))
 
 
 def _told(case: Case, scope: str, decision: Decision, acted: Acted, made: int, error: ForgeError | None) -> Told:

@@ -26,6 +26,9 @@
         body           only with --dry-run --show: the text of the pull request, in Markdown
       off            why nothing at all is done here, where that is how it is meant
       dashboard      the address of the issue that lists all
+      seen           null where it did not come to a look, or {"files", "held_back", "unfixed", "unjudged"}: how many files there
+                     are that harden reads, how many fixes are held back, how many hazards have no fix; and what could be read
+                     and was not judged, as in "troubles"
       unbelieved     files of evidence that were found and not believed
       notes          what else is to be known, in sentences
       troubles       what could not be read: {"path", "line", "reason", "remedy"}
@@ -38,7 +41,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hardener import __version__
-from hardener.bot.done import Done, Told
+from hardener.bot.done import Done, Seen, Told
 from hardener.bot.forge import Commit, ForgeError
 from hardener.cli.pr_words import diffs, subject
 from hardener.errors import HardenError
@@ -68,11 +71,16 @@ def _repository(done: Done, show: bool) -> dict[str, Any]:
         "pull_requests": [_pull_request(told, show) for told in done.told],
         "off": done.off,
         "dashboard": done.dashboard,
+        "seen": _seen(done.seen) if done.seen is not None else None,
         "unbelieved": list(done.unbelieved),
         "notes": list(done.notes),
         "troubles": [trouble._asdict() for trouble in done.troubles],
         "ended": _error(done.ended),
     }
+
+
+def _seen(seen: Seen) -> dict[str, Any]:
+    return seen._asdict() | {"unjudged": [note._asdict() for note in seen.unjudged]}
 
 
 def _pull_request(told: Told, show: bool) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from hardener.bot.done import Done, Told
+from hardener.bot.done import Done, Seen, Told
 from hardener.bot.manners import Do
 from hardener.bot.proposal import Proposal
 from hardener.cli.pr_words import counted, diffs, paths, plain, subject, word
 from hardener.render.summary import count, problem, shortened
+from hardener.report import Trouble
 
 #: Of these, why counts more than the title.
 _WHY = (Do.UPDATE, Do.REBASE, Do.REWORD, Do.CLOSE, Do.DROP, Do.STOP, Do.LEAVE, Do.DECLINE, Do.POSTPONE, Do.NOTHING)
@@ -20,6 +21,8 @@ _LONGEST = 100
 _FEW, _NAMED = 4, 8
 #: So many files of a commit are named.
 _PATHS = 3
+#: So many reasons why something was not judged have a line each, with so many places.
+_REASONS, _PLACES = 5, 2
 _COLOURS = {"+": "\x1b[32m", "-": "\x1b[31m", "@": "\x1b[36m"}
 _PLAIN = "\x1b[0m"
 
@@ -47,6 +50,9 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
         names = ", ".join(shortened(plain(told.scope), _LONGEST) or "all" for told in late[:_NAMED])
         more = f" and {len(late) - _NAMED} more" if len(late) > _NAMED else ""
         yield f"{word(late[0], dry_run=done.dry_run).ljust(13 if done.dry_run else 9)} {names}{more}: {plain(_why(late[0]))}"
+        yield f"{' ' * (14 if done.dry_run else 10)}(`--per repository` makes one pull request of all)"
+    if done.seen is not None:
+        yield from _seen(done.seen, is_all=not (done.told or done.off or done.ended))
     if done.dashboard:
         yield f"dashboard: {plain(done.dashboard)}"
     for path in done.unbelieved:
@@ -104,6 +110,26 @@ def _why(told: Told) -> str:
     if told.error is not None:
         return str(told.error)
     return f"{told.why} (until {told.until:%H:%M} UTC)" if told.until else told.why
+
+
+def _seen(seen: Seen, *, is_all: bool) -> Iterator[str]:
+    """What no pull request tells: why some was not judged, and, where there is none and that is `all`, what was looked at."""
+    if is_all and seen.files:
+        left = [f"{count(seen.held_back, 'fix is', 'fixes are')} held back"] if seen.held_back else []
+        left += [f"{count(seen.unfixed, 'hazard has', 'hazards have')} no fix"] if seen.unfixed else []
+        what = f"{', '.join(left)} (`harden` in a checkout lists them)" if left else "no hazards were found"
+        yield f"looked at {count(seen.files, 'file')}: {what}"
+    elif is_all:
+        yield "no Compose files, Dockerfiles or manifests were found"
+    alike: dict[tuple[str, str], list[Trouble]] = {}
+    for one in seen.unjudged:
+        alike.setdefault((one.reason, one.remedy), []).append(one)
+    for (reason, remedy), some in list(alike.items())[:_REASONS]:
+        where = ", ".join(plain(shortened(one.at, _LONGEST)) for one in some[:_PLACES])
+        more = f" and {len(some) - _PLACES} more" if len(some) > _PLACES else ""
+        yield f"not judged: {where}{more}: {plain(f'{reason} ({remedy})' if remedy else reason)}"
+    if len(alike) > _REASONS:
+        yield f"not judged: {count(sum(map(len, list(alike.values())[_REASONS:])), 'more place')}, for other reasons"
 
 
 def _content(told: Told, proposal: Proposal, base: str, show: bool, colour: bool) -> Iterator[str]:

@@ -87,6 +87,5 @@ def problems(report: Report) -> list[str]:
 
 def problem(trouble: Trouble) -> str:
     """One thing that was in the way: where, what, and what to do."""
-    line = f":{trouble.line}" if trouble.line else ""
     remedy = f" ({trouble.remedy})" if trouble.remedy else ""
-    return clean(f"{trouble.path}{line}: {trouble.reason}{remedy}")
+    return clean(f"{trouble.at}: {trouble.reason}{remedy}")

@@ -283,8 +283,7 @@ def _problems(report: Report, page: _Page) -> None:
         if troubles:
             page.heading(heading)
             for trouble in troubles:
-                line = f":{trouble.line}" if trouble.line else ""
-                page.wrapped(f"{trouble.path}{line}: {trouble.reason}", 2)
+                page.wrapped(f"{trouble.at}: {trouble.reason}", 2)
                 if trouble.remedy:
                     page.wrapped(trouble.remedy, 4, "what to do: ", "36")
 
