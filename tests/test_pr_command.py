@@ -241,11 +241,12 @@ NOTES = tuple(Trouble(f"apps/{number}.yaml", number, CHART, "render it") for num
         (Seen(3, 1, 2), "looked at 3 files: 1 fix is held back, 2 hazards have no fix (`harden` in a checkout lists them)"),
         (
             Seen(4, unjudged=NOTES),
-            f"looked at 4 files: no hazards were found\nnot judged: apps/0.yaml, apps/1.yaml:1 and 2 more: {CHART} (render it)",
+            "looked at 4 files: no hazards were found in what was judged\n"
+            f"not judged: apps/0.yaml, apps/1.yaml:1 and 2 more: {CHART} (render it)",
         ),
         (
             Seen(9, unjudged=tuple(Trouble(f"{reason}{nth}", 1, reason) for nth in (1, 2) for reason in "abcdefg")),
-            "looked at 9 files: no hazards were found\n"
+            "looked at 9 files: no hazards were found in what was judged\n"
             + "".join(f"not judged: {reason}1:1, {reason}2:1: {reason}\n" for reason in "abcde")
             + "not judged: 4 more places, for other reasons",
         ),

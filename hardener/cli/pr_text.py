@@ -117,7 +117,8 @@ def _seen(seen: Seen, *, is_all: bool) -> Iterator[str]:
     if is_all and seen.files:
         left = [f"{count(seen.held_back, 'fix is', 'fixes are')} held back"] if seen.held_back else []
         left += [f"{count(seen.unfixed, 'hazard has', 'hazards have')} no fix"] if seen.unfixed else []
-        what = f"{', '.join(left)} (`harden` in a checkout lists them)" if left else "no hazards were found"
+        none = "no hazards were found in what was judged" if seen.unjudged else "no hazards were found"
+        what = f"{', '.join(left)} (`harden` in a checkout lists them)" if left else none
         yield f"looked at {count(seen.files, 'file')}: {what}"
     elif is_all:
         yield "no Compose files, Dockerfiles or manifests were found"
