@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conftest import harden
 from test_needs_in_a_pod import needs
 
 from hardener.needs.idle import only_waits
+from hardener.report import Status
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,23 @@ def test_a_pod_that_people_enter_is_not_known(tmp_path: Path) -> None:
     assert not entered.holds
     assert "run in it from outside" in entered.why_not
     assert needs(tmp_path, "image: alpine:3.22\ncommand: [sleep, '5']").holds
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ('["sleep", "365d"]', "what is run in it from outside"),
+        ("tail -f /dev/null", "what is run in it from outside"),
+        ('["sleep", "5"]', ""),
+    ],
+)
+def test_an_image_that_people_enter_may_need_root_for_what_they_do(tmp_path: Path, command: str, expected: str) -> None:
+    # As a test does that runs `kubectl exec POD -- ./fuzz -r report.txt`, which is to be written beside the program.
+    image = f"FROM python:3.12-slim\nWORKDIR /fuzz\nCOPY fuzz /fuzz/\nCMD {command}\n"
+    report = harden(
+        tmp_path, {"Dockerfile": image.encode(), "fuzz": b"#!/bin/sh\necho found > report.txt\n"}, unsafe=False
+    ).report
+    (found,) = [one for one in report.outcomes if one.finding.rule == "root-user"]
+    assert found.finding.fix is not None
+    assert (expected in found.finding.fix.missing) if expected else not found.finding.fix.missing
+    assert (found.status is Status.HELD_BACK) == bool(expected)

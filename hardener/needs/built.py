@@ -15,12 +15,11 @@ from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.bases import Base, find_base
 from hardener.needs.ground import ground_of
-from hardener.needs.idle import ENTERED, only_waits
 from hardener.needs.needs import Needs
 from hardener.needs.profile import Account
 from hardener.needs.program import lay_over, uses_in
 from hardener.needs.source.uses import EVERYTHING
-from hardener.needs.start import accounts_of, start_of
+from hardener.needs.start import accounts_of
 from hardener.needs.workload import Runner, needs_of_workload
 
 _ROOT = ("", "0", "root")
@@ -52,9 +51,6 @@ def needs_of_program(image: BuiltImage, container: Container, usual: Needs, tree
     if container.build is None and base is None:
         # Of an image that nobody knows, not even the name of a program says what it is.
         return Needs(False, "the image")
-    start = start_of(stage, base, image.files, container)
-    if start.program is not None and only_waits(start.program.words):
-        return Needs(False, ENTERED)
     uses = uses_in(image, base, container, tree)
     nothing = next((doubt.text for doubt in uses.doubts if doubt.about >= EVERYTHING), "")
     if nothing:

@@ -10,6 +10,7 @@ from hardener.facts.image_files import ContextFiles, ImageFiles, WrittenFiles
 from hardener.facts.tree import Tree
 from hardener.needs.bases import Base, find_base
 from hardener.needs.handover import Workload
+from hardener.needs.idle import ENTERED, only_waits
 from hardener.needs.source.reading import uses_of
 from hardener.needs.source.uses import Uses, merged, unknown
 from hardener.needs.start import start_of
@@ -51,6 +52,8 @@ def _uses_in(image: BuiltImage, base: Base | None, container: Container | None) 
     start = start_of(image.stage, base, image.files, container)
     if start.program is None:
         return unknown(start.why_not)
+    if only_waits(start.program.words):
+        return unknown(ENTERED)
     if image.files.is_absent:
         return unknown("the files that are copied into it, which are not here")
     uses = uses_of(start.program)
