@@ -696,6 +696,9 @@ def test_a_profile_does_not_hold_where_it_says_nothing(image: str, situation: Si
         ("redis:7-alpine", True, 999),
         ("rabbitmq:3-management-alpine", True, 100),
         ("httpd:2.4-alpine", True, 82),
+        # The first with www-data is docker-library/httpd af35e5c, of November 2021.
+        ("httpd:2.4.46", True, 1),
+        ("httpd:2.4.50-alpine", True, 2),
         ("memcached:1.6-alpine", False, 11211),
         ("mariadb:11.4-ubi", False, 999),
         ("traefik:v2.11", True, None),
