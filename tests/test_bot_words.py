@@ -140,8 +140,18 @@ def test_a_dockerfile_shows_its_evidence_and_can_be_tried() -> None:
     assert made.title == "Run the image of Dockerfile as non-root"
     assert "<details open><summary><code>Dockerfile</code>: 1 fix" in made.body
     assert "`harden verify Dockerfile` runs" in made.body
-    assert "It rests on what was read or measured" in made.body
-    assert "bounds what" not in made.body
+    assert made.body.startswith(
+        "This takes away privileges that 1 image does not need: 1 fix in 1 file. It rests on what was read"
+    )
+
+
+def test_what_takes_no_privilege_away_is_not_said_to(shop: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text('FROM acme/base\nADD app /app\nENTRYPOINT ["/app"]\n')
+    (tmp_path / "app").write_text("#!/bin/sh\n")
+    assert propose(bundle(tmp_path), LOOK).body.startswith("This corrects 1 image: 1 fix in 1 file. It rests on")
+    limits = tuple(one for one in shop.report.outcomes if one.finding.rule == "unlimited-memory")
+    limited = propose(shop._replace(report=shop.report._replace(outcomes=limits)), LOOK).body
+    assert limited.startswith("This bounds what 3 services of `shop` can use up: 3 fixes in 2 files.")
 
 
 def test_manifests_cannot_be_tried_and_have_sources_of_their_own() -> None:

@@ -12,6 +12,7 @@ import cmarkgfm
 import hostile
 import pytest
 from cmarkgfm.cmark import Options
+from conftest import harden
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -186,6 +187,21 @@ def test_it_says_what_changes_and_why() -> None:
     assert "limit cpu to `1.0`. Missing: a worker for each core" in text
     assert f"`harden --diff --unsafe-fixes {SHOP}`" in text
     assert "open: stays so" in text
+
+
+def test_evidence_that_was_said_is_not_said_again_but_where_it_stands(tmp_path: Path) -> None:
+    pod = b"""\
+apiVersion: v1
+kind: Pod
+metadata: {name: charts}
+spec:
+  containers:
+  - name: grafana
+    image: grafana/grafana:11.5.2
+"""
+    text = render(harden(tmp_path, {"pod.yaml": pod}, unsafe=False).report, Run())
+    assert "\n- **drop ALL**: starts as uid 472 ([" in text
+    assert "\n- **refuse root, and start as grafana by its numbers (`472:0`)**: as for **drop ALL**\n" in text
 
 
 def test_a_step_for_a_person_can_be_copied() -> None:

@@ -150,7 +150,7 @@ def _fixes(found: Iterable[Outcome], said: Said) -> Iterator[str]:
         first = outcomes[0].finding
         fixes = tuple(one.finding.fix for one in outcomes if one.finding.fix)
         evidence = tuple((fix.summary, fix.evidence, fix.missing) for fix in fixes)
-        told: set[Evidence] = set()
+        told: dict[Evidence, str] = {}
         path, subject = said.setdefault(evidence, (first.place.path, first.subject))
         if (path, subject) == (first.place.path, first.subject) or len(fixes) == 1:
             lines = "\n\n" + "".join(f"- **{prose(fix.summary)}**: {_because(fix, told)}\n" for fix in fixes)
@@ -159,10 +159,13 @@ def _fixes(found: Iterable[Outcome], said: Said) -> Iterator[str]:
         yield f"{_name(first.subject)}, line {min(one.finding.place.line for one in outcomes)}:{lines}\n"
 
 
-def _because(fix: Fix, told: set[Evidence]) -> str:
-    reasons = [_ground(ground) for ground in grounds(fix, told)]
+def _because(fix: Fix, told: dict[Evidence, str]) -> str:
+    """What a fix rests on; where all of it was `told`, for which fix."""
+    reasons = [_ground(ground) for ground in grounds(fix, set(told))]
     if not reasons and fix.evidence:
-        reasons = ["as above"]
+        reasons = [f"as for {' and '.join(dict.fromkeys(f'**{prose(told[item])}**' for item in fix.evidence))}"]
+    for item in fix.evidence:
+        told.setdefault(item, fix.summary)
     if fix.missing:
         reasons.append(f"not known: {prose(fix.missing)}")
     return "; ".join(reasons)

@@ -48,7 +48,9 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
             missing=needs.missing("read_only") or verdict.doubt or switched_off,
         )
     else:
-        advice = f"not as it stands: {verdict.why}" if verdict else "what it writes is not known"
+        advice = "find out what it writes: that is not known"
+        if verdict:
+            advice = f"it cannot be read-only as it stands: {verdict.why}"
     message = "the root file system can be written"
     yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from hardener import __version__
 from hardener.bot.proposal import Bundle, Per, Step
 from hardener.bot.words.checked import checked
-from hardener.bot.words.kinds import Subjects, is_dockerfile, subjects
+from hardener.bot.words.kinds import Subjects, is_dockerfile, kind, subjects
 from hardener.bot.words.look import Look
 from hardener.bot.words.messages import subject
 from hardener.bot.words.rule import about, sources
@@ -77,9 +77,14 @@ def _opening(bundle: Bundle) -> str:
     found = subjects(fixes)
     number = count(len(bundle.report.changes), "file")
     whose = f"{found.counted} of {code(shortened(bundle.scope))}" if _has_place(bundle) else found.counted
-    limits = " and bounds what can be used up" if any(one.finding.rule.startswith("unlimited-") for one in fixes) else ""
-    change = f"{count(len(fixes), 'fix', 'fixes')} in {number}"
-    first = f"This takes away privileges that {whose} {_do(found)} not need{limits}: {change}."
+    rules = {one.finding.rule for one in fixes}
+    takes = any(kind(rule).takes for rule in rules)
+    bounds = any(rule.startswith("unlimited-") for rule in rules)
+    if takes:
+        does = f"takes away privileges that {whose} {_do(found)} not need{' and bounds what can be used up' if bounds else ''}"
+    else:
+        does = f"bounds what {whose} can use up" if bounds else f"corrects {whose}"
+    first = f"This {does}: {count(len(fixes), 'fix', 'fixes')} in {number}."
     weak = sum(one.finding.fix is not None and one.finding.fix.applicability is not Applicability.SAFE for one in fixes)
     if weak and bundle.verdict is not None:
         rest = (

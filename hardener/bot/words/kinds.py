@@ -17,6 +17,8 @@ class Kind(NamedTuple):
     subject: str
     #: A word or two for a title that has several.
     topic: str
+    #: Whether they take a privilege away.
+    takes: bool = True
 
 
 #: What weighs most comes first, and so stands first in titles.
@@ -32,13 +34,13 @@ KINDS = {
     "writable-root-filesystem": Kind("Make the root file system of {} read-only", "read-only root"),
     "privilege-escalation": Kind("Forbid new privileges in {}", "no new privileges"),
     "mounted-service-account-token": Kind("Mount no service account token in {}", "no API token"),
-    "unlimited-memory": Kind("Limit the memory of {}", "limits"),
-    "unlimited-cpu": Kind("Limit the CPU time of {}", "limits"),
-    "unlimited-pids": Kind("Limit the number of processes in {}", "limits"),
-    "jvm-heap-ignores-limit": Kind("Size the heap in {} by the memory limit", "heap size"),
-    "node-heap-ignores-limit": Kind("Size the heap in {} by the memory limit", "heap size"),
-    "add-instead-of-copy": Kind("Use COPY instead of ADD in {}", "COPY for ADD"),
-    "stale-silence": Kind("Remove comments that silence nothing in {}", "stale comments"),
+    "unlimited-memory": Kind("Limit the memory of {}", "limits", takes=False),
+    "unlimited-cpu": Kind("Limit the CPU time of {}", "limits", takes=False),
+    "unlimited-pids": Kind("Limit the number of processes in {}", "limits", takes=False),
+    "jvm-heap-ignores-limit": Kind("Size the heap in {} by the memory limit", "heap size", takes=False),
+    "node-heap-ignores-limit": Kind("Size the heap in {} by the memory limit", "heap size", takes=False),
+    "add-instead-of-copy": Kind("Use COPY instead of ADD in {}", "COPY for ADD", takes=False),
+    "stale-silence": Kind("Remove comments that silence nothing in {}", "stale comments", takes=False),
 }
 #: What follows from several fixes together.
 _TOGETHER = Kind("Fit the fixes of {} together", "their fit")
