@@ -31,6 +31,9 @@ VENDORED = frozenset(
     "virtualenv .tox .nox __pycache__ .mypy_cache .ruff_cache .pytest_cache .cache .eggs .bundle .terraform .direnv .gradle "
     ".yarn .pnpm-store __pypackages__".split()
 )
+#: And those whose files nobody runs: tests compare with them, byte for byte, and the go command leaves the folder out
+#: (https://pkg.go.dev/cmd/go#hdr-Package_lists_and_patterns).
+_LEFT_OUT = VENDORED | {"testdata"}
 #: What follows `Dockerfile.` in files that are no Dockerfile: notes, templates, backups, code.
 _NOT_DOCKERFILE = frozenset(
     "md markdown rst adoc html dockerignore containerignore j2 jinja jinja2 erb ejs epp hbs mustache liquid tmpl tpl template tt "
@@ -83,10 +86,10 @@ def discover(
 ) -> tuple[list[Found], list[Trouble]]:
     """The files meant by paths of files and folders, each once, in the order of the paths; and what was in the way.
 
-    A file given by name is always taken; in a folder, what git ignores, other people's code and links are left out, and what
-    `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With `force_exclude`, as
-    for a hook that names every file that was touched, all of this is left out by name too, and so is what is of no kind that
-    is known. `kinds` are those that are looked for in folders. `fetch` is told of each file before it is read.
+    A file given by name is always taken; in a folder, what git ignores, other people's code, data of tests and links are left
+    out, and what `exclude` names in patterns of .gitignore, which start from the folder `base`, or from this one. With
+    `force_exclude`, as for a hook that names every file that was touched, all of this is left out by name too, and so is what is
+    of no kind that is known. `kinds` are those that are looked for in folders. `fetch` is told of each file before it is read.
     """
     found: list[Found] = []
     troubles: list[Trouble] = []
@@ -192,7 +195,7 @@ def _walk(
         for entry in entries:
             try:
                 if entry.is_dir(follow_symlinks=False):
-                    if entry.name in VENDORED or any(rules.folder(entry.path) for rules in (ignored, excluded) if rules):
+                    if entry.name in _LEFT_OUT or any(rules.folder(entry.path) for rules in (ignored, excluded) if rules):
                         continue
                     if depth < MAX_DEPTH:
                         folders.append((entry.path, f"{prefix}{entry.name}/", depth + 1, ignored))
@@ -253,7 +256,7 @@ def _is_left_out(location: str, exclude: Sequence[str], base: str, fetch: Fetch 
         rules = [one for one in (ignored, excluded) if one is not None]
         if folder == location:
             return any(one.file(folder) for one in rules)
-        if inner in VENDORED or any(one.folder(folder) for one in rules):
+        if inner in _LEFT_OUT or any(one.folder(folder) for one in rules):
             return True
     return False
 

@@ -129,6 +129,14 @@ def test_vendored_folders_are_skipped_unless_named(tree: Tree) -> None:
     assert names("vendor") == ["vendor/Dockerfile"]
 
 
+def test_what_tests_compare_with_is_no_deployment(tree: Tree) -> None:
+    # As in istio: inject/cronjob.yaml is read by a test, which expects cronjob.yaml.injected of it.
+    tree(["pkg/inject/testdata/compose.yaml", "pkg/inject/testdata/one/Dockerfile", "testdata.d/Dockerfile"])
+    assert names() == ["testdata.d/Dockerfile"]
+    assert names("pkg/inject/testdata") == ["pkg/inject/testdata/compose.yaml", "pkg/inject/testdata/one/Dockerfile"]
+    assert names("pkg/inject/testdata/compose.yaml") == ["pkg/inject/testdata/compose.yaml"]
+
+
 def test_each_file_once(tree: Tree) -> None:
     tree(["a/Dockerfile", "compose.yaml"])
     os.symlink("a/Dockerfile", "again.Dockerfile")
