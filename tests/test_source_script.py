@@ -61,6 +61,29 @@ def test_the_memory_of_a_command_is_told_with_the_shell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        ("python a.py | python b.py", 2),
+        ("python a.py 2>&1 | tee log | python b.py", 2),
+        ("python a.py & python b.py", 2),
+        ("python a.py; python b.py", 1),
+        ("python a.py || python b.py", 1),
+        ("python a.py | grep -q x && python b.py", 1),
+        ("case x in a|x) python a.py;; esac; echo $(python b.py)", 1),
+    ],
+)
+def test_programs_that_run_at_once_need_the_memory_of_both(command: str, programs: int, tmp_path: Path) -> None:
+    files = {"a.py": "print(1)\n", "b.py": "print(2)\n"}
+    image = "FROM python:3.12-slim\nWORKDIR /srv\nCOPY a.py b.py ./\nCMD "
+    one, found = uses(tmp_path / "one", f"{image}python a.py; true\n", files), uses(tmp_path, image + command + "\n", files)
+    assert one.memory is not None
+    assert found.memory is not None
+    shell = 64
+    assert found.memory.mib - shell == programs * (one.memory.mib - shell)
+    assert found.memory.cores == (1 if programs == 1 else 0)
+
+
+@pytest.mark.parametrize(
     ("script", "written"),
     [
         ("echo a > /data/x", {"/data/x"}),

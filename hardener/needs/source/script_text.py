@@ -23,6 +23,10 @@ _FILLING = frozenset(("read", "getopts", "mapfile", "readarray", "printf"))
 #: Words that open and close a loop or condition, where a command may begin.
 _OPENS = re.compile(r"(?:^|[;&|]|\b(?:then|do|else|elif|in)\b)[ \t]*(?:if|for|while|until|select|case)\b", re.MULTILINE)
 _CLOSES = re.compile(r"(?:^|[;&|])[ \t]*(?:fi|done|esac)\b", re.MULTILINE)
+#: What stands between a command and the one that reads what it says.
+_PIPE = re.compile(r"\s*\|(?!\|)")
+#: Commands that hand on what others say, and take little for it.
+_HANDING_ON = frozenset("echo printf cat head tail tee grep egrep fgrep sed awk tr cut wc sort uniq read".split())
 #: What a line ends in whose next one is part of it, or depends on it.
 _GOES_ON = ("\\", "&&", "||", "|", "(")
 
@@ -75,6 +79,21 @@ class Text:
         found = [c for c in inside if not any(o.start < c.start and c.end < o.end for o in inside)]
         self._inner[start, end] = found
         return found
+
+    @property
+    def has_pipe(self) -> bool:
+        """Whether two programs run at once because one reads what the other says."""
+        working, end = 0, -1
+        for command in self.commands:
+            if command.start < end:
+                continue  # within a word of the one before
+            if end < 0 or not _PIPE.match(self.script, end, command.start):
+                working = 0
+            working += command.name not in _HANDING_ON
+            end = command.end
+            if working > 1:
+                return True
+        return False
 
     def raw(self, word: shell.Word) -> str:
         """A word as it is written."""

@@ -419,15 +419,16 @@ class Shell:
         self._uses.append((uses, steps_down))
 
     def _memory(self, many: Sequence[Uses], read: Evidence) -> Memory | None:
-        """Enough for the largest of them, for all large ones where some run in the background, and for the shell."""
+        """Enough for the largest of them, for all large ones where some run at once, and for the shell."""
         found = [uses.memory for uses in many if uses.memory is not None]
         if len(found) < len(many):
             return None
         large = [amount.mib for amount in found if amount.mib > _SMALL]
-        background = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
-        mib = (sum(large) if background else max(large, default=0)) + _SMALL
+        at_once = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
+        at_once = at_once or (len(large) > 1 and self.text.has_pipe)
+        mib = (sum(large) if at_once else max(large, default=0)) + _SMALL
         cores = together(amount for amount in found if amount.mib > _SMALL or not amount.cores)
-        busy = 1 if cores is None else 0 if background else cores.cores
+        busy = 1 if cores is None else 0 if at_once else cores.cores
         why = cores.why if cores is not None and cores.why else "a shell and what it runs"
         return Memory(mib, why if " " in why else f"a shell and {why}", read, busy)
 
