@@ -716,6 +716,23 @@ def test_who_starts_and_who_serves(image: str, root: bool, uid: int | None) -> N
     assert (needs.account and needs.account.uid) == uid
 
 
+@pytest.mark.parametrize(
+    ("tag", "claim", "file"),
+    [
+        ("1.8.10", "neither gains nor gives up privileges", "influxdb/1.8/entrypoint.sh"),
+        ("2.7", "stepping down only gives up privileges", "influxdb/2.7/entrypoint.sh"),
+        ("3-core", "has no privileges to give up", "influxdb/3.0-core/Dockerfile"),
+        ("latest", "stepping down only gives up privileges", "influxdb/2.7/entrypoint.sh"),
+    ],
+)
+def test_no_version_steps_down_by_what_another_one_does(tag: str, claim: str, file: str) -> None:
+    verdict = ask(f"influxdb:{tag}").no_new_privileges
+    assert verdict is not None
+    assert verdict.works
+    assert verdict.evidence.claim == claim
+    assert f" {file}@" in verdict.evidence.source
+
+
 KUBECONFIG = ("--kubeconfig=/etc/kube/config",)
 
 
