@@ -66,6 +66,11 @@ def names(needs: Needs) -> str:
 # The data.
 
 
+def test_every_limit_leaves_room_for_the_runtime_that_starts_it() -> None:
+    """Which takes more than 20 MB of the container's own memory: opencontainers/runc#1980, kubermatic/kubermatic#6847."""
+    assert all(item.amount >= 64 for profile in PROFILES for item in profile.memory)
+
+
 #: Of these no `latest` is built (docker-library/official-images, library/elasticsearch at 0110541, library/kibana at 005904b).
 WITHOUT_LATEST = {"elasticsearch", "kibana"}
 
