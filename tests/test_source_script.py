@@ -60,6 +60,15 @@ def test_the_memory_of_a_command_is_told_with_the_shell(tmp_path: Path) -> None:
     assert found.memory.why == "a shell and `psql`"
 
 
+def test_what_some_programs_compress_with_depends_on_the_level_and_on_the_cores(tmp_path: Path) -> None:
+    known = {
+        name: uses(tmp_path / name, f"FROM debian:12\nCMD {name} -9 -c /etc/passwd | wc -c\n", {}) for name in ("gzip", "xz")
+    }
+    assert known["gzip"].memory is not None
+    assert known["xz"].memory is None
+    assert doubted(known["xz"]) == doubted(known["gzip"]) == ""
+
+
 @pytest.mark.parametrize(
     ("command", "programs"),
     [
