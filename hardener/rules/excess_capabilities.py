@@ -13,7 +13,9 @@ of another user.
 
 What we do: The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs
 for its start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added
-already stay; none is added that the container did not have. Where they are not known, the fix is held back.
+already stay; none is added that the container did not have. Where a page or a script of the project runs it by Podman, a
+program that binds a port below 1024 keeps NET_BIND_SERVICE, which Docker's own networks do not ask for. Where they are not
+known, the fix is held back.
 
 Example: normal
 """

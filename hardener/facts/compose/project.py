@@ -14,7 +14,7 @@ from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
 from hardener.facts.merged import lookup, sources, target, text_of, truth
 from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
-from hardener.facts.tree import Context
+from hardener.facts.tree import Tree
 from hardener.finding import Reach
 from hardener.record import NamedTuple
 from hardener.report import Trouble
@@ -55,7 +55,7 @@ class ComposeProject:
     `files` may be edited; `context` gives others that are only read. `notes` say what was not judged, and why.
     """
 
-    def __init__(self, files: Mapping[str, ComposeFile], context: Context) -> None:
+    def __init__(self, files: Mapping[str, ComposeFile], context: Tree) -> None:
         self.files = dict(files)
         self.notes: list[Trouble] = []
         #: The files, by the paths that people know, with a service that builds on what cannot be read.
