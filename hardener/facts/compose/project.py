@@ -12,6 +12,7 @@ from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.limits import Dialect, dialect_of
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
+from hardener.facts.instructions import stack_in
 from hardener.facts.merged import lookup, sources, target, text_of, truth
 from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.tree import Tree
@@ -190,9 +191,10 @@ class ComposeProject:
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
             services.append(Service(name, tuple(layers), variables, trouble))
-        if any(service.in_swarm for service in (*services, *others)):
-            for service in services:
-                service.beside_swarm = True
+        beside = any(service.in_swarm for service in (*services, *others))
+        said = "what stands beside it" if beside else next(filter(None, (stack_in(file, self._context) for file in model)), "")
+        for service in services:
+            service.swarm_said = said
         return services
 
     def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
