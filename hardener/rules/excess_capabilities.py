@@ -39,7 +39,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     held = bounding_set(dropped, added)
     if needs.capabilities is None:
         unknown = needs.unknown.get("capabilities", "not looked at")
-        yield _finding(container, needs, len(held), None, advice=f"which it uses is not known: {unknown}")
+        yield _finding(container, needs, len(held), None, advice=f"find out which it uses ({unknown})")
         return
     kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
     back = ", ".join(needed.name for needed in kept)

@@ -49,7 +49,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
             missing=needs.missing("read_only") or verdict.doubt or switched_off,
         )
     else:
-        advice = f"not as it stands: {verdict.why}" if verdict else "what it writes is not known"
+        advice = f"see first to what keeps it from being read-only: {verdict.why}" if verdict else "find out what it writes"
     message = "the root file system can be written"
     yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
 
