@@ -336,6 +336,25 @@ def test_a_health_check_is_written_as_the_platform_reads_it() -> None:
     assert "`test: 'test \"$$X\" = ''y'''`" in the("missing-healthcheck", container(platform=DOCKER), known).advice
 
 
+@pytest.mark.parametrize(
+    ("rule", "needs", "advice"),
+    [
+        ("unlimited-memory", Needs(True, unknown={"memory": "not measured"}), "measure it under load and set a limit"),
+        ("unlimited-memory", Needs(True, unknown={"memory": "grows"}), "measure it under load and set a limit (grows)"),
+        ("excess-capabilities", Needs(True, unknown={"capabilities": "it forks"}), "find out which it uses (it forks)"),
+        ("writable-root-filesystem", Needs(True), "find out what it writes"),
+        (
+            "writable-root-filesystem",
+            Needs(True, read_only=Verdict(EVERYWHERE, False, "writes /x, where nothing is mounted", READ)),
+            "see first to what keeps it from being read-only: writes /x, where nothing is mounted",
+        ),
+    ],
+)
+def test_what_is_to_be_done_is_something_to_do(rule: str, needs: Needs, advice: str) -> None:
+    """A page says "To do:" before it."""
+    assert the(rule, container(platform=DOCKER), needs).advice == advice
+
+
 def test_a_limit_is_written_in_the_units_of_the_platform() -> None:
     needs = Needs(True, memory=Limit(512, "", READ))
     for platform, text in ((KUBERNETES, "512Mi"), (DOCKER, "512M")):

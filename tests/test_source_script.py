@@ -431,3 +431,27 @@ def test_what_stands_in_a_condition_is_not_certain_however_it_is_indented(script
     assert not found.certain
     (after,) = [item for item in Text(script + "AFTER=1\n", "start.sh").assigned if item.name == "AFTER"]
     assert after.certain
+
+
+@pytest.mark.parametrize(
+    ("first", "script", "environment", "kept"),
+    [
+        ("#!/bin/bash -e", "read -r a <<< $NAME", {}, {"/tmp"}),
+        ("#!/usr/bin/env bash", "cat <<-'EOF'\n\ta\n\tEOF", {}, {"/tmp"}),
+        ("#!/bin/bash", "while read -r a; do :; done <<EOF\na\nEOF", {"TMPDIR": "/srv/tmp"}, {"/srv/tmp"}),
+        ("#!/bin/bash", "cat<<EOF\na\nEOF", {}, {"/tmp"}),
+        ("#!/bin/bash", "echo $((1 << 3)) $((2<<4)) < /etc/passwd", {}, set()),
+        # dash, and the shell of busybox, hand them on by a pipe.
+        ("#!/bin/sh", "cat <<EOF\na\nEOF", {}, set()),
+    ],
+)
+def test_bash_keeps_a_here_document_in_a_file(
+    tmp_path: Path, first: str, script: str, environment: Mapping[str, str], kept: set[str]
+) -> None:
+    found = uses(tmp_path, DOCKERFILE, {"start.sh": f"{first}\n{script}\n"}, environment)
+    assert paths(found) == kept
+
+
+def test_a_here_document_of_a_file_that_bash_reads_in_counts(tmp_path: Path) -> None:
+    more = {"start.sh": "#!/bin/bash\n. /app/lib.sh\n", "lib.sh": "cat <<EOF\na\nEOF\n"}
+    assert paths(uses(tmp_path, DOCKERFILE, more)) == {"/tmp"}

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from hardener.facts.container import DEFAULT_CAPABILITIES, Container, capability
 from hardener.facts.container import Mount as Mounted
+from hardener.facts.instructions import podman_in
+from hardener.facts.platform import DOCKER
 from hardener.facts.tree import Tree
 from hardener.finding import Evidence, Strength
 from hardener.needs.conditions import Mount, Situation
@@ -140,11 +142,26 @@ def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> 
             copied = f"whether files are still copied into it, as {told} says: Docker copies none into a read-only root"
             needs = needs._replace(unknown={"read_only": copied, **needs.unknown})
     if needs.holds:
-        return needs
+        return _with_podman(needs, container, tree)
     # What it could do without, and how it is asked for its health, does not depend on the rest.
     return _usual(container, needs.why_not)._replace(
         unprivileged=needs.unprivileged, healthcheck=needs.healthcheck, heap=needs.heap, ports=needs.ports
     )
+
+
+def _with_podman(needs: Needs, container: Container, tree: Tree) -> Needs:
+    """Without what Podman may refuse, where the project is run by it too.
+
+    It knows no owner of a tmpfs (containers/podman pkg/util/mount_opts.go@c6580b4), and limits no CPU time where a user without
+    root was not given that controller (troubleshooting.md@c6580b4, 26).
+    """
+    told = podman_in(container.folder, tree) if container.platform is DOCKER else ""
+    if not told:
+        return needs
+    refused = {"cpu": f"whether Podman, named in {told}, may limit CPU time: without root it often may not"}
+    if any((mount.uid, mount.gid) != (0, 0) for mount in needs.tmpfs):
+        refused["read_only"] = f"whether it is run by Podman, as {told} says, which takes no owner for a tmpfs"
+    return needs._replace(unknown={**refused, **needs.unknown})
 
 
 def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 
 from hardener.facts.container import Container
+from hardener.facts.instructions import instructions
 from hardener.facts.platform import DOCKER
 from hardener.facts.tree import Tree
 from hardener.needs.conditions import is_within
 from hardener.record import NamedTuple
+from hardener.source import Source
 
-#: Pages and scripts that lie where people look first. Longer ones, and histories, are about more than how it is run.
-_TOLD_IN = re.compile(r"(?i)(?!change|history|news|release).*\.(?:md|sh|bash|mk)|(?:gnu)?makefile|justfile")
-_LARGEST = 256 * 1024
 #: A command with its options is no longer than that before `cp`; a page without an end must not take time without one.
 _COPIES = re.compile(
     r"(?i)(?:\b(?:docker|podman)\b|\$\{?\w{0,40}?(?:dc|compose|docker)\w{0,40}\}?)[^\n|;&]{0,200}?\scp[ \t]+([^\n|;&`]{1,400})"
@@ -47,27 +45,17 @@ def copied_into(container: Container, tree: Tree) -> str:
 
 
 def _copies(folder: str, tree: Tree) -> Iterator[_Copy]:
-    top = tree.project_of(folder)
-    at = os.path.realpath(folder)
-    while tree.contains(at):
-        if (copied_into, at) not in tree.concluded:
-            tree.concluded[copied_into, at] = tuple(_told_in(at, tree))
-        yield from tree.concluded[copied_into, at]
-        if at == top or at == os.path.dirname(at):
-            return
-        at = os.path.dirname(at)
+    for source in instructions(folder, tree):
+        if (copied_into, source.path) not in tree.concluded:
+            tree.concluded[copied_into, source.path] = tuple(_told_in(source))
+        yield from tree.concluded[copied_into, source.path]
 
 
-def _told_in(folder: str, tree: Tree) -> Iterator[_Copy]:
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
-        location = os.path.join(folder, name)
-        if not _TOLD_IN.fullmatch(name) or os.path.islink(location) or not 0 < os.path.getsize(location) <= _LARGEST:
-            continue
-        source = tree(location)
-        if source is None or " cp " not in source.text:
-            continue
-        for match in _COPIES.finditer(source.text.replace("\\\n", "  ")):
-            words = [word.strip("\"'") for word in match[1].split() if not word.startswith("-")]
-            into = _INTO.fullmatch(words[1]) if len(words) > 1 else None
-            if into:
-                yield _Copy(into[1], into[2], f"{source.path}:{source.position(match.start()).line}")
+def _told_in(source: Source) -> Iterator[_Copy]:
+    if " cp " not in source.text:
+        return
+    for match in _COPIES.finditer(source.text.replace("\\\n", "  ")):
+        words = [word.strip("\"'") for word in match[1].split() if not word.startswith("-")]
+        into = _INTO.fullmatch(words[1]) if len(words) > 1 else None
+        if into:
+            yield _Copy(into[1], into[2], f"{source.path}:{source.position(match.start()).line}")

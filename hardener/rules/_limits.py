@@ -36,5 +36,5 @@ def unlimited(
     elif conflict:
         advice = conflict
     else:
-        advice = f"measure it under load and set a limit{f' ({unknown})' if unknown else ''}"
+        advice = f"measure it under load and set a limit{f' ({unknown})' if unknown not in ('', 'not measured') else ''}"
     yield Finding(rule, container.subject, setting.place, f"{_WORDS[what]} is not limited", fix, advice=advice, key=container.key)

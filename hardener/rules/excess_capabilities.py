@@ -13,7 +13,9 @@ of another user.
 
 What we do: The repair drops ALL and adds back what is known to be used: the capabilities that the image's entrypoint needs
 for its start, for a restart on existing data, and for data that belongs to another user. Capabilities that are added
-already stay; none is added that the container did not have. Where they are not known, the fix is held back.
+already stay; none is added that the container did not have. Where a page or a script of the project runs it by Podman, a
+program that binds a port below 1024 keeps NET_BIND_SERVICE, which Docker's own networks do not ask for. Where they are not
+known, the fix is held back.
 
 Example: normal
 """
@@ -37,7 +39,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
     held = bounding_set(dropped, added)
     if needs.capabilities is None:
         unknown = needs.unknown.get("capabilities", "not looked at")
-        yield _finding(container, needs, len(held), None, advice=f"which it uses is not known: {unknown}")
+        yield _finding(container, needs, len(held), None, advice=f"find out which it uses ({unknown})")
         return
     kept = [needed for needed in needs.capabilities if needed.name in held and needed.name not in added]
     back = ", ".join(needed.name for needed in kept)

@@ -10,7 +10,8 @@ perhaps for the time that a health check allows.
 
 What we do: The repair writes a limit of one processor, never more: Docker refuses to start a container that asks for more
 processors than the host has. A service that needs more is given its amount by hand, or under `[limits]` in hardener.toml. The
-fix is held back where it is not known that one is enough.
+fix is held back where it is not known that one is enough, and where a page or a script of the project runs it by Podman, which
+may often set no such limit without root.
 
 Example: normal
 """

@@ -12,7 +12,8 @@ What we do: The repair makes the root read-only and mounts a tmpfs at each path 
 is no volume: sockets, pid files, caches, temporary files. Each carries the numeric owner that writes there, because the
 mode of a tmpfs does not survive a restart on every engine. A pod's is an `emptyDir`, which everybody in it may write. Data
 never goes to a tmpfs: where data would be written to the root, nothing is changed. Where a page or a script of the project
-copies files into the service, the repair is held back.
+copies files into the service, the repair is held back; so it is where one runs it by Podman and a tmpfs needs an owner, which
+Podman does not know.
 
 Example: normal
 """
@@ -48,9 +49,7 @@ def check(container: Container, needs: Needs) -> Iterator[Finding]:
             missing=needs.missing("read_only") or verdict.doubt or switched_off,
         )
     else:
-        advice = "find out what it writes: that is not known"
-        if verdict:
-            advice = f"it cannot be read-only as it stands: {verdict.why}"
+        advice = f"see first to what keeps it from being read-only: {verdict.why}" if verdict else "find out what it writes"
     message = "the root file system can be written"
     yield Finding(ID, container.subject, setting.place, message, fix, advice=advice, key=container.key)
 

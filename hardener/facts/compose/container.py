@@ -22,9 +22,10 @@ from hardener.facts.compose.short_syntax import split_command
 from hardener.facts.compose.writer import Readers, place_of
 from hardener.facts.container import ALL, Amount, Build, Container, Restart, Setting
 from hardener.facts.image import parse_image
+from hardener.facts.instructions import podman_in
 from hardener.facts.merged import is_null, target, text_of, truth
 from hardener.facts.platform import DOCKER
-from hardener.facts.tree import Context
+from hardener.facts.tree import Tree
 from hardener.finding import Place
 from hardener.syntax.yaml import Mapping, Sequence
 
@@ -40,7 +41,7 @@ def read_container(
     namesakes: tuple[Service, ...],
     dialect: Dialect,
     folder: str,
-    context: Context,
+    context: Tree,
 ) -> Container:
     """The container that a service asks for. `kin` names another file that defines a service of this name,
     `dialect` is that of the services that share text with it.
@@ -84,9 +85,10 @@ def read_container(
     container.host_ipc = shares_host(service, "ipc", home)
     container.host_uts = shares_host(service, "uts", home)
     container.host_user_namespace = shares_host(service, "userns_mode", home)
-    container.first_free_port = Setting(
-        1024 if container.host_network.effective else 0, written=False, place=container.host_network.place
-    )
+    # Docker gives all ports of its own networks to everybody. Podman does not: of the kernel's parameters it sets
+    # ping_group_range alone (containers/podman vendor/go.podman.io/common/pkg/config/containers.conf@c6580b4).
+    is_roots = container.host_network.effective or podman_in(folder, context)
+    container.first_free_port = Setting(1024 if is_roots else 0, written=False, place=container.host_network.place)
     container.privileged = Flag(service, readers, "privileged", home)
     container.devices = DeviceList(service, readers, home)
     container.cap_drop = CapabilityList(service, readers, "cap_drop", home)

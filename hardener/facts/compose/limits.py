@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from hardener.errors import CannotWrite
 from hardener.facts.compose.service import Layer, Service, own_path
@@ -12,6 +12,9 @@ from hardener.facts.merged import sources, text_of
 from hardener.finding import Change, Place
 from hardener.record import NamedTuple
 from hardener.syntax.yaml import Commented, Mapping, Value
+
+#: Without a minor number it is the newest there is.
+_WITHOUT_PIDS = tuple(f"3.{minor}" for minor in range(9))
 
 
 class Limit(Setting[Amount | None]):
@@ -58,6 +61,9 @@ class Limit(Setting[Amount | None]):
             raise CannotWrite("a limit is never taken away")
         if self._mixed:
             raise CannotWrite("services that share this text write limits both under `deploy` and at the top level")
+        swarm = self._writer.service.maybe_in_swarm
+        if swarm and self._keys[-1] == "pids" and (version := next(_without_pids(self._writer.service), "")):
+            raise CannotWrite(f"it {swarm}, which refuses `pids` in a file of version {version}: 3.9 is the first that has it")
         if self._limited_by:
             raise CannotWrite(f"{self._limited_by} limits this service already, and may be passed together with this file")
         value: Value = int(new.text) if new.text.isdigit() else new.text
@@ -82,6 +88,12 @@ class Limit(Setting[Amount | None]):
         services = {id(service.mapping) for service in home.file.services if service.mapping is not own}
         from_service = own is not None and any(id(source) in services and source.get("deploy") for source, _ in sources(own))
         return not from_service and (held is None or not isinstance(held.found.node, Mapping))
+
+
+def _without_pids(service: Service) -> Iterator[str]:
+    """The versions of the files of a service whose schema has no `pids` (docker/cli cli/compose/schema/data@28f7560)."""
+    for layer in service.layers:
+        yield from (text for node in layer.file.top("version") if (text := text_of(node) or "") in _WITHOUT_PIDS)
 
 
 class Dialect(NamedTuple):

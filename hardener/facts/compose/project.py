@@ -12,9 +12,10 @@ from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.limits import Dialect, dialect_of
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
+from hardener.facts.instructions import stack_in
 from hardener.facts.merged import lookup, sources, target, text_of, truth
 from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
-from hardener.facts.tree import Context
+from hardener.facts.tree import Tree
 from hardener.finding import Reach
 from hardener.record import NamedTuple
 from hardener.report import Trouble
@@ -55,7 +56,7 @@ class ComposeProject:
     `files` may be edited; `context` gives others that are only read. `notes` say what was not judged, and why.
     """
 
-    def __init__(self, files: Mapping[str, ComposeFile], context: Context) -> None:
+    def __init__(self, files: Mapping[str, ComposeFile], context: Tree) -> None:
         self.files = dict(files)
         self.notes: list[Trouble] = []
         #: The files, by the paths that people know, with a service that builds on what cannot be read.
@@ -190,9 +191,10 @@ class ComposeProject:
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
             services.append(Service(name, tuple(layers), variables, trouble))
-        if any(service.in_swarm for service in (*services, *others)):
-            for service in services:
-                service.beside_swarm = True
+        beside = any(service.in_swarm for service in (*services, *others))
+        said = "what stands beside it" if beside else next(filter(None, (stack_in(file, self._context) for file in model)), "")
+        for service in services:
+            service.swarm_said = said
         return services
 
     def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:

@@ -65,7 +65,7 @@ class Held(NamedTuple):
 class Service:
     """A service in effect. `layers` go from the lowest (what it extends) to the highest (the last file)."""
 
-    __slots__ = ("_keys", "beside_swarm", "incomplete", "layers", "name", "variables")
+    __slots__ = ("_keys", "incomplete", "layers", "name", "swarm_said", "variables")
 
     def __init__(self, name: str, layers: tuple[Layer, ...], variables: dict[str, str], incomplete: str = "") -> None:
         self.name = name
@@ -75,8 +75,8 @@ class Service:
         self._keys = frozenset(key for layer in layers for key in layer.keys)
         #: Why parts of this service are not known, such as a file it extends that cannot be read.
         self.incomplete = incomplete
-        #: Whether another service of its project is deployed to a swarm: a stack goes there as a whole.
-        self.beside_swarm = False
+        #: What says that its project is deployed to a swarm, to which a stack goes as a whole; empty where nothing does.
+        self.swarm_said = ""
 
     @property
     def home(self) -> Layer | None:
@@ -105,8 +105,8 @@ class Service:
         """
         if self.in_swarm:
             return "is deployed to a swarm"
-        if self.beside_swarm:
-            return "is deployed to a swarm, as what stands beside it says"
+        if self.swarm_said:
+            return f"is deployed to a swarm, as {self.swarm_said} says"
         if self.leaf("deploy", "restart_policy") is not None and self.scalar("restart") is None:
             return "says only in `deploy` how it is restarted, as for a swarm"
         return ""

@@ -14,6 +14,7 @@ from itertools import product
 from hardener.finding import Evidence, Strength
 from hardener.needs.source import shell_words
 from hardener.needs.source.given import given_by_image, given_by_words, overriding
+from hardener.needs.source.here_documents import kept
 from hardener.needs.source.places import found as found_program
 from hardener.needs.source.places import location, place, written
 from hardener.needs.source.reconfigured import reconfigured
@@ -170,6 +171,8 @@ class Shell:
 
     def uses(self, name: str) -> Uses:
         """What all of its commands do."""
+        for keeps in kept(self.program, self.text, self._sourced.values()):
+            self._add(keeps)
         self._run(self.text, self.main)
         many = [uses for uses, _ in self._uses]
         label = self.text.label

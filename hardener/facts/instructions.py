@@ -1,0 +1,66 @@
+"""The pages and scripts that tell how a project is run, and whether by Podman or a swarm. Knows no format and no rule."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import re
+from collections.abc import Iterator
+
+from hardener.facts.tree import Tree
+from hardener.source import Source
+
+#: Pages and scripts that lie where people look first. Longer ones, and histories, are about more than how it is run.
+_TOLD_IN = re.compile(r"(?i)(?!change|history|news|release).*\.(?:md|sh|bash|mk)|(?:gnu)?makefile|justfile")
+_LARGEST = 256 * 1024
+_PODMAN = re.compile(r"(?i)\bpodman[ \t_-]compose\b")
+#: A command with its options is no longer than that; a page without an end must not take time without one.
+_STACK = re.compile(r"\bdocker[ \t]+stack[ \t]+(?:deploy|up)\b([^\n|;&`]{1,400})")
+_FILE = re.compile(r"(?<!\S)(?:-c|--compose-file)[ \t=]*([^\s\"']+)")
+
+
+def instructions(folder: str, tree: Tree) -> Iterator[Source]:
+    """The pages and scripts in a folder of a project and in those above it, up to the repository's."""
+    top = tree.project_of(folder)
+    at = os.path.realpath(folder)
+    while tree.contains(at):
+        if (instructions, at) not in tree.concluded:
+            tree.concluded[instructions, at] = tuple(_in(at, tree))
+        yield from tree.concluded[instructions, at]
+        if at == top or at == os.path.dirname(at):
+            return
+        at = os.path.dirname(at)
+
+
+def podman_in(folder: str, tree: Tree) -> str:
+    """Where it is written that the Compose files of a folder are run by Podman, perhaps beside Docker; empty where nowhere."""
+    if (podman_in, folder) not in tree.concluded:
+        found = ((source, _PODMAN.search(source.text)) for source in instructions(folder, tree))
+        places = (f"{source.path}:{source.position(match.start()).line}" for source, match in found if match)
+        tree.concluded[podman_in, folder] = next(places, "")
+    return str(tree.concluded[podman_in, folder])
+
+
+def stack_in(location: str, tree: Tree) -> str:
+    """Where it is written that a Compose file is deployed to a swarm as a stack; empty where nowhere."""
+    folder, name = os.path.split(location)
+    if (stack_in, folder) not in tree.concluded:
+        tree.concluded[stack_in, folder] = dict(_stacks(folder, tree))
+    return str(tree.concluded[stack_in, folder].get(name, ""))
+
+
+def _stacks(folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    for source in instructions(folder, tree):
+        for match in _STACK.finditer(source.text.replace("\\\n", "  ")) if " stack " in source.text else ():
+            place = f"{source.path}:{source.position(match.start()).line}"
+            yield from ((posixpath.basename(file), place) for file in _FILE.findall(match[1]))
+
+
+def _in(folder: str, tree: Tree) -> Iterator[Source]:
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+        location = os.path.join(folder, name)
+        if not _TOLD_IN.fullmatch(name) or os.path.islink(location) or not 0 < os.path.getsize(location) <= _LARGEST:
+            continue
+        source = tree(location)
+        if source is not None:
+            yield source
