@@ -48,6 +48,9 @@ ITEMS = [
     for item in items
 ]
 TEMPLATE = "/etc/nginx/templates/default.conf.template"
+TRAEFIK_YAML = Mount(
+    "/etc/traefik/traefik.yaml", "bind", text="certificatesResolvers: {le: {acme: {storage: /data/letsencrypt.json}}}"
+)
 
 
 def ask(image: str, situation: Situation | None = None) -> Needs:
@@ -168,6 +171,14 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("traefik:v3.1", Situation(command=("--providers.docker=true",)), ""),
         ("traefik:v3.1", Situation(mounts=(Mount("/acme.json", "bind"),)), "DAC_OVERRIDE"),
         ("traefik:v3.1", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
+        # The folder where the configuration file keeps certificates may be another user's.
+        ("traefik:v3.1", Situation(mounts=(Mount("/data", "bind"), TRAEFIK_YAML)), "DAC_OVERRIDE"),
+        ("traefik:v3.1", Situation(mounts=(Mount("/data", "bind"), TRAEFIK_YAML._replace(text="providers: {docker: {}}"))), ""),
+        (
+            "traefik:v3.1",
+            Situation(mounts=(Mount("/d", "bind"),), environment={"TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_STORAGE": "/d/a"}),
+            "DAC_OVERRIDE",
+        ),
         ("valkey/valkey:8.0", Situation(), "DAC_OVERRIDE SETGID SETUID"),
         ("eclipse-mosquitto:2", Situation(), "SETGID SETUID"),
         ("traefik/whoami", Situation(), ""),
