@@ -399,6 +399,9 @@ CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { list
         ("lscr.io/linuxserver/sonarr", Situation(environment={"PUID": "1000"}), False),
         ("hashicorp/vault:1.15", Situation(), False),
         ("cassandra:5", Situation(), False),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "/data")), True),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "--address=:9", "/mnt/data")), False),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "./data")), False),
     ],
 )
 def test_read_only_depends_on_the_situation(image: str, situation: Situation, works: bool) -> None:
