@@ -9,7 +9,7 @@ from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode
 from hardener.facts.compose.interpolation import parse_env_file
-from hardener.facts.compose.limits import Dialect, dialect_of
+from hardener.facts.compose.limits import Dialect, dialect_of, dialect_written_in
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
 from hardener.facts.merged import lookup, sources, target, text_of, truth
@@ -292,7 +292,7 @@ class ComposeProject:
         dialect = self._dialects[key]
         if dialect == Dialect():
             for _, namesake in others:
-                dialect |= dialect_of(namesake)
+                dialect |= dialect_written_in(namesake)
         return read_container(key, service, readers, kin, tuple(s for _, s in others), dialect, folder, self._context)
 
     def _folders_around(self, location: str) -> tuple[str, ...]:
