@@ -1,4 +1,4 @@
-"""What is fixed in a Compose file, with the files that are passed after it: does Compose take them still?"""
+"""What is fixed in a Compose file, with the files that are passed after it from other folders: does Compose take them still?"""
 
 from __future__ import annotations
 
@@ -21,6 +21,15 @@ services:
 volumes:
   data:
 """
+OVER = b"""\
+services:
+  db:
+    mem_limit: 500m
+    security_opt: ["no-new-privileges:true"]
+    tmpfs: [/tmp]
+  proxy:
+    image: example/proxy:1
+"""
 
 
 def hardened(folder: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
@@ -31,6 +40,27 @@ def hardened(folder: Path, files: dict[str, bytes], monkeypatch: pytest.MonkeyPa
     assert invocation is not None
     assert run(invocation) == 0
     return {name: (folder / name).read_bytes() for name in files}
+
+
+@pytest.mark.parametrize("over", ["compose.limits.yaml", "deploy/compose.limits.yaml", "deploy/more/compose.limits.yaml"])
+def test_a_file_of_a_folder_below_is_still_taken_after_its_base(
+    over: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    after = hardened(tmp_path, {"compose.yaml": BASE, over: OVER}, monkeypatch)
+    assert after["compose.yaml"] != BASE
+    answer = ask(after, "compose.yaml", over)
+    assert answer.model is not None, answer.error
+    assert int(limits(answer.model["services"]["db"])["memory"]) == 500 * 1024**2
+    assert answer.model["services"]["cache"]["read_only"]
+
+
+def test_paths_of_a_file_below_start_where_its_base_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose reads them so: a secret that lies beside the base is not looked for beside the file that names it."""
+    write(tmp_path, {"init.sql": b"SELECT 1;\n", "deploy/init.sql": b""})
+    (tmp_path / "init.sql").chmod(0o600)
+    over = b"services:\n  db:\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/init.sql']\n"
+    after = hardened(tmp_path, {"compose.yaml": BASE, "deploy/compose.sql.yaml": over}, monkeypatch)
+    assert b"user:" not in after["compose.yaml"], "whether postgres may read the file is not known"
 
 
 @pytest.mark.parametrize("name", ["rancher-compose.yml", "compose.old.yaml"])

@@ -69,19 +69,19 @@ class ComposeProject:
         self.containers: tuple[Container, ...] = tuple(self._load())
 
     def _load(self) -> list[Container]:
-        services: list[tuple[str, str, Service]] = []
+        services: list[tuple[str, tuple[str, ...], Service]] = []
         for folder, names in self._folders().items():
             for model in self._models(folder, names):
                 services += self._services(model)
-        for key, location, service in services:
+        for key, model, service in services:
             for layer in service.layers:
                 if layer.service.mapping is not None:
                     joins = layer.inherited or len(service.layers) > 1
                     for mapping, _ in sources(layer.service.mapping):
                         self._readers.setdefault(id(mapping), []).append(_Reader(key, service, layer, joins))
-            self._namesakes.setdefault((os.path.dirname(location), service.name), []).append((location, service))
+            self._namesakes.setdefault((os.path.dirname(model[-1]), service.name), []).append((model[-1], service))
         self._dialects = self._shared_dialects({key: service for key, _, service in services})
-        containers = [self._container(key, location, service) for key, location, service in services]
+        containers = [self._container(key, model, service) for key, model, service in services]
         _mark_shared_volumes(containers)
         return containers
 
@@ -129,7 +129,10 @@ class ComposeProject:
             if name in (base, override):
                 continue
             file = self.files[at(name)]
-            if not base or not self._is_overlay(file, at(base)):
+            above = "" if base else self._base_above(at(name))
+            if above:
+                models.append((above, at(name)))
+            elif not base or not self._is_overlay(file, at(base)):
                 models.append((at(name),))
             # A file that could stand alone may be passed after the base all the same, if they share a service.
             if base and self._shares_service(file, at(base)):
@@ -145,6 +148,8 @@ class ComposeProject:
         found: dict[str, tuple[str, ...]] = {}
         for folder, names in self._folders().items():
             for model in self._models(folder, names):
+                if os.path.dirname(model[0]) != folder:
+                    continue  # an overlay lies in one folder with all that it is for
                 top = model[-1]
                 if os.path.basename(top) in OVERRIDE_NAMES and len(model) > 1:
                     top = model[0]
@@ -159,6 +164,13 @@ class ComposeProject:
         below = self.file(base)
         known = {service.name for service in below.services} if below else set()
         return any(_has_no_image(service) and service.name in known for service in file.services)
+
+    def _base_above(self, location: str) -> str:
+        """The base file of a folder further up that a file only makes sense on top of; empty for none."""
+        nearest = next(iter(laid_over(location, self.files)), "")
+        if not nearest or is_own_overlay(self.files[location].source.text):
+            return ""
+        return nearest if self._is_overlay(self.files[location], nearest) else ""
 
     def _shares_service(self, file: ComposeFile, base: str) -> bool:
         below = self.file(base)
@@ -195,7 +207,7 @@ class ComposeProject:
                 service.beside_swarm = True
         return services
 
-    def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
+    def _services(self, model: tuple[str, ...]) -> list[tuple[str, tuple[str, ...], Service]]:
         top = model[-1]
         file = self.file(top)
         # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
@@ -217,7 +229,7 @@ class ComposeProject:
                 if service.scalar("provider") is None:
                     self._note_fragment(service, highest)
                 continue
-            services.append((f"{'+'.join(map(self._name, model))}#{service.name}", top, service))
+            services.append((f"{'+'.join(map(self._name, model))}#{service.name}", model, service))
         return services
 
     def _note_fragment(self, service: Service, file: ComposeFile) -> None:
@@ -276,7 +288,9 @@ class ComposeProject:
         file = self.file(location)
         return file.source.path if file else location
 
-    def _container(self, key: str, location: str, service: Service) -> Container:
+    def _container(self, key: str, model: tuple[str, ...], service: Service) -> Container:
+        location = model[-1]
+
         def readers(layer: Layer, written: str) -> frozenset[Reach]:
             return self._who_reads(layer, written, key)
 
@@ -288,7 +302,7 @@ class ComposeProject:
             if other != location and not {id(layer.service) for layer in namesake.layers} & own
         ]
         kin = next((self._name(other) for other, namesake in others if _would_repeat(location, other, namesake)), "")
-        folder = os.path.dirname(location)
+        folder = os.path.dirname(model[0])  # to Compose, paths in all the files start there
         dialect = self._dialects[key]
         if dialect == Dialect():
             for _, namesake in others:
@@ -340,19 +354,21 @@ def _is_windows(service: Service) -> bool:
 
 
 def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
-    """Base files of folders further up that define all services of a file: it is probably passed after one of them.
+    """Base files of folders further up that a file is probably passed after: they define all its services, or give one its image.
 
     Only files that may be edited are looked at: one that is only read, as the override of a file that was named, has none.
     """
     if os.path.basename(location) in BASE_NAMES or location not in files:
         return []
     names = {service.name for service in files[location].services}
+    bare = {service.name for service in files[location].services if _has_no_image(service)}
     found: list[str] = []
     folder = os.path.dirname(os.path.dirname(location))
     while names and os.path.dirname(folder) != folder:
         for base in BASE_NAMES:
             file = files.get(os.path.join(folder, base))
-            if file is not None and names <= {service.name for service in file.services}:
+            known = {service.name for service in file.services} if file is not None else set()
+            if known and (names <= known or bare & known):
                 found.append(os.path.join(folder, base))
         folder = os.path.dirname(folder)
     return found
