@@ -76,3 +76,14 @@ def test_the_version_of_another_file_does_not_decide_where_limits_go(
     assert answer.model is not None, answer.error
     assert int(limits(answer.model["services"]["db"])["memory"]) == 500 * 1024**2
     assert limits(answer.model["services"]["db"])["pids"]
+
+
+def test_a_file_beside_those_of_a_swarm_is_deployed_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A swarm ignores `tmpfs`, and a server with a read-only root and no folder for its socket does not start."""
+    app = b"services:\n  app:\n    image: example/app:1\n    deploy: {update_config: {order: start-first}}\n"
+    files = {"stack/compose.kit.yml": BASE, "stack/compose.app.yml": app, "other/compose.kit.yml": BASE}
+    after = hardened(tmp_path, files, monkeypatch)
+    assert b"tmpfs" not in after["stack/compose.kit.yml"]
+    assert ask(after, "stack/compose.kit.yml").model["services"]["cache"]["read_only"]  # type: ignore[index]
+    assert "read_only" not in ask(after, "stack/compose.kit.yml").model["services"]["db"]  # type: ignore[index]
+    assert b"tmpfs" in after["other/compose.kit.yml"]

@@ -10,20 +10,17 @@ from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode
 from hardener.facts.compose.interpolation import parse_env_file
 from hardener.facts.compose.limits import Dialect, dialect_of, dialect_written_in
+from hardener.facts.compose.passing import BASE_NAMES, OVERRIDE_NAMES, has_no_image, includes, laid_over, links
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
-from hardener.facts.merged import lookup, sources, target, text_of, truth
+from hardener.facts.merged import lookup, sources, text_of, truth
 from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.tree import Context
 from hardener.finding import Reach
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.syntax.yaml import Mapping as MappingNode
-from hardener.syntax.yaml import Scalar, Sequence
 
-#: What Compose looks for in a folder, in its order of preference (compose-go, cli/options.go).
-BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
 _MAX_EXTENDS = 32
 
 #: Keys that a later layer replaces, so that what is written below does not matter.
@@ -66,6 +63,7 @@ class ComposeProject:
         self._variables: dict[str, dict[str, str]] = {}
         self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
         self._around: dict[str, tuple[str, ...]] = {}
+        self._swarms: dict[str, bool] = {}
         self.containers: tuple[Container, ...] = tuple(self._load())
 
     def _load(self) -> list[Container]:
@@ -163,7 +161,16 @@ class ComposeProject:
         """Whether a file only makes sense on top of another: a service of it says nothing of where its image comes from."""
         below = self.file(base)
         known = {service.name for service in below.services} if below else set()
-        return any(_has_no_image(service) and service.name in known for service in file.services)
+        return any(has_no_image(service) and service.name in known for service in file.services)
+
+    def _holds_a_swarm(self, location: str) -> bool:
+        """Whether a file, or one beside it, has a service of a swarm."""
+        folder = os.path.dirname(location)
+        if folder not in self._swarms:
+            files = [file for path, file in self.files.items() if os.path.dirname(path) == folder]
+            alone = (Service(node.name, (Layer(file, node),), {}) for file in files for node in file.services)
+            self._swarms[folder] = any(service.in_swarm for service in alone)
+        return self._swarms[folder]
 
     def _base_above(self, location: str) -> str:
         """The base file of a folder further up that a file only makes sense on top of; empty for none."""
@@ -202,7 +209,9 @@ class ComposeProject:
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
             services.append(Service(name, tuple(layers), variables, trouble))
-        if any(service.in_swarm for service in (*services, *others)):
+        # Files that Compose does not find by itself are passed by name, those of a folder to the same program.
+        beside = any(os.path.basename(location) not in BASE_NAMES and self._holds_a_swarm(location) for location in model)
+        if beside or any(service.in_swarm for service in (*services, *others)):
             for service in services:
                 service.beside_swarm = True
         return services
@@ -353,27 +362,6 @@ def _is_windows(service: Service) -> bool:
     return (service.text("platform") or "").startswith("windows") or "mcr.microsoft.com/windows" in image
 
 
-def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
-    """Base files of folders further up that a file is probably passed after: they define all its services, or give one its image.
-
-    Only files that may be edited are looked at: one that is only read, as the override of a file that was named, has none.
-    """
-    if os.path.basename(location) in BASE_NAMES or location not in files:
-        return []
-    names = {service.name for service in files[location].services}
-    bare = {service.name for service in files[location].services if _has_no_image(service)}
-    found: list[str] = []
-    folder = os.path.dirname(os.path.dirname(location))
-    while names and os.path.dirname(folder) != folder:
-        for base in BASE_NAMES:
-            file = files.get(os.path.join(folder, base))
-            known = {service.name for service in file.services} if file is not None else set()
-            if known and (names <= known or bare & known):
-                found.append(os.path.join(folder, base))
-        folder = os.path.dirname(folder)
-    return found
-
-
 def _with_own_overlays(models: list[tuple[str, ...]], own: set[str]) -> list[tuple[str, ...]]:
     """Each list with the overlay that this tool has made for it last: its own one, or else that of the folder's project."""
     found: dict[str, tuple[str, ...]] = {}
@@ -399,40 +387,3 @@ def _would_repeat(location: str, other: str, namesake: Service) -> bool:
 
 def _index(mappings: list[MappingNode], wanted: object) -> int:
     return next(i for i, mapping in enumerate(mappings) if mapping is wanted)
-
-
-def _has_no_image(service: ServiceNode) -> bool:
-    if service.mapping is None:
-        return True
-    keys = {pair.key.value for source, _ in sources(service.mapping) for pair in source.pairs if isinstance(pair.key, Scalar)}
-    return not keys & {"image", "build", "extends", "provider"}
-
-
-def links(file: ComposeFile, location: str) -> set[str]:
-    """The other files, by location, that a Compose file builds on: `extends` and `include`."""
-    folder = os.path.dirname(location)
-    found: set[str] = set()
-    for service in file.services:
-        if service.mapping is None:
-            continue
-        extends = service.mapping.get("extends")
-        extends = target(extends) if extends is not None else None
-        if isinstance(extends, MappingNode):
-            other = text_of(extends.get("file"))
-            if other:
-                found.add(os.path.normpath(os.path.join(folder, other)))
-    return found.union(*includes(file, location))
-
-
-def includes(file: ComposeFile, location: str) -> list[tuple[str, ...]]:
-    """What a Compose file includes: for each item the files that are laid over each other, by location, lowest first."""
-    folder = os.path.dirname(location)
-    found = []
-    for node in file.top("include"):
-        for item in node.items if isinstance(node, Sequence) else ():
-            item = target(item)
-            path = item.get("path") if isinstance(item, MappingNode) else item
-            path = target(path) if path is not None else None
-            texts = [text_of(one) for one in (path.items if isinstance(path, Sequence) else [path])]
-            found.append(tuple(os.path.normpath(os.path.join(folder, text)) for text in texts if text))
-    return found
