@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.project import ComposeProject, laid_over, links
+from hardener.facts.compose.passing import laid_over, links
+from hardener.facts.compose.project import ComposeProject
 from hardener.facts.container import Container, gained
 from hardener.facts.tree import Tree
 from hardener.needs.container import needs_of

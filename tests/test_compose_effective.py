@@ -139,7 +139,7 @@ def their_healthcheck(check: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def containers(folder: Path, files: Mapping[str, bytes]) -> dict[str, Container]:
-    """The containers of a project, by `file#service`: the service with that file as the last one given."""
+    """The containers of a project, by `files#service`, with `+` between files that are given together."""
     write(folder, files)
     before = os.getcwd()
     os.chdir(folder)
@@ -155,16 +155,18 @@ def disagreements(folder: Path, files: Mapping[str, bytes], *given: str, flags: 
     answer = ask(files, *given, flags=flags)
     assert answer.model is not None, answer.error
     ours = containers(folder, files)
-    differ = []
+    differ, compared = [], 0
     for name, service in answer.model["services"].items():
-        container = ours.get(f"{given[-1]}#{name}")
+        container = ours.get(f"{'+'.join(given)}#{name}")
         if container is not None:
+            compared += 1
             theirs = their_facts(service)
             differ += [
                 f"{name}: {fact}: {value!r}, Compose: {theirs[fact]!r}"
                 for fact, value in our_facts(container).items()
                 if theirs[fact] != value
             ]
+    assert compared, "nothing was compared"
     return differ
 
 
@@ -453,7 +455,7 @@ services:
     healthcheck: {test: ["NONE"]}
 """,
     "nothing below the service": "services: {web: , other: {user: '5'}}",
-    "a new service": "services: {new: {image: example/new:3}}",
+    "a new service": "services:\n  new: {image: example/new:3}\n",
     "override": """
 services:
   web:
@@ -507,7 +509,7 @@ services:
 }
 
 
-@pytest.mark.parametrize("over", ["docker-compose.override.yml", "docker-compose.prod.yml"])
+@pytest.mark.parametrize("over", ["docker-compose.override.yml", "docker-compose.prod.yml", "deploy/docker-compose.prod.yml"])
 @pytest.mark.parametrize("name", LAID_OVER)
 def test_a_file_over_another(name: str, over: str, tmp_path: Path) -> None:
     text = LAID_OVER[name]

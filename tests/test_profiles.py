@@ -48,6 +48,9 @@ ITEMS = [
     for item in items
 ]
 TEMPLATE = "/etc/nginx/templates/default.conf.template"
+TRAEFIK_YAML = Mount(
+    "/etc/traefik/traefik.yaml", "bind", text="certificatesResolvers: {le: {acme: {storage: /data/letsencrypt.json}}}"
+)
 
 
 def ask(image: str, situation: Situation | None = None) -> Needs:
@@ -173,6 +176,14 @@ VOLUME = (Mount("/var/lib/postgresql/data", "volume"),)
         ("traefik:v3.1", Situation(command=("--providers.docker=true",)), ""),
         ("traefik:v3.1", Situation(mounts=(Mount("/acme.json", "bind"),)), "DAC_OVERRIDE"),
         ("traefik:v3.1", Situation(first_free_port=1024), "NET_BIND_SERVICE"),
+        # The folder where the configuration file keeps certificates may be another user's.
+        ("traefik:v3.1", Situation(mounts=(Mount("/data", "bind"), TRAEFIK_YAML)), "DAC_OVERRIDE"),
+        ("traefik:v3.1", Situation(mounts=(Mount("/data", "bind"), TRAEFIK_YAML._replace(text="providers: {docker: {}}"))), ""),
+        (
+            "traefik:v3.1",
+            Situation(mounts=(Mount("/d", "bind"),), environment={"TRAEFIK_CERTIFICATESRESOLVERS_LE_ACME_STORAGE": "/d/a"}),
+            "DAC_OVERRIDE",
+        ),
         ("valkey/valkey:8.0", Situation(), "DAC_OVERRIDE SETGID SETUID"),
         ("eclipse-mosquitto:2", Situation(), "SETGID SETUID"),
         ("traefik/whoami", Situation(), ""),
@@ -393,6 +404,9 @@ CONFIGURED = Mount("/etc/nginx/conf.d/default.conf", "bind", text="server { list
         ("lscr.io/linuxserver/sonarr", Situation(environment={"PUID": "1000"}), False),
         ("hashicorp/vault:1.15", Situation(), False),
         ("cassandra:5", Situation(), False),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "/data")), True),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "--address=:9", "/mnt/data")), False),
+        ("minio/minio:RELEASE.2025-04-03T14-56-28Z", Situation(command=("server", "./data")), False),
     ],
 )
 def test_read_only_depends_on_the_situation(image: str, situation: Situation, works: bool) -> None:

@@ -18,7 +18,7 @@ from hardener.bot.steps import World, series, steps_of
 from hardener.config import Config
 from hardener.discover import COMPOSE, DOCKERFILE, discover
 from hardener.errors import HardenError, UsageError
-from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES
+from hardener.facts.compose.passing import BASE_NAMES, OVERRIDE_NAMES
 from hardener.pipeline import Request
 from hardener.report import Outcome, Report, Status, Trouble
 from hardener.scopes import policy_of

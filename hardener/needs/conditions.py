@@ -125,7 +125,7 @@ def _holds(condition: Condition, situation: Situation) -> bool:
             return True
         return any(value != "" and matches(name, argument) for name, value in situation.environment.items())
     if kind == "command":
-        return any(argument in word for word in situation.command or ())
+        return any(_contains(word, argument) for word in situation.command or ())
     if kind == "option":
         return bool(option_values(situation.command or (), argument))
     if kind == "platform":
@@ -144,6 +144,13 @@ def _holds(condition: Condition, situation: Situation) -> bool:
         elif kind == "mount" or (kind == "bind" and mount.kind != "volume") or (kind == "text" and _says(mount, expression)):
             return True
     return False
+
+
+def _contains(word: str, text: str) -> bool:
+    """Whether a word of a command contains a text; a path only where a path begins, so that /mnt/data is not /data."""
+    if not text.startswith("/"):
+        return text in word
+    return re.search(rf"(?<![\w.~}}/-]){re.escape(text)}", word) is not None
 
 
 def _says(mount: Mount, expression: str) -> bool:

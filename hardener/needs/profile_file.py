@@ -48,7 +48,7 @@ STRENGTHS = {
 #: What a condition may ask. A PATH with stars is text that the target contains.
 CONDITIONS = {
     "environment": "NAME: a variable is set and not empty; `NAME*` for any that begins so",
-    "command": "TEXT: a word of the command contains it",
+    "command": "TEXT: a word of the command contains it; a TEXT that begins with a slash, where a path begins",
     "option": "NAME: the command has it; a NAME that begins with a dot is the end of a longer one",
     "platform": "NAME: that runs it, Docker or Kubernetes",
     "mount": "PATH: something is mounted there, below or above",

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from hardener.errors import CannotWrite, Unreadable
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, ComposeProject, includes
+from hardener.facts.compose.passing import BASE_NAMES, OVERRIDE_NAMES, includes
+from hardener.facts.compose.project import ComposeProject
 from hardener.facts.compose.service import Service
 from hardener.facts.own_overlay import FIRST_LINE, overlay_name
 from hardener.overlay.compose import Delta, difference, same

@@ -18,8 +18,8 @@ from hardener.render.summary import clean
 _TOKENS = re.compile(r"`[^`]+`|\s+|[^\s`]+|`")
 #: A word that nothing makes markup or a link of, with the punctuation around it. A number with more digits may be a commit.
 _PLAIN = re.compile(r"[(\"']*(?:[A-Za-z]+(?:[-'/][A-Za-z]+)*|[0-9]{1,6}(?=[,;:!?]|\Z))[)\"']*[.,;:!?]*[)\"']*", re.ASCII)
-#: What stands around a word that is code; three dots belong to it.
-_AROUND = re.compile(r"(\(*)(.*?[^.,;:!?)]|.+)(\)*[.,;:!?]?)", re.ASCII | re.DOTALL)
+#: What stands around a word that is code; two dots and more belong to it.
+_AROUND = re.compile(r"(\(*)(.*?[^.,;:!?)]|.*?(?<!\.)\.\.++|.+)(\)*[.,;:!?]?)", re.ASCII | re.DOTALL)
 #: What a code span in backticks cannot hold: a blank at its edge; and `##[`, with which the runner of GitHub's workflows takes
 #: orders from its log wherever it stands.
 _SPECIAL = re.compile(r"`|##\[|^\s|\s$|^\Z", re.ASCII)
@@ -89,7 +89,7 @@ def prose(text: str) -> str:
 def _word(token: str, spaced: bool) -> _Word:
     if len(token) > 1 and token[0] == token[-1] == "`":
         return _Word(spaced, code=token[1:-1])
-    if _PLAIN.fullmatch(token) if spaced else _POINTS.fullmatch(token):
+    if token == "(" or (_PLAIN.fullmatch(token) if spaced else _POINTS.fullmatch(token)):
         return _Word(spaced, token)
     around = _AROUND.fullmatch(token)
     if not around or (token[0] != "(" and token.count("(") == token.count(")") > 0):

@@ -9,7 +9,7 @@ from typing import Any
 from hardener.discover import COMPOSE, DOCKERFILE, Found, discover
 from hardener.errors import UsageError
 from hardener.facts.compose.document import ComposeFile
-from hardener.facts.compose.project import BASE_NAMES, OVERRIDE_NAMES, links
+from hardener.facts.compose.passing import BASE_NAMES, OVERRIDE_NAMES, links
 from hardener.facts.container import Container
 from hardener.facts.merged import target, text_of
 from hardener.facts.tree import repository_root

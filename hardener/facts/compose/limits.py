@@ -108,10 +108,17 @@ class Dialect(NamedTuple):
 
 def dialect_of(service: Service) -> Dialect:
     """The dialects that a service writes limits in, in whatever layer, taken away again or not."""
+    written = dialect_written_in(service)
+    if written != Dialect():
+        return written
+    # Files of version 2 are for docker-compose 1, the only tool that reads the version: it refuses `deploy` there. Those of
+    # different versions it refused together, until it took all versions for one (compose/config/config.py, 1.29.2).
+    versions = ([text_of(node) or "" for node in layer.file.top("version")] for layer in service.layers)
+    return Dialect(top_level=all(any(version.startswith("2") for version in found) for found in versions))
+
+
+def dialect_written_in(service: Service) -> Dialect:
+    """The dialects in which limits stand in a service, whatever the version of its files."""
     if service.mentions("deploy", "resources", "limits"):
         return Dialect(deploy=True)
-    if any(service.mentions(key) for key in ("mem_limit", "cpus", "pids_limit")):
-        return Dialect(top_level=True)
-    # A file of version 2 is for docker-compose 1, the only tool that reads the version: it refuses `deploy` there.
-    old = any((text_of(node) or "").startswith("2") for layer in service.layers for node in layer.file.top("version"))
-    return Dialect(top_level=old)
+    return Dialect(top_level=any(service.mentions(key) for key in ("mem_limit", "cpus", "pids_limit")))

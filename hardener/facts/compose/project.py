@@ -9,22 +9,19 @@ from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
 from hardener.facts.compose.document import ComposeFile, ServiceNode
 from hardener.facts.compose.interpolation import parse_env_file
-from hardener.facts.compose.limits import Dialect, dialect_of
+from hardener.facts.compose.limits import Dialect, dialect_of, dialect_written_in
+from hardener.facts.compose.passing import BASE_NAMES, OVERRIDE_NAMES, has_no_image, includes, laid_over, links
 from hardener.facts.compose.service import Layer, Service
 from hardener.facts.container import Container
 from hardener.facts.instructions import stack_in
-from hardener.facts.merged import lookup, sources, target, text_of, truth
+from hardener.facts.merged import lookup, sources, text_of, truth
 from hardener.facts.own_overlay import OVERLAY, is_own_overlay, overlay_name
 from hardener.facts.tree import Tree
 from hardener.finding import Reach
 from hardener.record import NamedTuple
 from hardener.report import Trouble
 from hardener.syntax.yaml import Mapping as MappingNode
-from hardener.syntax.yaml import Scalar, Sequence
 
-#: What Compose looks for in a folder, in its order of preference (compose-go, cli/options.go).
-BASE_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-OVERRIDE_NAMES = ("compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml")
 _MAX_EXTENDS = 32
 
 #: Keys that a later layer replaces, so that what is written below does not matter.
@@ -67,22 +64,23 @@ class ComposeProject:
         self._variables: dict[str, dict[str, str]] = {}
         self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
         self._around: dict[str, tuple[str, ...]] = {}
+        self._swarms: dict[str, bool] = {}
         self.containers: tuple[Container, ...] = tuple(self._load())
 
     def _load(self) -> list[Container]:
-        services: list[tuple[str, str, Service]] = []
+        services: list[tuple[str, tuple[str, ...], Service]] = []
         for folder, names in self._folders().items():
             for model in self._models(folder, names):
                 services += self._services(model)
-        for key, location, service in services:
+        for key, model, service in services:
             for layer in service.layers:
                 if layer.service.mapping is not None:
                     joins = layer.inherited or len(service.layers) > 1
                     for mapping, _ in sources(layer.service.mapping):
                         self._readers.setdefault(id(mapping), []).append(_Reader(key, service, layer, joins))
-            self._namesakes.setdefault((os.path.dirname(location), service.name), []).append((location, service))
+            self._namesakes.setdefault((os.path.dirname(model[-1]), service.name), []).append((model[-1], service))
         self._dialects = self._shared_dialects({key: service for key, _, service in services})
-        containers = [self._container(key, location, service) for key, location, service in services]
+        containers = [self._container(key, model, service) for key, model, service in services]
         _mark_shared_volumes(containers)
         return containers
 
@@ -130,7 +128,10 @@ class ComposeProject:
             if name in (base, override):
                 continue
             file = self.files[at(name)]
-            if not base or not self._is_overlay(file, at(base)):
+            above = "" if base else self._base_above(at(name))
+            if above:
+                models.append((above, at(name)))
+            elif not base or not self._is_overlay(file, at(base)):
                 models.append((at(name),))
             # A file that could stand alone may be passed after the base all the same, if they share a service.
             if base and self._shares_service(file, at(base)):
@@ -146,6 +147,8 @@ class ComposeProject:
         found: dict[str, tuple[str, ...]] = {}
         for folder, names in self._folders().items():
             for model in self._models(folder, names):
+                if os.path.dirname(model[0]) != folder:
+                    continue  # an overlay lies in one folder with all that it is for
                 top = model[-1]
                 if os.path.basename(top) in OVERRIDE_NAMES and len(model) > 1:
                     top = model[0]
@@ -159,7 +162,23 @@ class ComposeProject:
         """Whether a file only makes sense on top of another: a service of it says nothing of where its image comes from."""
         below = self.file(base)
         known = {service.name for service in below.services} if below else set()
-        return any(_has_no_image(service) and service.name in known for service in file.services)
+        return any(has_no_image(service) and service.name in known for service in file.services)
+
+    def _holds_a_swarm(self, location: str) -> bool:
+        """Whether a file, or one beside it, has a service of a swarm."""
+        folder = os.path.dirname(location)
+        if folder not in self._swarms:
+            files = [file for path, file in self.files.items() if os.path.dirname(path) == folder]
+            alone = (Service(node.name, (Layer(file, node),), {}) for file in files for node in file.services)
+            self._swarms[folder] = any(service.in_swarm for service in alone)
+        return self._swarms[folder]
+
+    def _base_above(self, location: str) -> str:
+        """The base file of a folder further up that a file only makes sense on top of; empty for none."""
+        nearest = next(iter(laid_over(location, self.files)), "")
+        if not nearest or is_own_overlay(self.files[location].source.text):
+            return ""
+        return nearest if self._is_overlay(self.files[location], nearest) else ""
 
     def _shares_service(self, file: ComposeFile, base: str) -> bool:
         below = self.file(base)
@@ -191,13 +210,15 @@ class ComposeProject:
                 trouble = trouble or problem
                 layers.append(Layer(file, node, editable=location in self.files))
             services.append(Service(name, tuple(layers), variables, trouble))
+        # Files that Compose does not find by itself are passed by name, those of a folder to the same program.
         beside = any(service.in_swarm for service in (*services, *others))
+        beside = beside or any(os.path.basename(file) not in BASE_NAMES and self._holds_a_swarm(file) for file in model)
         said = "what stands beside it" if beside else next(filter(None, (stack_in(file, self._context) for file in model)), "")
         for service in services:
             service.swarm_said = said
         return services
 
-    def _services(self, model: tuple[str, ...]) -> list[tuple[str, str, Service]]:
+    def _services(self, model: tuple[str, ...]) -> list[tuple[str, tuple[str, ...], Service]]:
         top = model[-1]
         file = self.file(top)
         # A file that is laid over the base for a purpose is judged for what it touches; the rest is judged with the base.
@@ -219,7 +240,7 @@ class ComposeProject:
                 if service.scalar("provider") is None:
                     self._note_fragment(service, highest)
                 continue
-            services.append((f"{'+'.join(map(self._name, model))}#{service.name}", top, service))
+            services.append((f"{'+'.join(map(self._name, model))}#{service.name}", model, service))
         return services
 
     def _note_fragment(self, service: Service, file: ComposeFile) -> None:
@@ -278,7 +299,9 @@ class ComposeProject:
         file = self.file(location)
         return file.source.path if file else location
 
-    def _container(self, key: str, location: str, service: Service) -> Container:
+    def _container(self, key: str, model: tuple[str, ...], service: Service) -> Container:
+        location = model[-1]
+
         def readers(layer: Layer, written: str) -> frozenset[Reach]:
             return self._who_reads(layer, written, key)
 
@@ -290,11 +313,11 @@ class ComposeProject:
             if other != location and not {id(layer.service) for layer in namesake.layers} & own
         ]
         kin = next((self._name(other) for other, namesake in others if _would_repeat(location, other, namesake)), "")
-        folder = os.path.dirname(location)
+        folder = os.path.dirname(model[0])  # to Compose, paths in all the files start there
         dialect = self._dialects[key]
         if dialect == Dialect():
             for _, namesake in others:
-                dialect |= dialect_of(namesake)
+                dialect |= dialect_written_in(namesake)
         return read_container(key, service, readers, kin, tuple(s for _, s in others), dialect, folder, self._context)
 
     def _folders_around(self, location: str) -> tuple[str, ...]:
@@ -341,25 +364,6 @@ def _is_windows(service: Service) -> bool:
     return (service.text("platform") or "").startswith("windows") or "mcr.microsoft.com/windows" in image
 
 
-def laid_over(location: str, files: Mapping[str, ComposeFile]) -> list[str]:
-    """Base files of folders further up that define all services of a file: it is probably passed after one of them.
-
-    Only files that may be edited are looked at: one that is only read, as the override of a file that was named, has none.
-    """
-    if os.path.basename(location) in BASE_NAMES or location not in files:
-        return []
-    names = {service.name for service in files[location].services}
-    found: list[str] = []
-    folder = os.path.dirname(os.path.dirname(location))
-    while names and os.path.dirname(folder) != folder:
-        for base in BASE_NAMES:
-            file = files.get(os.path.join(folder, base))
-            if file is not None and names <= {service.name for service in file.services}:
-                found.append(os.path.join(folder, base))
-        folder = os.path.dirname(folder)
-    return found
-
-
 def _with_own_overlays(models: list[tuple[str, ...]], own: set[str]) -> list[tuple[str, ...]]:
     """Each list with the overlay that this tool has made for it last: its own one, or else that of the folder's project."""
     found: dict[str, tuple[str, ...]] = {}
@@ -385,40 +389,3 @@ def _would_repeat(location: str, other: str, namesake: Service) -> bool:
 
 def _index(mappings: list[MappingNode], wanted: object) -> int:
     return next(i for i, mapping in enumerate(mappings) if mapping is wanted)
-
-
-def _has_no_image(service: ServiceNode) -> bool:
-    if service.mapping is None:
-        return True
-    keys = {pair.key.value for source, _ in sources(service.mapping) for pair in source.pairs if isinstance(pair.key, Scalar)}
-    return not keys & {"image", "build", "extends", "provider"}
-
-
-def links(file: ComposeFile, location: str) -> set[str]:
-    """The other files, by location, that a Compose file builds on: `extends` and `include`."""
-    folder = os.path.dirname(location)
-    found: set[str] = set()
-    for service in file.services:
-        if service.mapping is None:
-            continue
-        extends = service.mapping.get("extends")
-        extends = target(extends) if extends is not None else None
-        if isinstance(extends, MappingNode):
-            other = text_of(extends.get("file"))
-            if other:
-                found.add(os.path.normpath(os.path.join(folder, other)))
-    return found.union(*includes(file, location))
-
-
-def includes(file: ComposeFile, location: str) -> list[tuple[str, ...]]:
-    """What a Compose file includes: for each item the files that are laid over each other, by location, lowest first."""
-    folder = os.path.dirname(location)
-    found = []
-    for node in file.top("include"):
-        for item in node.items if isinstance(node, Sequence) else ():
-            item = target(item)
-            path = item.get("path") if isinstance(item, MappingNode) else item
-            path = target(path) if path is not None else None
-            texts = [text_of(one) for one in (path.items if isinstance(path, Sequence) else [path])]
-            found.append(tuple(os.path.normpath(os.path.join(folder, text)) for text in texts if text))
-    return found

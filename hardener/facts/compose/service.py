@@ -216,7 +216,10 @@ class Service:
                     pairs[name] = value if equals else None
             elif isinstance(node, Mapping):
                 for name, found in entries(node):
-                    pairs[name] = self.read(found)
+                    if found.tag == "!reset":
+                        pairs.pop(name, None)
+                    else:
+                        pairs[name] = self.read(found)
         return pairs
 
 
