@@ -14,7 +14,7 @@ from hardener.record import NamedTuple
 from hardener.source import Source
 from hardener.syntax import shell
 from hardener.syntax.dockerfile import Dockerfile, Instruction, Stage
-from hardener.syntax.dockerfile.variables import base_of, parent, resolve
+from hardener.syntax.dockerfile.variables import base_of, left_to_the_base, parent, resolve
 
 #: Gives the text of a file of the build context, or None.
 ReadContext = Callable[[str], "str | None"]
@@ -222,6 +222,10 @@ class DockerStage:
         """Every USER on the way, in order."""
         users = ((stage, item) for stage, item in self.items if item.keyword == "USER")
         return tuple(User(item, stage, self.resolve(item.arguments, stage, item.index)) for stage, item in users)
+
+    def left_to_the_base(self, user: User) -> bool:
+        """Whether only the base image can say who a USER is: it has a variable that no ARG and no ENV names."""
+        return left_to_the_base(self.dockerfile, user.item.arguments, user.item.index, user.stage)
 
     @cached_property
     def workdir(self) -> str | None:

@@ -183,6 +183,12 @@ class StageNeeds:
         return self.base.family if self.base else UNKNOWN
 
     @cached_property
+    def user_of_the_base(self) -> bool:
+        """Whether the last USER has a variable that nobody but the base image can set, such as `${NB_UID}` of Jupyter's."""
+        last = self._stage.users[-1] if self._stage.users and self._stage.base_text != "scratch" else None
+        return last is not None and last.text is None and self._stage.left_to_the_base(last)
+
+    @cached_property
     def _keeps_start(self) -> bool:
         return self.base is not None and _keeps_the_bases_start(self._stage)
 
