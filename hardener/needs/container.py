@@ -216,10 +216,13 @@ def _besides(container: Container, *, is_read: bool) -> str:
         changes = ">"
     if changes:
         return f"its health check does more than ask (`{changes}`)"
-    from hardener.needs.fetched import stores_what_it_fetches
+    if is_read or not words:
+        return ""
+    from hardener.needs.asking import does_more
 
-    fetches = "" if is_read else stores_what_it_fetches(" ".join(container.healthcheck.effective))
-    return f"its health check stores what it fetches (`{fetches}`)" if fetches else ""
+    mounted = [mount.target for mount in container.mounts if mount.target and mount.kind not in ("volume", "tmpfs")]
+    more = does_more(" ".join(container.healthcheck.effective), mounted)
+    return f"its health check {more}" if more else ""
 
 
 def _is_written(word: str, behind: str = "") -> bool:

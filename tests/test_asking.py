@@ -1,4 +1,4 @@
-"""What health checks store in their containers by fetching it, and what that holds back."""
+"""What health checks do beside asking, and what that holds back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from compose_oracle import write
 from conftest import harden
 
-from hardener.needs.fetched import stores_what_it_fetches
+from hardener.needs.asking import does_more, stores_what_it_fetches
 from hardener.report import Status
 
 ASKS = [
@@ -20,9 +20,18 @@ ASKS = [
     "CMD-SHELL wget http://localhost --output-document=- | grep ok",
     "CMD-SHELL /usr/bin/wget -q -T 5 -O/dev/null http://localhost",
     "CMD curl -f http://localhost",
+    "CMD-SHELL curl --cacert /checks/ca.pem https://localhost && test -f /checks/there",
     "CMD-SHELL curl -fsSo /dev/null -XPOST http://localhost/wget || exit 1",
     "CMD-SHELL [ $(curl -s -o /dev/null -w '%{http_code}' http://localhost) = 200 ]",
     'CMD-SHELL test "`wget -qO- http://localhost`" = ok',
+    "CMD redis-cli ping",
+    "CMD-SHELL valkey-cli --cert \\\n      /checks/cert.pem ping",
+    "CMD mongosh --eval db.adminCommand('ping')",
+    "CMD-SHELL echo 'db.runCommand(\"ping\").ok' | mongosh localhost:27017/test --quiet",
+    "CMD-SHELL mysqladmin ping -h localhost -p$$PASSWORD",
+    "CMD-SHELL rabbitmq-diagnostics -q ping && curl -f http://localhost:8086/ping",
+    "CMD-SHELL pgrep -f kill || exit 1",
+    "CMD-SHELL kcat -b kill:9092 -L | grep rm",
     "NONE",
     "",
 ]
@@ -38,9 +47,27 @@ STORES = {
 }
 
 
+ACTS = {
+    "CMD ping -c1 db": "sends what may take a capability (`ping`)",
+    "CMD-SHELL curl -f http://localhost/ping || kill 1": "ends what may be another account's (`kill`)",
+    "CMD-SHELL curl -f x || bash -c 'kill -s 15 -1 && (sleep 10; kill -9 -1)'": "ends what may be another account's (`kill`)",
+    "CMD-SHELL redis-cli ping && /bin/rm -f /srv/failed": "changes files (`rm`)",
+    'CMD-SHELL [ "$(ping -c1 db | wc -l)" -gt 3 ]': "sends what may take a capability (`ping`)",
+    "CMD sh -c wget http://localhost": "stores what it fetches (`wget`)",
+    "CMD /checks/ready.sh": "runs `/checks/ready.sh`, which is mounted and was not looked at",
+    "CMD-SHELL pg_isready && /bin/sh -e /checks/ready.sh 5": "runs `/checks/ready.sh`, which is mounted and was not looked at",
+}
+
+
 @pytest.mark.parametrize("text", ASKS)
 def test_what_only_asks(text: str) -> None:
     assert not stores_what_it_fetches(text)
+    assert not does_more(text, ["/checks", "/usr/share/nginx/html"])
+
+
+@pytest.mark.parametrize(("text", "what"), ACTS.items())
+def test_what_does_more(text: str, what: str) -> None:
+    assert does_more(text, ["/checks"]) == what
 
 
 @pytest.mark.parametrize(("text", "name"), STORES.items())
