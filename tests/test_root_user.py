@@ -95,6 +95,8 @@ def test_no_fix_is_safe() -> None:
         "FROM memcached\n",
         "FROM alpine AS a\nUSER 5\nFROM a\nCMD /x\n",
         "FROM alpine\nENV U=web\nUSER ${U:-root}\nCMD /x\n",
+        "FROM alpine\nARG GROUP\nUSER 1000:$GROUP\nCMD /x\n",
+        "FROM alpine\nARG U=1000\nUSER $U:${GROUP}\nCMD /x\n",
     ],
 )
 def test_unprivileged_stages_are_quiet(text: str) -> None:
@@ -110,6 +112,7 @@ def test_unprivileged_stages_are_quiet(text: str) -> None:
         ("FROM example.com/base\nARG APP_USER\nUSER $APP_USER\n", False),
         ("FROM example.com/base\nARG APP_USER\nENV OTHER=$APP_USER\nUSER $OTHER\n", False),
         ("FROM scratch\nUSER $APP_USER\n", False),
+        ("FROM example.com/base\nARG GROUP\nUSER $APP_USER:$GROUP\n", True),
     ],
 )
 def test_what_only_the_base_image_can_set_is_not_taken_for_empty(text: str, by_the_base: bool) -> None:

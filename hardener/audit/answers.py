@@ -181,7 +181,7 @@ def _stage_user(stage: DockerStage, needs: StageNeeds) -> Reply:
     if last is not None and last.is_root is None:
         return Reply(Answer.BAD, f"runs as `{last.item.arguments}`, which is root unless it is set from outside")
     if last is not None and not last.is_root:
-        return Reply(Answer.GOOD, f"runs as {last.text} (USER, line {last.item.line})")
+        return Reply(Answer.GOOD, f"runs as {last.text or last.item.arguments} (USER, line {last.item.line})")
     if last is None:
         from hardener.needs.stage import SCRATCH, WINDOWS
 

@@ -23,11 +23,11 @@ def resolve(dockerfile: Dockerfile, text: str, before: int | None = None, stage:
     return scope.expand(text)
 
 
-def left_to_the_base(dockerfile: Dockerfile, text: str, before: int, stage: Stage) -> bool:
-    """Whether `text` has a variable that no ARG or ENV on the way names: only the base image can set it, no build argument."""
-    scope = _Scope(dockerfile)
-    scope.enter(stage, before)
-    return scope.lacks_a_name_of(text)
+def left_to_the_base(stage: Stage, user: Instruction) -> bool:
+    """Whether a USER has an account with a variable that no ARG or ENV on the way names: only the base image can set it."""
+    scope = _Scope(stage.dockerfile)
+    scope.enter(stage, user.index)
+    return scope.lacks_a_name_of(user.arguments.strip("\"'").partition(":")[0])
 
 
 def base_of(stage: Stage) -> str | None:
