@@ -74,13 +74,7 @@ class DockerfileGroup:
     @property
     def notes(self) -> Sequence[Trouble]:
         return [
-            Trouble(
-                self.name,
-                stage.place(stage.from_item).line,
-                f"`{stage.subject}` starts as root and is left so: {needs.steps_down}",
-            )
-            for stage, needs in self._judged
-            if stage.runs and needs.steps_down and _starts_as_root(stage)
+            note for stage, needs in self._judged if stage.runs and (note := _not_judged(stage, needs, self.name)) is not None
         ]
 
     @property
@@ -249,6 +243,18 @@ def _taken_from(item: Instruction) -> Iterator[str]:
             yield flag.value or ""
         elif flag.name == "mount":
             yield from (part[len("from=") :] for part in (flag.value or "").split(",") if part.startswith("from="))
+
+
+def _not_judged(stage: DockerStage, needs: StageNeeds, name: str) -> Trouble | None:
+    """Why nothing is said of who runs in a stage."""
+    if needs.user_of_the_base:
+        item = stage.users[-1].item
+        reason = f"`{stage.subject}` runs as `{item.arguments}`, which only its base image can set"
+        return Trouble(name, item.line, reason)
+    if needs.steps_down and _starts_as_root(stage):
+        line = stage.place(stage.from_item).line
+        return Trouble(name, line, f"`{stage.subject}` starts as root and is left so: {needs.steps_down}")
+    return None
 
 
 def _starts_as_root(stage: DockerStage) -> bool:

@@ -111,6 +111,8 @@ def test_what_a_service_answers(posed: Posed, question: str, text: str, image: s
         ('FROM debian:12\nUSER app\nCMD ["/app"]\n', GOOD),
         ('FROM debian:12\nUSER 0\nCMD ["/app"]\n', BAD),
         ('FROM debian:12\nARG WHO\nUSER $WHO\nCMD ["/app"]\n', BAD),
+        ('FROM debian:12\nUSER $WHO\nCMD ["/app"]\n', UNKNOWN),
+        ('FROM debian:12\nARG GROUP\nUSER 1000:$GROUP\nCMD ["/app"]\n', GOOD),
         ('FROM example.com/unknown\nCMD ["/app"]\n', UNKNOWN),
         ('FROM scratch\nCOPY app /\nCMD ["/app"]\n', BAD),
         ("FROM nginx:1.27\n", JUSTIFIED),

@@ -103,6 +103,19 @@ def test_what_does_not(does: str, service: str, tmp_path: Path) -> None:
     assert outcome(tmp_path, project(does, service)).status is Status.APPLIED
 
 
+@pytest.mark.parametrize(
+    "run",
+    [
+        "--mount=type=secret,id=key,mode=0444 cp /run/secrets/key /etc/key",
+        "--mount=type=secret,id=key cat /run/secrets/key > /etc/key",
+        "--mount=type=secret,id=key,target=/k cp /etc/hosts /etc/key",
+        "--mount=type=secret,id=key,env=KEY cp /run/secrets/key /etc/key",
+    ],
+)
+def test_a_secret_of_the_build_that_everybody_may_read_is_not_in_the_way(run: str, tmp_path: Path) -> None:
+    assert outcome(tmp_path, project("", "", "", f"RUN {run}\n")).status is Status.APPLIED
+
+
 def test_a_low_port_is_in_the_way_where_nobody_knows_the_network(tmp_path: Path) -> None:
     serves = "import http.server as h\nh.HTTPServer(('', 80), h.SimpleHTTPRequestHandler).serve_forever()"
     found = outcome(tmp_path, project(serves, None))
@@ -119,6 +132,8 @@ def test_a_low_port_is_in_the_way_where_nobody_knows_the_network(tmp_path: Path)
         ("", "COPY --chmod=0600 app.py key\n", "line 4 gives what it copies the mode 0600"),
         ("", "ADD https://example.com/model.bin /models/\n", "what line 4 downloads can be read by its owner only"),
         ("", "RUN umask 077 && mkdir /models\n", "line 4 closes what it makes to others"),
+        ("", "RUN --mount=type=secret,id=key cp /run/secrets/key /etc/key\n", "line 4 copies a secret with its mode"),
+        ("", "RUN --mount=type=secret,id=k,dst=/k/a,mode=0440 cp -r /k /etc\n", "line 4 copies a secret with its mode"),
         ("RUN pip install --user flask\n", "", "line 3 (`pip`) may put into root's home what it starts or reads"),
         ("RUN python -m nltk.downloader punkt\n", "", "line 3 (`python`) may put into root's home"),
         ("RUN python -c 'import whisper; whisper.load_model(1)'\n", "", "line 3 (`python`) may put into root's home"),

@@ -95,10 +95,35 @@ def test_no_fix_is_safe() -> None:
         "FROM memcached\n",
         "FROM alpine AS a\nUSER 5\nFROM a\nCMD /x\n",
         "FROM alpine\nENV U=web\nUSER ${U:-root}\nCMD /x\n",
+        "FROM alpine\nARG GROUP\nUSER 1000:$GROUP\nCMD /x\n",
+        "FROM alpine\nARG U=1000\nUSER $U:${GROUP}\nCMD /x\n",
     ],
 )
 def test_unprivileged_stages_are_quiet(text: str) -> None:
     assert not check(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "by_the_base"),
+    [
+        ("FROM jupyter/base-notebook\nUSER root\nUSER ${NB_UID}\n", True),
+        ('FROM example.com/base AS a\nENV X=1\nFROM a\nARG GROUP\nUSER "$X$APP_USER:$GROUP"\n', True),
+        ("ARG APP_USER=web\nFROM example.com/base\nUSER $APP_USER\n", True),  # what stands above FROM does not count below it
+        ("FROM example.com/base\nARG APP_USER\nUSER $APP_USER\n", False),
+        ("FROM example.com/base\nARG APP_USER\nENV OTHER=$APP_USER\nUSER $OTHER\n", False),
+        ("FROM scratch\nUSER $APP_USER\n", False),
+        ("FROM example.com/base\nARG GROUP\nUSER $APP_USER:$GROUP\n", True),
+    ],
+)
+def test_what_only_the_base_image_can_set_is_not_taken_for_empty(text: str, by_the_base: bool) -> None:
+    """A build argument reaches what an ARG names, and nothing else (Docker's reference of Dockerfiles, ARG)."""
+    stage = stage_of(text)
+    assert StageNeeds(stage).user_of_the_base is by_the_base
+    assert [finding.message for finding in check(text)] == (
+        []
+        if by_the_base
+        else [f"the container runs as `{stage.users[-1].item.arguments}`, which is root unless it is set from outside"]
+    )
 
 
 def test_only_the_stage_that_runs_is_judged() -> None:

@@ -176,10 +176,12 @@ def _of_image(container: Container, needs: Needs, tree: Tree) -> Reply:
 def _stage_user(stage: DockerStage, needs: StageNeeds) -> Reply:
     """Who runs in an image that is made by a stage."""
     last = stage.users[-1] if stage.users else None
+    if needs.user_of_the_base and last is not None:
+        return Reply(Answer.UNKNOWN, f"who runs in it is not known: its base image sets `{last.item.arguments}`, or nobody")
     if last is not None and last.is_root is None:
         return Reply(Answer.BAD, f"runs as `{last.item.arguments}`, which is root unless it is set from outside")
     if last is not None and not last.is_root:
-        return Reply(Answer.GOOD, f"runs as {last.text} (USER, line {last.item.line})")
+        return Reply(Answer.GOOD, f"runs as {last.text or last.item.arguments} (USER, line {last.item.line})")
     if last is None:
         from hardener.needs.stage import SCRATCH, WINDOWS
 

@@ -67,11 +67,13 @@ class User(NamedTuple):
     item: Instruction
     stage: Stage
     text: str | None
+    #: The same without the group, which may be all that is not told.
+    account: str | None
 
     @property
     def is_root(self) -> bool | None:
         """Whether it is root; None when unknown."""
-        return None if self.text is None else self.text.partition(":")[0] in _ROOT
+        return None if self.account is None else self.account in _ROOT
 
 
 class DockerStage:
@@ -220,8 +222,12 @@ class DockerStage:
     @cached_property
     def users(self) -> tuple[User, ...]:
         """Every USER on the way, in order."""
-        users = ((stage, item) for stage, item in self.items if item.keyword == "USER")
-        return tuple(User(item, stage, self.resolve(item.arguments, stage, item.index)) for stage, item in users)
+        return tuple(self._user(stage, item) for stage, item in self.items if item.keyword == "USER")
+
+    def _user(self, stage: Stage, item: Instruction) -> User:
+        text = self.resolve(item.arguments, stage, item.index)
+        named = self.resolve(item.arguments.strip("\"'").partition(":")[0], stage, item.index) if text is None else text
+        return User(item, stage, text, None if named is None else named.partition(":")[0])
 
     @cached_property
     def workdir(self) -> str | None:
@@ -327,12 +333,8 @@ class DockerStage:
     @cached_property
     def unread_scripts(self) -> tuple[str, ...]:
         """Scripts of the build context that the container begins with, and that could not be read."""
-        unread = []
-        for start in self.starts:
-            path, text = self._script(start)
-            if path and text is None and not start.script:
-                unread.append(path)
-        return tuple(dict.fromkeys(unread))
+        found = (self._script(start) for start in self.starts if not start.script)
+        return tuple(dict.fromkeys(path for path, text in found if path and text is None))
 
     def _script(self, start: Start) -> tuple[str, str | None]:
         """The path in the build context of the script that a command runs, and its text; an empty path for a program."""

@@ -125,7 +125,7 @@ def _read_needs(container: Container, tree: Tree, profiles: tuple[str, ...]) -> 
     if container.image is None and container.build is None:
         return _usual(container, f"the image `{container.image_text}` is not known before the project runs")
     needs = _of_image(container, tree, profiles) if container.image is not None else _of_build(container, tree, profiles)
-    besides = _besides(container)
+    besides = _besides(container, is_read=needs.read is not None)
     if besides and needs.holds:
         needs = needs._replace(holds=False, why_not=besides)
     if container.privileged.effective:
@@ -219,8 +219,8 @@ def _completed(needs: Needs, profile: Profile, container: Container) -> Needs:
     )
 
 
-def _besides(container: Container) -> str:
-    """What runs in the container beside its program, and may need what the program does not."""
+def _besides(container: Container, *, is_read: bool) -> str:
+    """What runs in the container beside its program, and may need what the program does not; `is_read`: with its health check."""
     if container.said_elsewhere:
         return container.said_elsewhere
     if container.volumes_from:
@@ -231,7 +231,15 @@ def _besides(container: Container) -> str:
     changes = next((word for word in words if word.rpartition("/")[2] in _MORE_THAN_ASKS), "")
     if not changes and any(_is_written(word, *words[at + 1 : at + 2]) for at, word in enumerate(words)):
         changes = ">"
-    return f"its health check does more than ask (`{changes}`)" if changes else ""
+    if changes:
+        return f"its health check does more than ask (`{changes}`)"
+    if is_read or not words:
+        return ""
+    from hardener.needs.asking import does_more
+
+    mounted = [mount.target for mount in container.mounts if mount.target and mount.kind not in ("volume", "tmpfs")]
+    more = does_more(" ".join(container.healthcheck.effective), mounted)
+    return f"its health check {more}" if more else ""
 
 
 def _is_written(word: str, behind: str = "") -> bool:

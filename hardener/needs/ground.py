@@ -138,6 +138,24 @@ def closing(stage: DockerStage) -> Iterator[tuple[str, Instruction]]:
                 yield f"line {run.item.line} closes {run.known[-1]} to others", run.item
             elif run.name == "umask" and run.known and not run.known[-1].endswith(("0", "2")):
                 yield f"line {run.item.line} closes what it makes to others", run.item
+            elif run.name == "cp" and any(_may_hold(run, secret) for secret in _secrets(run.item)):
+                yield f"line {run.item.line} copies a secret with its mode, by which only its owner may read it", run.item
+
+
+def _secrets(item: Instruction) -> Iterator[str]:
+    """Where a RUN has its secrets whose mode keeps others out: 0400 unless it is told another (BuildKit, `RUN --mount`)."""
+    for flag in item.flags:
+        options = dict(part.partition("=")[::2] for part in (flag.value or "").split(",") if flag.name == "mount")
+        if options.get("type") == "secret" and is_closed(options.get("mode", "0400")):
+            names = ("target", "dst", "destination")
+            target = next((options[name] for name in names if name in options), "")
+            if target or "env" not in options:
+                yield target or f"/run/secrets/{options.get('id', '')}"
+
+
+def _may_hold(run: Run, path: str) -> bool:
+    """Whether what a command copies may be a path or a folder that holds it."""
+    return any("?" in word or "*" in word or is_within(path, word) for word in run.known[:-1] if not word.startswith("-"))
 
 
 def is_closed(mode: str) -> bool:

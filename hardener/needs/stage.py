@@ -12,6 +12,7 @@ from hardener.finding import Evidence, Strength
 from hardener.needs.bases import Base, find_base
 from hardener.needs.handover import Handover, Workload, handover
 from hardener.record import NamedTuple
+from hardener.syntax.dockerfile.variables import left_to_the_base
 
 #: The families beside those of `bases.toml`.
 SCRATCH, WINDOWS, UNKNOWN = "scratch", "windows", ""
@@ -181,6 +182,12 @@ class StageNeeds:
         if self._stage.base_text == "scratch":
             return SCRATCH
         return self.base.family if self.base else UNKNOWN
+
+    @cached_property
+    def user_of_the_base(self) -> bool:
+        """Whether only the base image can say who the last USER is: a variable that no instruction names (`${NB_UID}`)."""
+        users = self._stage.users[-1:] if self._stage.base_text != "scratch" else ()
+        return any(user.is_root is None and left_to_the_base(user.stage, user.item) for user in users)
 
     @cached_property
     def _keeps_start(self) -> bool:

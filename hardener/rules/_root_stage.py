@@ -41,6 +41,8 @@ def check(stage: DockerStage, needs: StageNeeds) -> Iterator[Finding]:
         return
     last = stage.users[-1] if stage.users else None
     if last is not None and last.is_root is None:
+        if needs.user_of_the_base:
+            return
         yield _finding(
             stage,
             last.item,

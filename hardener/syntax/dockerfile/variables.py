@@ -23,6 +23,13 @@ def resolve(dockerfile: Dockerfile, text: str, before: int | None = None, stage:
     return scope.expand(text)
 
 
+def left_to_the_base(stage: Stage, user: Instruction) -> bool:
+    """Whether a USER has an account with a variable that no ARG or ENV on the way names: only the base image can set it."""
+    scope = _Scope(stage.dockerfile)
+    scope.enter(stage, user.index)
+    return scope.lacks_a_name_of(user.arguments.strip("\"'").partition(":")[0])
+
+
 def base_of(stage: Stage) -> str | None:
     """The image or stage that a stage begins from, with variables put in; None when unknown."""
     return resolve(stage.dockerfile, stage.base)
@@ -112,6 +119,21 @@ class _Scope:
             return expand(text, self._dockerfile.escape, self._value)
         except (Unknown, BadWord):
             return None
+
+    def lacks_a_name_of(self, text: str) -> bool:
+        """Whether the text has a variable that nothing so far has named, with or without a value."""
+        lacking = []
+
+        def value(name: str) -> str:
+            if name not in self._args and name not in self._env and name not in self._lost:
+                lacking.append(name)
+            return self._env.get(name) or self._args.get(name) or ""
+
+        try:
+            expand(text, self._dockerfile.escape, value)
+        except BadWord:
+            return False
+        return bool(lacking)
 
     def _value(self, name: str) -> str | None:
         if name in self._env:
