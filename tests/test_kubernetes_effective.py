@@ -430,6 +430,27 @@ def test_limits_are_written_with_a_request_below_them() -> None:
     }
 
 
+QUEUED = "metadata: {labels: {kueue.x-k8s.io/queue-name: user-queue}}"
+ASKING = f"containers: [{{name: app, image: {IMAGE}, resources: {{requests: {{cpu: 3}}}}}}]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"apiVersion: v1\nkind: Pod\n{QUEUED}\nspec: {{{ASKING}}}\n",
+        f"apiVersion: batch/v1\nkind: Job\n{QUEUED}\nspec: {{template: {{spec: {{{ASKING}}}}}}}\n",
+        f"apiVersion: apps/v1\nkind: Deployment\nspec: {{template: {{{QUEUED}, spec: {{{ASKING}}}}}}}\n",
+        f"apiVersion: batch/v1\nkind: CronJob\nspec: {{jobTemplate: {{{QUEUED}, spec: {{template: {{spec: {{{ASKING}}}}}}}}}}}\n",
+    ],
+)
+def test_what_a_queue_admits_asks_for_nothing_that_it_did_not(text: str) -> None:
+    """Kueue: "By default, administrators must specify all resources required by Pods in the ClusterQueues"."""
+    app = container(text)
+    with pytest.raises(CannotWrite, match="quota"):
+        app.memory.to(Amount(1 << 30, "1G"))
+    assert app.cpus.to(Amount(4.0, "4")), "what it asks for already may be limited"
+
+
 def test_ephemeral_containers_get_neither_amounts_nor_volumes() -> None:
     """The API server refuses `resources` there (kubernetes docs: concepts/workloads/pods/ephemeral-containers)."""
     text = pod() + f"  ephemeralContainers: [{{name: debug, image: {IMAGE}}}]\n"

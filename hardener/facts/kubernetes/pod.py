@@ -20,6 +20,9 @@ SECURITY = "securityContext"
 _CONTAINERS_ONLY = frozenset(("serving.knative.dev",))
 #: OpenShift gives each namespace numbers of its own, and its default rules refuse others (restricted-v2).
 _OWN_NUMBERS = frozenset(("DeploymentConfig",))
+#: Kueue takes the label from the pod or from what asks for it (kueue, pkg/controller/constants/constants.go@ff69552).
+_QUEUE = ("metadata", "labels", "kueue.x-k8s.io/queue-name")
+_LABELLED = ((), ("spec", "template"), ("spec", "jobTemplate"), ("spec", "jobTemplate", "spec", "template"))
 
 
 class Member(Scope):
@@ -98,6 +101,12 @@ class Pod(Scope):
     def has_own_numbers(self) -> bool:
         """Whether what runs it chooses users itself, and refuses others."""
         return self.node.owner.kind in _OWN_NUMBERS
+
+    @property
+    def is_queued(self) -> bool:
+        """Whether Kueue lets it start only where its queue has room for all that it requests."""
+        owner = Scope(self.file, self.node.owner.mapping, None)
+        return any(owner.text(*above, *_QUEUE) for above in _LABELLED)
 
     def place_of(self, found: Found | None) -> Place:
         """Where a value stands, or else the object that asks for the pod."""

@@ -79,6 +79,10 @@ class Limit(Setting[Amount | None]):
         if self._autoscaler and (self._autoscaler.startswith("V") or member.find("resources", "requests", name) is None):
             raise CannotWrite(f"a {self._autoscaler} goes by what it requests: decide on request and limit together with that")
         if member.find("resources", "requests", name) is None:
+            if member.pod.is_queued:  # "resource memory unavailable in ClusterQueue" (kueue, flavorassigner.go@ff69552)
+                asks = "CPU time" if name == "cpu" else name
+                said = f"Kueue starts nothing that requests {asks} where its queue has no quota of that"
+                raise CannotWrite(f"{said}: decide on request, limit and quota together")
             request: Value = _plain(write(min(new.number, _REQUESTS[name])), "")
             changes = member.put(("resources", "requests", name), request)
         return changes + member.put(("resources", "limits", name), value)
