@@ -213,6 +213,35 @@ def test_a_doubt_about_this_program_replaces_the_general_one() -> None:
     assert ["cannot be told" in fix.missing for fix in missing if fix] == [True, False]
 
 
+NATIVE = "FROM golang AS build\nRUN go build -o /x\n"
+CROSS = "FROM --platform=$BUILDPLATFORM golang AS build\nARG TARGETARCH\nRUN GOARCH=$TARGETARCH go build -o /x\n"
+TAKES = "COPY --from=build /x /x\nCMD /x\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (f"{CROSS}FROM alpine\n{TAKES}", "line 1 works on `$BUILDPLATFORM`"),
+        (f"{CROSS}FROM alpine AS base\nFROM base\n{TAKES}", "line 1 works on `$BUILDPLATFORM`"),
+        (f"{NATIVE}FROM arm64v8/alpine\n{TAKES}", "line 3 takes an image for arm64v8"),
+        (f"{NATIVE}FROM --platform=linux/arm64 alpine\n{TAKES}", "line 3 takes an image for arm64"),
+        ("FROM alpine\nARG TARGETPLATFORM\nCOPY $TARGETPLATFORM/x /x\nCMD /x\n", "line 3 copies"),
+        (f"{NATIVE}FROM alpine\n{TAKES}", ""),
+        (f"{NATIVE}FROM --platform=linux/amd64 alpine\n{TAKES}", ""),
+        (f"{CROSS}FROM alpine\nRUN apk add tzdata\n{TAKES}", ""),
+        (f"{CROSS}FROM alpine AS zones\nRUN apk add tzdata\nFROM alpine\n{TAKES}", ""),
+        (f"{CROSS}FROM scratch\n{TAKES}", ""),
+        (f"{CROSS}FROM gcr.io/distroless/static\n{TAKES}", ""),
+    ],
+)
+def test_the_first_command_of_a_stage_may_not_run_where_it_is_built(text: str, why: str) -> None:
+    """BuildKit, docs/multi-platform.md: without an emulator a command of another platform ends in `exec format error`."""
+    (finding,) = check(text)
+    assert finding.fix
+    assert ("whether the builder can run a command" in finding.fix.missing) is bool(why)
+    assert why in finding.fix.missing
+
+
 def test_another_command_is_not_what_the_base_steps_down_for() -> None:
     assert "USER postgres" in hardened('FROM postgres:16\nENTRYPOINT ["/backup"]\nCOPY backup /\n')
     assert "USER www-data" in hardened('FROM php:8-apache\nCOPY . /app\nCMD ["php", "/app/worker.php"]\n')

@@ -17,7 +17,7 @@ from hardener.record import NamedTuple
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bases.toml")
 
 #: Official images are also published per architecture, under the same names.
-_ARCHITECTURES = frozenset(("amd64", "arm32v5", "arm32v6", "arm32v7", "arm64v8", "armhf", "i386", "ppc64le", "riscv64", "s390x"))
+ARCHITECTURES = frozenset(("amd64", "arm32v5", "arm32v6", "arm32v7", "arm64v8", "armhf", "i386", "ppc64le", "riscv64", "s390x"))
 _MIRRORS = ("public.ecr.aws/docker/library/", "mirror.gcr.io/library/")
 _NEWEST = (1_000_000,)
 
@@ -52,7 +52,7 @@ def find_base(image: ImageReference) -> Base | None:
     for mirror in _MIRRORS:
         name = name.removeprefix(mirror)
     architecture, slash, rest = name.partition("/")
-    if slash and architecture in _ARCHITECTURES:
+    if slash and architecture in ARCHITECTURES:
         name = rest
     head, tables = _pieces()
     for table in tables:

@@ -165,13 +165,23 @@ def _fix(stage: DockerStage, needs: StageNeeds, last: User | None) -> Fix:
         summary=f"run as {runner.user}",
         changes=tuple(changes),
         evidence=evidence,
-        missing=_missing(needs, shell),
+        missing=_missing(needs, shell, _first_command(stage) if runner.creation or writes else ""),
         migration=_migration(runner, volumes, needs.handover),
     )
 
 
-def _missing(needs: StageNeeds, shell: bool) -> str:
-    parts = list(needs.doubts)
+def _first_command(stage: DockerStage) -> str:
+    """Why the RUN that is written may fail where nothing was run before."""
+    if any(item.keyword == "RUN" for _, item in stage.items):
+        return ""
+    from hardener.needs.machines import told_for_others
+
+    why = told_for_others(stage)
+    return f"whether the builder can run a command in it, which had none so far: {why}" if why else ""
+
+
+def _missing(needs: StageNeeds, shell: bool, command: str) -> str:
+    parts = [*needs.doubts, *([command] if command else ())]
     if needs.writes and not shell:
         parts.append(f"{needs.writes[0].path} stays root's, because the image has no shell to hand it over")
     handover = needs.handover
