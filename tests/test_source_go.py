@@ -55,6 +55,7 @@ def test_what_is_written(body: str, expected: dict[str, str], tmp_path: Path) ->
     assert paths(found) == expected
     assert found.doubts == ()
     assert found.memory is not None
+    assert found.memory.evidence.claim == found.read.claim == "1 source file in Go"
 
 
 @pytest.mark.parametrize(

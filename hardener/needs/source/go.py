@@ -134,9 +134,7 @@ class _Reading:
         source_at = next((f"{one.origin}:1" for one in self.listings if "func main(" in one.text), self.program.at)
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
         claim = f"{count} in Go{shown(libraries)}"
-        memory = Memory(
-            _PLAIN_SERVICE, "a service in Go, with room", Evidence("it holds what requests need", source_at, Strength.READ), 0
-        )
+        memory = Memory(_PLAIN_SERVICE, "a service in Go, with room", Evidence(claim, source_at, Strength.READ), 0)
         uses = gathering.uses(Evidence(claim, source_at, strength_of(libraries.values())), memory)
         return uses._replace(memory=None) if uses.open(MEMORY) else uses
 

@@ -156,9 +156,7 @@ def _summary(project: Project, program: Program, libraries: dict[str, Library | 
     count = len(project.listings)
     files = f"{count} source file" + ("s" if count != 1 else "")
     claim = f"{files} of Node.js{shown(libraries)}"
-    memory = Memory(
-        _PLAIN_SERVICE, "a service on Node.js, with room", Evidence("it holds what requests need", source, Strength.READ)
-    )
+    memory = Memory(_PLAIN_SERVICE, "a service on Node.js, with room", Evidence(claim, source, Strength.READ))
     uses = project.gathering.uses(Evidence(claim, source, strength_of(libraries.values())), memory)
     return uses._replace(memory=None) if uses.open(MEMORY) else uses
 

@@ -137,9 +137,7 @@ class _Reading:
         source = f"{self.listings[0].origin}:1"
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
         claim = f"{count} in PHP{shown(composer or {})}"
-        memory = Memory(
-            512, "an application in PHP, with room", Evidence("it holds what requests need", source, Strength.READ), 0
-        )
+        memory = Memory(512, "an application in PHP, with room", Evidence(claim, source, Strength.READ), 0)
         uses = self.gathering.uses(Evidence(claim, source, strength_of((composer or {}).values())), memory)
         return uses._replace(memory=None) if uses.open(MEMORY) else uses
 

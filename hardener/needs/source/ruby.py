@@ -95,7 +95,7 @@ class _Reading:
         source = f"{self.listings[0].origin}:1"
         count = f"{len(self.listings)} source file" + ("s" if len(self.listings) != 1 else "")
         claim = f"{count} in Ruby{shown(libraries)}"
-        memory = Memory(512, "a service in Ruby, with room", Evidence("it holds what requests need", source, Strength.READ))
+        memory = Memory(512, "a service in Ruby, with room", Evidence(claim, source, Strength.READ))
         if name in ("puma", "rails") and (any("workers" in one.text for one in self.listings) or "-w" in words):
             gathering.doubt((MEMORY,), "how many worker processes there are")
         uses = gathering.uses(Evidence(claim, source, strength_of(libraries.values())), memory)
