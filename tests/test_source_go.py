@@ -59,6 +59,23 @@ def test_what_is_written(body: str, expected: dict[str, str], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("body", "known"),
+    [
+        ("mb, _ := strconv.Atoi(q)\nb := make([]byte, mb*1024*1024)", False),
+        ("keep = append(keep, make([]byte, int64(size) << 20))", False),
+        ("b := make([]byte, 0, 4*1024*1024)", True),
+        ("b := make([]byte, int64(1 << 20))", True),
+        ("b := make([]byte, n)\nr.ParseMultipartForm(1024 * 1024)", True),
+    ],
+)
+def test_memory_that_is_asked_for_by_the_mebibyte_is_not_bounded(body: str, known: bool, tmp_path: Path) -> None:
+    """knative/docs, docs/versioned/serving/autoscaling/autoscale-go/autoscale.go at de125bf: `?bloat=600` takes 600 MiB."""
+    found = server(tmp_path, body, "strconv")
+    assert (found.memory is not None) is known
+    assert bool(found.open(MEMORY)) is not known
+
+
+@pytest.mark.parametrize(
     ("body", "port"),
     [
         ('http.ListenAndServe(":8080", nil)', 8080),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Iterator
 
 from hardener.facts.image_files import ImageFiles
 from hardener.finding import Evidence, Strength
@@ -28,6 +29,9 @@ _ASIDE = re.compile(r"_test\.go$|/(?:testdata|vendor|examples?|_examples)/")
 #: Build constraints of systems that no container of Linux is.
 _ELSEWHERE = re.compile(r"_(?:windows|darwin|freebsd|openbsd|netbsd|plan9|js|wasm|aix|solaris|android|ios)(?:_\w+)?\.go$")
 _PLAIN_SERVICE = 512
+#: A mebibyte in a sum, and a name that the sum goes by.
+_MEBIBYTE = re.compile(r"\b1024\s*\*\s*1024\b|\b1_?048_?576\b|\b1_?000_?000\b|\b1e6\b|<<\s*20\b")
+_NAME = re.compile(r"\b(?!u?int(?:8|16|32|64)?\b)[A-Za-z_]")
 
 
 def reader(program: Program, read: Read) -> Uses | None:
@@ -129,6 +133,8 @@ class _Reading:
             self.reckoner.program = gathering.program = with_dotenv(self.program, self.program.workdir)
         for listing in self.listings:
             gathering.look(listing)
+            for index in _asked_for(listing):
+                gathering.doubt((MEMORY,), f"how many mebibytes `{listing.place(index)}` asks for")
         if not self.listings:
             gathering.doubt(EVERYTHING, "no source of it is among the files of the project")
         source_at = next((f"{one.origin}:1" for one in self.listings if "func main(" in one.text), self.program.at)
@@ -163,6 +169,17 @@ class _Reading:
             else:
                 index += 1
         return found
+
+
+def _asked_for(listing: Listing) -> Iterator[int]:
+    """Where memory is asked for by the mebibyte, by a number that stands elsewhere: what tries out limits does that."""
+    if "make(" not in listing.text or not _MEBIBYTE.search(listing.text):
+        return
+    for index in range(len(listing.tokens) - 1):
+        if listing.name(index) == "make" and listing.is_sign(index + 1, "("):
+            sizes = [listing.text[listing.tokens[a].at : listing.tokens[b].at] for a, b in listing.arguments(index + 1)[1:]]
+            if any(_MEBIBYTE.search(size) and _NAME.search(size) for size in sizes):
+                yield index
 
 
 def _is_own(name: str, modules: set[str]) -> bool:
