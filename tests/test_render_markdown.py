@@ -156,6 +156,7 @@ def test_a_sentence_says_what_it_said(text: str) -> None:
         ("inspect --format '{{.Id}}' IMAGE", "inspect `--format '{{.Id}}'` IMAGE"),
         ("@a and #1 and GH-1", "`@a` and `#1` and `GH-1`"),
         ("1. first", "`1`. first"),
+        ("75 % of it, not 80%", "75 % of it, not `80%`"),
         ("changes users (`./run.sh`), then", "changes users (`./run.sh`), then"),
         ("may write ../.., which (or /run/...).", "may write `../..`, which (or `/run/...`)."),
     ],

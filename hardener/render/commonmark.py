@@ -17,7 +17,7 @@ from hardener.render.summary import clean
 #: Existing code, blanks, words, and backticks without a partner.
 _TOKENS = re.compile(r"`[^`]+`|\s+|[^\s`]+|`")
 #: A word that nothing makes markup or a link of, with the punctuation around it. A number with more digits may be a commit.
-_PLAIN = re.compile(r"[(\"']*(?:[A-Za-z]+(?:[-'/][A-Za-z]+)*|[0-9]{1,6}(?=[,;:!?]|\Z))[)\"']*[.,;:!?]*[)\"']*", re.ASCII)
+_PLAIN = re.compile(r"[(\"']*(?:[A-Za-z]+(?:[-'/][A-Za-z]+)*|[0-9]{1,6}(?=[,;:!?]|\Z)|%)[)\"']*[.,;:!?]*[)\"']*", re.ASCII)
 #: What stands around a word that is code; two dots and more belong to it.
 _AROUND = re.compile(r"(\(*)(.*?[^.,;:!?)]|.*?(?<!\.)\.\.++|.+)(\)*[.,;:!?]?)", re.ASCII | re.DOTALL)
 #: What a code span in backticks cannot hold: a blank at its edge; and `##[`, with which the runner of GitHub's workflows takes
