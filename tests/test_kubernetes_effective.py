@@ -451,6 +451,36 @@ def test_what_a_queue_admits_asks_for_nothing_that_it_did_not(text: str) -> None
     assert app.cpus.to(Amount(4.0, "4")), "what it asks for already may be limited"
 
 
+def limit_range(limits: str, namespace: str = "") -> str:
+    return (
+        f"apiVersion: v1\nkind: LimitRange\nmetadata: {{name: x, namespace: '{namespace}'}}\nspec: {{limits: [{{{limits}}}]}}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "bounded"),
+    [
+        ("shop/range.yaml", limit_range("type: Container, min: {memory: 99Mi}"), True),
+        ("shop/range.yaml", limit_range("type: Pod, max: {memory: 1Gi}", "shop"), True),
+        ("other/range.yaml", limit_range("type: Container, default: {memory: 1Gi}", "shop"), True),
+        ("other/range.yaml", limit_range("type: Container, default: {memory: 1Gi}"), False),
+        ("shop/range.yaml", limit_range("type: Container, default: {memory: 1Gi}", "other"), False),
+        ("shop/range.yaml", limit_range("type: Container, max: {cpu: 1}"), False),
+        ("shop/range.yaml", limit_range("type: PersistentVolumeClaim, max: {memory: 1Gi}"), False),
+    ],
+)
+def test_a_limit_range_bounds_what_may_be_asked_for(name: str, text: str, bounded: bool) -> None:
+    """Kubernetes documentation, policy/limit-range: a pod that is outside of the bounds is refused."""
+    spec = f"{{containers: [{{name: app, image: {IMAGE}}}]}}"
+    shop = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: app, namespace: shop}}\nspec: {spec}\n"
+    (app,) = group(shop, "shop/pod.yaml", **{name: text}).containers
+    if bounded:
+        with pytest.raises(CannotWrite, match=name):
+            app.memory.to(Amount(512.0, "512"))
+    else:
+        assert app.memory.to(Amount(512.0, "512"))
+
+
 def test_ephemeral_containers_get_neither_amounts_nor_volumes() -> None:
     """The API server refuses `resources` there (kubernetes docs: concepts/workloads/pods/ephemeral-containers)."""
     text = pod() + f"  ephemeralContainers: [{{name: debug, image: {IMAGE}}}]\n"

@@ -18,7 +18,10 @@ from hardener.source import Source
 from hardener.syntax.yaml import Mapping, Node
 
 _AUTOSCALERS = {"HorizontalPodAutoscaler": "scaleTargetRef", "VerticalPodAutoscaler": "targetRef"}
-_KINDS = ("ConfigMap", "ServiceAccount", *_AUTOSCALERS)
+_RANGE = "LimitRange"
+#: What it may say of containers and pods, each by the name of a resource (kubernetes docs: policy/limit-range).
+_BOUNDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+_KINDS = ("ConfigMap", "ServiceAccount", _RANGE, *_AUTOSCALERS)
 #: More than this is not looked into for the name of one file.
 _LARGEST = 4 * 1024 * 1024
 
@@ -45,6 +48,7 @@ class Cluster:
         self._found: dict[tuple[str, str], list[Object]] | None = None
         self._meant: dict[tuple[str, str, str, str], Object | None] = {}
         self._scaled: dict[tuple[str, str], Object] | None = None
+        self._ranges: list[Object] | None = None
         self._paths: dict[int, str] = {}
 
     def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
@@ -109,6 +113,18 @@ class Cluster:
         scaler = self._scaled.get((owner.kind, owner.name))
         return scaler.kind if scaler and scaler.namespace in ("", owner.namespace or scaler.namespace) else ""
 
+    def limit_range(self, pod: Pod, resource: str) -> str:
+        """The file whose LimitRange says how much of a resource the containers of a pod may ask for; empty for none."""
+        if self._ranges is None:
+            self._ranges = [one for (kind, _), found in self._by_name().items() if kind == _RANGE for one in found]
+        mine, folder = pod.node.owner.namespace, os.path.dirname(pod.file.source.path)
+        for one in self._ranges:
+            path = self._paths[id(one)]
+            holds = one.namespace == mine if one.namespace and mine else os.path.dirname(path) == folder
+            if holds and any(item.find(bound, resource) for item in _limits(one, pod) for bound in _BOUNDS):
+                return path
+        return ""
+
     def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
         """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
         key = kind, name, pod.node.owner.namespace, pod.file.source.path
@@ -146,3 +162,10 @@ class Cluster:
             for found in objects(file.tree):
                 if found.kind in _KINDS:
                     yield source.path, found
+
+
+def _limits(limit_range: Object, pod: Pod) -> Iterator[Scope]:
+    """What a LimitRange says of containers and pods, and not of claims."""
+    for node, _ in Scope(pod.file, limit_range.mapping, None).items("spec", "limits"):
+        if isinstance(node, Mapping) and (item := Scope(pod.file, node, None)).text("type") in ("Container", "Pod"):
+            yield item

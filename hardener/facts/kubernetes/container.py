@@ -89,8 +89,8 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.read_only_root = SecurityFlag(member, "readOnlyRootFilesystem")
     container.tmpfs = EmptyDirs(member)
     autoscaler = cluster.autoscaler(member.pod)
-    container.memory = Limit(member, "memory", autoscaler)
-    container.cpus = Limit(member, "cpu", autoscaler)
+    container.memory = Limit(member, "memory", autoscaler, cluster.limit_range(member.pod, "memory"))
+    container.cpus = Limit(member, "cpu", autoscaler, cluster.limit_range(member.pod, "cpu"))
     # How many processes a pod may have is for the node to say (kubelet, `podPidsLimit`).
     container.pids = Setting(Amount(-1.0, "the node's"), written=False, place=home)
     return container

@@ -53,9 +53,9 @@ def requested(member: Member, name: str) -> float:
 class Limit(Setting[Amount | None]):
     """`resources.limits.memory` or `.cpu`."""
 
-    __slots__ = ("_autoscaler", "_member", "_name")
+    __slots__ = ("_autoscaler", "_limit_range", "_member", "_name")
 
-    def __init__(self, member: Member, name: str, autoscaler: str = "") -> None:
+    def __init__(self, member: Member, name: str, autoscaler: str = "", limit_range: str = "") -> None:
         found = member.find("resources", "limits", name)
         text = text_of(found.node) if found else None
         number = parse_quantity(text) if text is not None else None
@@ -63,6 +63,7 @@ class Limit(Setting[Amount | None]):
         effective = None if text is None or number == 0 else Amount(number if number is not None else -1.0, text)
         super().__init__(effective, written=found is not None, place=member.place_of(found), wording=f"resources.limits.{name}")
         self._autoscaler = autoscaler
+        self._limit_range = limit_range
         self._member = member
         self._name = name
 
@@ -72,6 +73,8 @@ class Limit(Setting[Amount | None]):
             raise CannotWrite("a limit is never taken away")
         if self._member.list == "ephemeralContainers":
             raise CannotWrite("the API server refuses `resources` of an ephemeral container")
+        if self._limit_range:
+            raise CannotWrite(f"the LimitRange in {self._limit_range} bounds what it may ask for: decide on both together")
         write = write_memory if self._name == "memory" else write_cpu
         value: Value = _plain(write(new.number), new.why)
         member, name = self._member, self._name
