@@ -451,6 +451,26 @@ def test_what_a_queue_admits_asks_for_nothing_that_it_did_not(text: str) -> None
     assert app.cpus.to(Amount(4.0, "4")), "what it asks for already may be limited"
 
 
+@pytest.mark.parametrize(
+    ("version", "kind", "chooses"),
+    [
+        ("route.openshift.io/v1", "Route", True),
+        ("v1", "Route", True),
+        ("security.openshift.io/v1", "SecurityContextConstraints", True),
+        ("serving.knative.dev/v1", "Route", False),
+        ("networking.k8s.io/v1", "Ingress", False),
+    ],
+)
+def test_openshift_chooses_users_wherever_the_file_is_for_it(version: str, kind: str, chooses: bool) -> None:
+    """OpenShift documentation, managing security context constraints: `restricted-v2` takes users of the namespace's range."""
+    (app,) = group(pod() + f"---\napiVersion: {version}\nkind: {kind}\nmetadata: {{name: app}}\n").containers
+    if chooses:
+        with pytest.raises(CannotWrite, match="OpenShift"):
+            app.user.to("1000:1000")
+    else:
+        assert app.user.to("1000:1000")
+
+
 def limit_range(limits: str, namespace: str = "") -> str:
     return (
         f"apiVersion: v1\nkind: LimitRange\nmetadata: {{name: x, namespace: '{namespace}'}}\nspec: {{limits: [{{{limits}}}]}}\n"

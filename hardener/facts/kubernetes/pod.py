@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hardener.errors import CannotWrite
 from hardener.facts.kubernetes.manifest import ManifestFile, Scope
-from hardener.facts.kubernetes.workloads import PodNode
+from hardener.facts.kubernetes.workloads import Object, PodNode, objects
 from hardener.facts.merged import Found, text_of
 from hardener.finding import Place, Reach
 from hardener.syntax.yaml import Mapping, Node
@@ -99,8 +99,8 @@ class Pod(Scope):
 
     @property
     def has_own_numbers(self) -> bool:
-        """Whether what runs it chooses users itself, and refuses others."""
-        return self.node.owner.kind in _OWN_NUMBERS
+        """Whether what runs it chooses users itself, and refuses others: so does OpenShift, which its file is written for."""
+        return self.node.owner.kind in _OWN_NUMBERS or any(map(_is_openshifts, objects(self.file.tree)))
 
     @property
     def is_queued(self) -> bool:
@@ -140,3 +140,8 @@ class Pod(Scope):
         if found is None or not isinstance(found.node, Mapping):
             return False
         return any((text_of(pair.key) or "").startswith(beginnings) for pair in found.node.pairs)
+
+
+def _is_openshifts(one: Object) -> bool:
+    """Whether only OpenShift has such an object; before its groups had names, a Route was in the core's."""
+    return one.group.endswith(".openshift.io") or (one.group, one.kind) == ("", "Route")
