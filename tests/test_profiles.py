@@ -249,6 +249,15 @@ def test_capabilities(image: str, situation: Situation, capabilities: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("command", "why"),
+    [(None, "listens on port 53"), (("-conf", "/etc/coredns/Corefile"), "its options or its Corefile may name port 53")],
+)
+def test_only_without_a_corefile_it_is_known_that_coredns_listens_on_port_53(command: tuple[str, ...] | None, why: str) -> None:
+    needs = ask("coredns/coredns:1.10.0", Situation(command=command, first_free_port=1024))
+    assert [needed.why for needed in needs.capabilities or ()] == [why]
+
+
+@pytest.mark.parametrize(
     ("image", "situation", "tmpfs"),
     [
         ("postgres:16", Situation(), "/var/run/postgresql 999:999 /tmp 999:999"),
