@@ -21,6 +21,8 @@ _AUTOSCALERS = {"HorizontalPodAutoscaler": "scaleTargetRef", "VerticalPodAutosca
 _RANGE = "LimitRange"
 #: What it may say of containers and pods, each by the name of a resource (kubernetes docs: policy/limit-range).
 _BOUNDS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+#: In place of a namespace, where a pod may be put into any.
+_ANY = "*"
 _KINDS = ("ConfigMap", "ServiceAccount", _RANGE, *_AUTOSCALERS)
 #: More than this is not looked into for the name of one file.
 _LARGEST = 4 * 1024 * 1024
@@ -48,7 +50,7 @@ class Cluster:
         self._found: dict[tuple[str, str], list[Object]] | None = None
         self._meant: dict[tuple[str, str, str, str], Object | None] = {}
         self._scaled: dict[tuple[str, str], Object] | None = None
-        self._ranges: list[Object] | None = None
+        self._ranges: dict[tuple[str, str, str], str] | None = None
         self._paths: dict[int, str] = {}
 
     def files(self, volume: Node, pod: Pod, inside: str) -> tuple[tuple[str, str], ...] | None:
@@ -116,14 +118,16 @@ class Cluster:
     def limit_range(self, pod: Pod, resource: str) -> str:
         """The file whose LimitRange says how much of a resource the containers of a pod may ask for; empty for none."""
         if self._ranges is None:
-            self._ranges = [one for (kind, _), found in self._by_name().items() if kind == _RANGE for one in found]
+            self._ranges = {}
+            for one in [one for (kind, _), found in self._by_name().items() if kind == _RANGE for one in found]:
+                path = self._paths[id(one)]
+                for name in _bounded(one, pod):
+                    folder = os.path.dirname(path)
+                    for place in ((one.namespace, "") if one.namespace else ("", folder), (_ANY, folder)):
+                        self._ranges.setdefault((*place, name), path)
         mine, folder = pod.node.owner.namespace, os.path.dirname(pod.file.source.path)
-        for one in self._ranges:
-            path = self._paths[id(one)]
-            holds = one.namespace == mine if one.namespace and mine else os.path.dirname(path) == folder
-            if holds and any(item.find(bound, resource) for item in _limits(one, pod) for bound in _BOUNDS):
-                return path
-        return ""
+        places = ((mine, ""), ("", folder)) if mine else ((_ANY, folder),)
+        return next(filter(None, (self._ranges.get((*place, resource)) for place in places)), "")
 
     def _object(self, kind: str, name: str, pod: Pod) -> Object | None:
         """The object of a kind and name that a pod means: of its own file, else of its folder, else the only one there is."""
@@ -164,8 +168,10 @@ class Cluster:
                     yield source.path, found
 
 
-def _limits(limit_range: Object, pod: Pod) -> Iterator[Scope]:
-    """What a LimitRange says of containers and pods, and not of claims."""
+def _bounded(limit_range: Object, pod: Pod) -> set[str]:
+    """The resources that a LimitRange bounds in containers and pods, and not in claims."""
+    found = set()
     for node, _ in Scope(pod.file, limit_range.mapping, None).items("spec", "limits"):
         if isinstance(node, Mapping) and (item := Scope(pod.file, node, None)).text("type") in ("Container", "Pod"):
-            yield item
+            found |= {name for name in ("memory", "cpu") for bound in _BOUNDS if item.find(bound, name)}
+    return found

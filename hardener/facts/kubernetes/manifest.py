@@ -36,7 +36,7 @@ class Template(Unreadable):
 class ManifestFile:
     """A file of Kubernetes objects, in YAML or JSON."""
 
-    __slots__ = ("aliased", "source", "tree")
+    __slots__ = ("aliased", "concluded", "source", "tree")
 
     def __init__(self, source: Source, tree: Stream | None = None) -> None:
         """Read a manifest. Raises `Template` for a template, `Unreadable` for what is no YAML."""
@@ -56,6 +56,8 @@ class ManifestFile:
             raise Unreadable(source.path, reason, "kubectl takes the last, kustomize refuses the file: drop one", self._line(key))
         #: The nodes, by id, that an alias stands for somewhere in the file.
         self.aliased = {id(alias.target) for alias in self.tree.aliases}
+        #: What holds for all of the file, by the function that found it out: each of its pods may ask.
+        self.concluded: dict[object, bool] = {}
 
     def _line(self, node: Node) -> int:
         return self.source.position(node.start).line

@@ -100,7 +100,7 @@ class Pod(Scope):
     @property
     def has_own_numbers(self) -> bool:
         """Whether what runs it chooses users itself, and refuses others: so does OpenShift, which its file is written for."""
-        return self.node.owner.kind in _OWN_NUMBERS or any(map(_is_openshifts, objects(self.file.tree)))
+        return self.node.owner.kind in _OWN_NUMBERS or _is_for_openshift(self.file)
 
     @property
     def is_queued(self) -> bool:
@@ -140,6 +140,12 @@ class Pod(Scope):
         if found is None or not isinstance(found.node, Mapping):
             return False
         return any((text_of(pair.key) or "").startswith(beginnings) for pair in found.node.pairs)
+
+
+def _is_for_openshift(file: ManifestFile) -> bool:
+    if _is_for_openshift not in file.concluded:
+        file.concluded[_is_for_openshift] = any(map(_is_openshifts, objects(file.tree)))
+    return file.concluded[_is_for_openshift]
 
 
 def _is_openshifts(one: Object) -> bool:
