@@ -61,6 +61,12 @@ def test_what_add_would_do_is_told_by_the_name(source: str, kind: str) -> None:
     assert kind_of(source)[0] == kind
 
 
+@pytest.mark.parametrize("source", ["./.src", "conf.d", "app.jar"])
+def test_a_name_does_not_tell_a_file_from_a_folder(source: str) -> None:
+    kind, why = kind_of(source)
+    assert (kind, source in why, "file" in why, "folder" in why) == ("copied", True, False, False)
+
+
 @pytest.mark.parametrize("case", sorted(folder.name for folder in FIXTURES.iterdir()))
 def test_a_builder_reads_the_same_with_copy_for_add(case: str, tmp_path: Path) -> None:
     """BuildKit's own parser finds the same instructions with the same words, but for the one keyword."""

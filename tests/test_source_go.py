@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from hardener.needs.source.listing import Binding, Listing
 from hardener.needs.source.uses import CAPABILITIES, ESCALATION, EVERYTHING, MEMORY, PORTS, USERS, WRITES, Uses
 from tests.programs import uses
 
@@ -88,6 +90,30 @@ def test_ports(body: str, port: int, tmp_path: Path) -> None:
     found = server(tmp_path, body, "os net net/http", PORT="9090")
     assert {one.number for one in found.listens} == {port}
     assert found.doubts == ()
+
+
+def test_a_name_that_other_files_have_in_their_functions_is_looked_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: Counter[str] = Counter()
+    bound = Listing.bound
+
+    def counted(listing: Listing, name: str, at: int) -> list[Binding]:
+        asked[listing.path] += 1
+        assert asked[listing.path] < 100, "files ask each other again and again"
+        return bound(listing, name, at)
+
+    monkeypatch.setattr(Listing, "bound", counted)
+    others = {
+        f"cmd/server/{name}.go": f"package main\nfunc {name}() {{\nport := 1\n}}\nfunc {name}2() {{\nport := 2\n}}\n"
+        for name in "abcdef"
+    }
+    main = 'package main\nimport "net/http"\nfunc main() {\nhttp.ListenAndServe(":" + port, nil)\n}\n'
+    files = {"go.mod": "module example.com/app\n", "cmd/server/main.go": main, **others}
+    assert uses(tmp_path, DOCKERFILE, files).open(PORTS)
+    assert {path.removeprefix("/src/") for path in asked} > set(others)
+    files["cmd/server/z.go"] = 'package main\nconst port = "7000"\n'
+    assert {one.number for one in uses(tmp_path, DOCKERFILE, files).listens} == {7000}
 
 
 @pytest.mark.parametrize(

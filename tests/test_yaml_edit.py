@@ -72,6 +72,16 @@ NEW_KEYS: Table = {
         [put("a.c", 2)],
         "a:\n  b: 1\n  # b: 2\n    # deeper\n  c: 2\n# z is next\nz: 1\n",
     ),
+    "past blank lines in what is commented out": (
+        "s:\n  a:\n    b: 1\n    # c: |\n    #   one\n\n\n    #   two\n  d: 1\n",
+        [put("s.a.e", 2)],
+        "s:\n  a:\n    b: 1\n    # c: |\n    #   one\n\n\n    #   two\n    e: 2\n  d: 1\n",
+    ),
+    "not past what is commented out behind a blank line": (
+        "s:\n  a:\n    b: 1\n    # c: 1\n\n    # d:\n    #   e: 1\n",
+        [put("s.a.e", 2)],
+        "s:\n  a:\n    b: 1\n    # c: 1\n    e: 2\n\n    # d:\n    #   e: 1\n",
+    ),
     "not past a comment behind a blank line": ("a:\n  b: 1\n\n  # late\n", [put("a.c", 2)], "a:\n  b: 1\n  c: 2\n\n  # late\n"),
     "behind the deepest leaf": (
         "a:\n  b:\n    - c: 1\n      d: 2\n",

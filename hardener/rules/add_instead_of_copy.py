@@ -9,7 +9,7 @@ Background: ADD does more than it says: it unpacks archives and fetches addresse
 What may break: ADD tells an archive by its content. One whose name does not say so was unpacked, and is now copied as it
 is.
 
-What we do: The repair writes COPY. It is made where the name says that nothing is unpacked or fetched: a folder, or a file
+What we do: The repair writes COPY. It is made where the name says that nothing is unpacked or fetched: a folder, or a name
 whose ending is not that of an archive. BuildKit treats the two the same then; every option of ADD for such files is one of
 COPY too. Where a file of the build context has no ending, it is looked at; without it the repair waits for --unsafe-fixes.
 It is refused for names that may be either: those that begin with a variable, and patterns that may match an archive.
@@ -120,7 +120,7 @@ def kind_of(source: str) -> tuple[str, str]:
         return "only-add", ""
     _, dot, ending = name.rpartition(".")
     if dot and ending not in _ANYTHING and re.fullmatch("[a-z0-9_-]*[a-z][a-z0-9_-]*", ending):
-        return "copied", f"`{source}` is a file whose ending is not that of an archive"
+        return "copied", f"`{source}` does not end as names of archives do"
     if "*" in name or "?" in name or "[" in name:
         return "either", f"`{source}` may match an archive"
     if "$" in name:

@@ -231,6 +231,11 @@ class Reckoner:
         own = name in ("this", "self", "$this", "static") and bool(keys)
         if own:
             name = keys.pop(0)
+        found = self._here(listing, name, keys, at, own)
+        return self._from_elsewhere(listing, name, keys) if found is None else found
+
+    def _here(self, listing: Listing, name: str, keys: list[str], at: int, own: bool = False) -> Values | None:
+        """What a name, or a field of its own, is bound to by a file itself; None where that binds nothing for this place."""
         if (listing.path, name) in self.injected and not keys:
             return self.injected[listing.path, name]
         if own:
@@ -240,12 +245,10 @@ class Reckoner:
             if listing.language in ("java", "kotlin") and (not bindings or listing.fields(name)):
                 local = [binding for binding in bindings if binding not in listing.fields(name)]
                 bindings = local or listing.fields(name)
-        if not bindings:
-            return self._from_elsewhere(listing, name, keys)
         found: list[Value] = []
         for binding in bindings:
             found += self._bound(listing, binding, keys)
-        return fewer(found)
+        return fewer(found) if bindings else None
 
     def _from_elsewhere(self, listing: Listing, name: str, keys: list[str]) -> Values:
         """What a name of another file is bound to: a constant, a variable of the package, `Settings.FOLDER`."""
@@ -255,7 +258,8 @@ class Reckoner:
             for other in self.elsewhere:
                 if other is not listing and wanted in other.bindings and self._depth < _DEEPEST:
                     self._depth += 1
-                    found += self.property(other, wanted, ())
+                    # A file with the name in its functions alone is not asked where else it is: all files are asked here.
+                    found += self._here(other, wanted, [], -1) or ()
                     self._depth -= 1
         return fewer(found) if found else NOTHING
 

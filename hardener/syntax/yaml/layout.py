@@ -86,17 +86,27 @@ def comment_behind(text: str, at: int) -> str:
 def past_comments(text: str, at: int, column: int) -> int:
     """The end of the line of `at`, or of the last of the comment lines right below it that reach at least to `column`.
 
-    A comment that speaks to harden is about what stands below it, however deep, and so is what follows it.
+    A comment that speaks to harden is about what stands below it, however deep, and so is what follows it. What is commented out
+    goes on behind a blank line whose next comment is deeper than the first.
     """
-    end = line_end(text, at)
-    while True:
-        start = next_line(text, end)
-        behind = start
-        while text[behind : behind + 1] == " ":
-            behind += 1
-        if text[behind : behind + 1] != "#" or behind - start < column or start == end:
-            return end
-        behind_all = line_end(text, behind)
-        if speaks(text[behind:behind_all]):
-            return end
-        end = behind_all
+    line = end = line_end(text, at)
+    deep, blank = 0, False
+    while (start := next_line(text, line)) > line:
+        behind = _past_spaces(text, start)
+        line = line_end(text, behind)
+        if behind == line and deep:
+            blank = True
+            continue
+        if text[behind : behind + 1] != "#" or behind - start < column or speaks(text[behind:line]):
+            break
+        said = _past_spaces(text, behind + 1) - behind
+        if blank and said <= deep:
+            break
+        end, deep, blank = line, deep or said, False
+    return end
+
+
+def _past_spaces(text: str, at: int) -> int:
+    while text[at : at + 1] == " ":
+        at += 1
+    return at
