@@ -29,6 +29,24 @@ def test_where_a_file_is_deployed_as_a_stack(line: str, tmp_path: Path) -> None:
     assert not stack_in(str(tmp_path / "compose.other.yaml"), tree)
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("swarm/compose.yaml", {"swarm/compose.yaml"}),
+        ("./swarm/../dev/compose.yaml", {"dev/compose.yaml"}),
+        ("./compose.yaml", {"compose.yaml", "dev/compose.yaml", "swarm/compose.yaml"}),  # after a `cd` that stands elsewhere
+        ("shop/compose.yaml", {"compose.yaml", "dev/compose.yaml", "swarm/compose.yaml"}),  # as the checkout is called
+        ("$DIR/compose.yaml", {"compose.yaml", "dev/compose.yaml", "swarm/compose.yaml"}),
+    ],
+)
+def test_a_file_that_is_named_with_its_folder_is_no_other_one(written: str, meant: set[str], tmp_path: Path) -> None:
+    paths = ["compose.yaml", "dev/compose.yaml", "swarm/compose.yaml"]
+    page = f"    docker stack deploy -c {written} shop\n"
+    write(tmp_path, dict.fromkeys(paths, b"services: {}\n") | {"README.md": page.encode()})
+    tree = Tree((str(tmp_path),))
+    assert {path for path in paths if stack_in(str(tmp_path / path), tree)} == meant
+
+
 def test_the_pages_of_the_top_are_not_read_again_for_each_folder(tmp_path: Path) -> None:
     """A repository may have thousands of projects below pages of some megabytes; these take seconds to be searched."""
     page = b"a stack of podman and docker " * 8_000

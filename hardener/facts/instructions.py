@@ -56,7 +56,8 @@ def stack_in(location: str, tree: Tree) -> str:
     if (stack_in, folder) not in tree.concluded:
         found = (once(_stacks, source, tree) for source in instructions(folder, tree))
         tree.concluded[stack_in, folder] = {file: place for stacks in found for file, place in stacks.items()}
-    return str(tree.concluded[stack_in, folder].get(name, ""))
+    found = tree.concluded[stack_in, folder]
+    return str(found.get(name, "") or found.get(os.path.realpath(location), ""))
 
 
 def _podman(source: Source) -> str:
@@ -65,10 +66,14 @@ def _podman(source: Source) -> str:
 
 
 def _stacks(source: Source) -> dict[str, str]:
+    """Where a page deploys what as a stack: the location of a file in another folder that is there, else the name of one."""
     found: dict[str, str] = {}
     for match in _STACK.finditer(source.text.replace("\\\n", "  ")) if " stack " in source.text else ():
         place = f"{source.path}:{source.position(match.start()).line}"
-        found.update((posixpath.basename(file), place) for file in _FILE.findall(match[1]))
+        for file in map(posixpath.normpath, _FILE.findall(match[1])):
+            name = posixpath.basename(file)
+            there = os.path.realpath(os.path.join(os.path.dirname(source.path), file)) if name != file else ""
+            found[there if there and os.path.isfile(there) else name] = place
     return found
 
 
