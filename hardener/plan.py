@@ -161,7 +161,7 @@ def _drop_what_would_reach_others(candidates: dict[tuple[str, str], Choice]) -> 
             if _left_alone(candidates, key, [change for change, _ in found]):
                 continue
             finding = candidates.pop(key).finding
-            who = found[-1][1].key.rpartition("#")[2]
+            who = min(reach.key for _, reach in found).rpartition("#")[2]  # reaches are a set, and a report says the same again
             if who == finding.subject:
                 why = f"a file that is laid over this one changes `{who}` so that it would not be right there"
                 dropped.append((finding, Status.REFUSED, why))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from pathlib import Path
 from shutil import which
 
@@ -32,6 +33,12 @@ ASKS = [
     "CMD-SHELL rabbitmq-diagnostics -q ping && curl -f http://localhost:8086/ping",
     "CMD-SHELL pgrep -f kill || exit 1",
     "CMD-SHELL kcat -b kill:9092 -L | grep rm",
+    "CMD-SHELL pgrep wget",
+    "CMD-SHELL command -v wget >/dev/null && wget -qO- http://localhost || curl -f http://localhost",
+    "CMD-SHELL curl -f http://localhost || (echo 'wget or curl?' && false)",
+    "CMD-SHELL wget 'http://localhost/?a=1&b=2;c' -O- | grep -q ok",
+    "CMD-SHELL command -v ping && test -x /checks/ready.sh",
+    "CMD node -e require('http').get('http://localhost/ping')",
     "NONE",
     "",
 ]
@@ -42,6 +49,8 @@ STORES = {
     "CMD-SHELL sh -c 'wget -q http://localhost'": "wget",
     "CMD-SHELL nc -z localhost 80; /usr/bin/wget -P /srv http://localhost": "wget",
     "CMD-SHELL wget -O /tmp/page http://localhost": "wget",
+    "CMD-SHELL sh -c 'wget -q http://localhost; wget -O- http://localhost'": "wget",
+    "CMD timeout 5 wget http://localhost": "wget",
     "CMD curl -fsSO http://localhost/health": "curl",
     "CMD-SHELL curl -s -D /tmp/head http://localhost > /dev/null": "curl",
 }
@@ -54,6 +63,17 @@ ACTS = {
     "CMD-SHELL redis-cli ping && /bin/rm -f /srv/failed": "changes files (`rm`)",
     'CMD-SHELL [ "$(ping -c1 db | wc -l)" -gt 3 ]': "sends what may take a capability (`ping`)",
     "CMD sh -c wget http://localhost": "stores what it fetches (`wget`)",
+    "CMD-SHELL timeout -k 9 5 ping -c1 db": "sends what may take a capability (`ping`)",
+    "CMD env WAIT=1 ping -c1 db": "sends what may take a capability (`ping`)",
+    "CMD-SHELL WAIT=1 kill 1": "ends what may be another account's (`kill`)",
+    "CMD-SHELL curl -f x || { kill 1; }": "ends what may be another account's (`kill`)",
+    "CMD-SHELL curl -f x || ( kill 1 )": "ends what may be another account's (`kill`)",
+    "CMD-SHELL bash -o pipefail -c 'curl -f x | grep ok || kill 1'": "ends what may be another account's (`kill`)",
+    "CMD-SHELL case $(curl x) in ok) exit 0;; *) kill 1;; esac": "ends what may be another account's (`kill`)",
+    "CMD-SHELL pgrep java | xargs kill": "ends what may be another account's (`kill`)",
+    "CMD-SHELL find /srv -name failed -exec rm {} +": "changes files (`rm`)",
+    "CMD-SHELL . /checks/ready.sh": "runs `/checks/ready.sh`, which is mounted and was not looked at",
+    "CMD node --trace-warnings /checks/ready.js": "runs `/checks/ready.js`, which is mounted and was not looked at",
     "CMD /checks/ready.sh": "runs `/checks/ready.sh`, which is mounted and was not looked at",
     "CMD-SHELL pg_isready && /bin/sh -e /checks/ready.sh 5": "runs `/checks/ready.sh`, which is mounted and was not looked at",
 }
@@ -68,6 +88,14 @@ def test_what_only_asks(text: str) -> None:
 @pytest.mark.parametrize(("text", "what"), ACTS.items())
 def test_what_does_more(text: str, what: str) -> None:
     assert does_more(text, ["/checks"]) == what
+
+
+@pytest.mark.parametrize("text", ["wget -O- ", "wget -O-;", "sh -c 'wget -O- ", "find -exec curl ", "$(", "kill", "{ "])
+def test_what_is_long_takes_no_time(text: str) -> None:
+    begin = time.process_time()
+    does_more(text * (9_900 // len(text)), ["/checks"])
+    assert does_more(text * 100_000, ["/checks"]) == "is longer than what is looked through"
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize(("text", "name"), STORES.items())

@@ -551,6 +551,21 @@ def test_a_reader_that_goes_away_is_no_error(shop: Path) -> None:
     assert (done.stderr, done.returncode in (0, 1)) == (b"", True)
 
 
+def test_the_same_is_said_in_every_process() -> None:
+    """Python orders sets of text anew in each; a pull request whose words change is sent again."""
+    others = "".join(
+        f"  {name}:\n    <<: *web\n    image: example/{name}:1\n" for name in ("one", "two", "three", "four", "five")
+    )
+    Path("compose.yaml").write_text(f"services:\n  web: &web\n    image: memcached:1.6-alpine\n{others}")
+    said = set()
+    for seed in "1234":
+        command = [sys.executable, "-m", "hardener", "compose.yaml"]
+        done = subprocess.run(command, capture_output=True, env={**ENVIRONMENT, "PYTHONHASHSEED": seed}, check=False)
+        assert b"the same text also serves `" in done.stdout
+        said.add(done.stdout)
+    assert len(said) == 1
+
+
 def test_an_encoding_that_lacks_a_character_is_no_error() -> None:
     Path("größe").mkdir()
     Path("größe/compose.yaml").write_text(COMPOSE)

@@ -87,3 +87,14 @@ def test_a_file_beside_those_of_a_swarm_is_deployed_with_them(tmp_path: Path, mo
     assert ask(after, "stack/compose.kit.yml").model["services"]["cache"]["read_only"]  # type: ignore[index]
     assert "read_only" not in ask(after, "stack/compose.kit.yml").model["services"]["db"]  # type: ignore[index]
     assert b"tmpfs" in after["other/compose.kit.yml"]
+
+
+def test_an_override_is_not_deployed_with_the_files_of_a_swarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose takes it by itself; `docker stack deploy` does not, and nobody names it to that."""
+    swarm = b"services:\n  app:\n    image: example/app:1\n    deploy: {update_config: {order: start-first}}\n"
+    override = b"services:\n  db:\n    ports: ['127.0.0.1:5432:5432']\n"
+    files = {"compose.yaml": BASE, "compose.override.yaml": override, "compose.swarm.yaml": swarm}
+    after = hardened(tmp_path, files, monkeypatch)
+    model = ask(after, "compose.yaml", "compose.override.yaml").model
+    assert model is not None
+    assert model["services"]["db"]["read_only"]

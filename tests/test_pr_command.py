@@ -257,6 +257,11 @@ def test_where_nothing_is_proposed_what_was_looked_at_is_told(bot: Bot, harden: 
     assert harden() == (0, f"{said}\nNothing to do in a/b.\n", "")
 
 
+def test_of_what_could_not_be_read_it_is_not_said_to_have_no_hazards(bot: Bot, harden: Harden) -> None:
+    bot.answer = (Done("a/b", seen=Seen(1), troubles=(Trouble("compose.yaml", 1, "it is broken"),)),)
+    assert harden()[1].splitlines()[0] == "looked at 1 file: no hazards were found in what was judged"
+
+
 def test_beside_what_is_proposed_only_what_was_not_judged_is_told(bot: Bot, harden: Harden) -> None:
     bot.answer = (Done("a/b", told=(OPENED,), seen=Seen(9, 1, 1, NOTES[:1])),)
     out = harden()[1].splitlines()

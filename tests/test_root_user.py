@@ -97,6 +97,8 @@ def test_no_fix_is_safe() -> None:
         "FROM alpine\nENV U=web\nUSER ${U:-root}\nCMD /x\n",
         "FROM alpine\nARG GROUP\nUSER 1000:$GROUP\nCMD /x\n",
         "FROM alpine\nARG U=1000\nUSER $U:${GROUP}\nCMD /x\n",
+        "FROM alpine\nENV U=web\nARG GROUP\nUSER ${U:-root}:$GROUP\nCMD /x\n",
+        'FROM alpine\nARG GROUP\nUSER "web":"$GROUP"\nCMD /x\n',
     ],
 )
 def test_unprivileged_stages_are_quiet(text: str) -> None:
@@ -113,6 +115,12 @@ def test_unprivileged_stages_are_quiet(text: str) -> None:
         ("FROM example.com/base\nARG APP_USER\nENV OTHER=$APP_USER\nUSER $OTHER\n", False),
         ("FROM scratch\nUSER $APP_USER\n", False),
         ("FROM example.com/base\nARG GROUP\nUSER $APP_USER:$GROUP\n", True),
+        ("FROM example.com/base\nUSER ${APP_UID:-1000}\n", True),
+        ("FROM example.com/base\nUSER ${APP_UID:-1000}:${APP_GID:-0}\n", True),
+        ("FROM example.com/base\nUSER ${APP_USER#team-}\n", True),
+        ("FROM example.com/base\nARG APP_USER=a\nUSER ${APP_USER#team-}\n", False),
+        ("FROM example.com/base\nUSER ${APP_USER/a/b}\n", False),
+        ("FROM example.com/base\nUSER ${APP_USER:-root}\n", False),
     ],
 )
 def test_what_only_the_base_image_can_set_is_not_taken_for_empty(text: str, by_the_base: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -75,6 +76,12 @@ def test_what_some_programs_compress_with_depends_on_the_level_and_on_the_cores(
         ("python a.py | python b.py", 2),
         ("python a.py 2>&1 | tee log | python b.py", 2),
         ("python a.py & python b.py", 2),
+        ("(python a.py) | python b.py", 2),
+        ("{ python a.py; } 2>&1 | python b.py", 2),
+        ("for x in 1 2; do python a.py; done < /etc/passwd | python b.py", 2),
+        ("python a.py | while read -r line; do python b.py; done", 2),
+        ("echo $(python a.py | python b.py)", 2),
+        ("python a.py < <(python b.py)", 2),
         ("python a.py; python b.py", 1),
         ("python a.py || python b.py", 1),
         ("python a.py | grep -q x && python b.py", 1),
@@ -438,6 +445,7 @@ def test_what_stands_in_a_condition_is_not_certain_however_it_is_indented(script
     [
         ("#!/bin/bash -e", "read -r a <<< $NAME", {}, {"/tmp"}),
         ("#!/usr/bin/env bash", "cat <<-'EOF'\n\ta\n\tEOF", {}, {"/tmp"}),
+        ("#!/usr/bin/env -S LANG=C bash -eu -o pipefail", "cat <<EOF\na\nEOF", {}, {"/tmp"}),
         ("#!/bin/bash", "while read -r a; do :; done <<EOF\na\nEOF", {"TMPDIR": "/srv/tmp"}, {"/srv/tmp"}),
         ("#!/bin/bash", "cat<<EOF\na\nEOF", {}, {"/tmp"}),
         ("#!/bin/bash", "echo $((1 << 3)) $((2<<4)) < /etc/passwd", {}, set()),
@@ -455,3 +463,22 @@ def test_bash_keeps_a_here_document_in_a_file(
 def test_a_here_document_of_a_file_that_bash_reads_in_counts(tmp_path: Path) -> None:
     more = {"start.sh": "#!/bin/bash\n. /app/lib.sh\n", "lib.sh": "cat <<EOF\na\nEOF\n"}
     assert paths(uses(tmp_path, DOCKERFILE, more)) == {"/tmp"}
+
+
+@pytest.mark.parametrize("both", ["python a.py | python b.py", "python a.py & python b.py"])
+def test_what_runs_at_once_in_a_file_that_is_read_in_counts(both: str, tmp_path: Path) -> None:
+    files = {"a.py": "print(1)\n", "b.py": "print(2)\n", "start.sh": "#!/bin/sh\n. /srv/lib.sh\n"}
+    image = 'FROM python:3.12-slim\nWORKDIR /srv\nCOPY . ./\nCMD ["/srv/start.sh"]\n'
+    after = uses(tmp_path / "after", image, files | {"lib.sh": "python a.py; python b.py\n"})
+    at_once = uses(tmp_path / "at-once", image, files | {"lib.sh": f"{both}\n"})
+    assert after.memory is not None
+    assert at_once.memory is not None
+    assert at_once.memory.mib > after.memory.mib
+
+
+@pytest.mark.parametrize("text", ["a | ", "a <}", "a ; ", "(a) ", "$(a ", "a )", "{ a; } < b ", "a > "])
+def test_looking_for_pipes_takes_no_time(text: str) -> None:
+    script = Text(text * (50_000 // len(text)), "start.sh")
+    begin = time.process_time()
+    assert script.has_pipe in (True, False)
+    assert time.process_time() - begin < 1

@@ -52,7 +52,7 @@ def lines(done: Done, *, show: bool = False, colour: bool = False, is_named: boo
         yield f"{word(late[0], dry_run=done.dry_run).ljust(13 if done.dry_run else 9)} {names}{more}: {plain(_why(late[0]))}"
         yield f"{' ' * (14 if done.dry_run else 10)}(`--per repository` makes one pull request of all)"
     if done.seen is not None:
-        yield from _seen(done.seen, is_all=not (done.told or done.off or done.ended))
+        yield from _seen(done.seen, is_all=not (done.told or done.off or done.ended), is_whole=not done.troubles)
     if done.dashboard:
         yield f"dashboard: {plain(done.dashboard)}"
     for path in done.unbelieved:
@@ -112,12 +112,15 @@ def _why(told: Told) -> str:
     return f"{told.why} (until {told.until:%H:%M} UTC)" if told.until else told.why
 
 
-def _seen(seen: Seen, *, is_all: bool) -> Iterator[str]:
-    """What no pull request tells: why some was not judged, and, where there is none and that is `all`, what was looked at."""
+def _seen(seen: Seen, *, is_all: bool, is_whole: bool) -> Iterator[str]:
+    """What no pull request tells: why some was not judged, and, where there is none and that is `all`, what was looked at.
+
+    It is `whole` where nothing was in the way.
+    """
     if is_all and seen.files:
         left = [f"{count(seen.held_back, 'fix is', 'fixes are')} held back"] if seen.held_back else []
         left += [f"{count(seen.unfixed, 'hazard has', 'hazards have')} no fix"] if seen.unfixed else []
-        none = "no hazards were found in what was judged" if seen.unjudged else "no hazards were found"
+        none = "no hazards were found" if is_whole and not seen.unjudged else "no hazards were found in what was judged"
         what = f"{', '.join(left)} (`harden` in a checkout lists them)" if left else none
         yield f"looked at {count(seen.files, 'file')}: {what}"
     elif is_all:

@@ -14,7 +14,7 @@ from hardener.record import NamedTuple
 from hardener.source import Source
 from hardener.syntax import shell
 from hardener.syntax.dockerfile import Dockerfile, Instruction, Stage
-from hardener.syntax.dockerfile.variables import base_of, parent, resolve
+from hardener.syntax.dockerfile.variables import account_in, base_of, parent, resolve
 
 #: Gives the text of a file of the build context, or None.
 ReadContext = Callable[[str], "str | None"]
@@ -226,7 +226,7 @@ class DockerStage:
 
     def _user(self, stage: Stage, item: Instruction) -> User:
         text = self.resolve(item.arguments, stage, item.index)
-        named = self.resolve(item.arguments.strip("\"'").partition(":")[0], stage, item.index) if text is None else text
+        named = self.resolve(account_in(item.arguments), stage, item.index) if text is None else text
         return User(item, stage, text, None if named is None else named.partition(":")[0])
 
     @cached_property

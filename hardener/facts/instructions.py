@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from hardener.facts.tree import Tree
 from hardener.source import Source
@@ -16,7 +17,8 @@ _LARGEST = 256 * 1024
 _PODMAN = re.compile(r"(?i)\bpodman[ \t_-]compose\b")
 #: A command with its options is no longer than that; a page without an end must not take time without one.
 _STACK = re.compile(r"\bdocker[ \t]+stack[ \t]+(?:deploy|up)\b([^\n|;&`]{1,400})")
-_FILE = re.compile(r"(?<!\S)(?:-c|--compose-file)[ \t=]*([^\s\"']+)")
+_FILE = re.compile(r"(?<!\S)(?:-c|--compose-file)[ \t=]*[\"']?([^\s\"']+)")
+_Told = TypeVar("_Told")
 
 
 def instructions(folder: str, tree: Tree) -> Iterator[Source]:
@@ -32,12 +34,19 @@ def instructions(folder: str, tree: Tree) -> Iterator[Source]:
         at = os.path.dirname(at)
 
 
+def once(reading: Callable[[Source], _Told], source: Source, tree: Tree) -> _Told:
+    """What a reading finds in a page or script. Each is read once: those of the top are the instructions of all folders below."""
+    if (reading, source.path) not in tree.concluded:
+        tree.concluded[reading, source.path] = reading(source)
+    found: _Told = tree.concluded[reading, source.path]
+    return found
+
+
 def podman_in(folder: str, tree: Tree) -> str:
     """Where it is written that the Compose files of a folder are run by Podman, perhaps beside Docker; empty where nowhere."""
     if (podman_in, folder) not in tree.concluded:
-        found = ((source, _PODMAN.search(source.text)) for source in instructions(folder, tree))
-        places = (f"{source.path}:{source.position(match.start()).line}" for source, match in found if match)
-        tree.concluded[podman_in, folder] = next(places, "")
+        places = (once(_podman, source, tree) for source in instructions(folder, tree))
+        tree.concluded[podman_in, folder] = next(filter(None, places), "")
     return str(tree.concluded[podman_in, folder])
 
 
@@ -45,15 +54,27 @@ def stack_in(location: str, tree: Tree) -> str:
     """Where it is written that a Compose file is deployed to a swarm as a stack; empty where nowhere."""
     folder, name = os.path.split(location)
     if (stack_in, folder) not in tree.concluded:
-        tree.concluded[stack_in, folder] = dict(_stacks(folder, tree))
-    return str(tree.concluded[stack_in, folder].get(name, ""))
+        found = (once(_stacks, source, tree) for source in instructions(folder, tree))
+        tree.concluded[stack_in, folder] = {file: place for stacks in found for file, place in stacks.items()}
+    found = tree.concluded[stack_in, folder]
+    return str(found.get(name, "") or found.get(os.path.realpath(location), ""))
 
 
-def _stacks(folder: str, tree: Tree) -> Iterator[tuple[str, str]]:
-    for source in instructions(folder, tree):
-        for match in _STACK.finditer(source.text.replace("\\\n", "  ")) if " stack " in source.text else ():
-            place = f"{source.path}:{source.position(match.start()).line}"
-            yield from ((posixpath.basename(file), place) for file in _FILE.findall(match[1]))
+def _podman(source: Source) -> str:
+    match = _PODMAN.search(source.text)
+    return f"{source.path}:{source.position(match.start()).line}" if match else ""
+
+
+def _stacks(source: Source) -> dict[str, str]:
+    """Where a page deploys what as a stack: the location of a file in another folder that is there, else the name of one."""
+    found: dict[str, str] = {}
+    for match in _STACK.finditer(source.text.replace("\\\n", "  ")) if " stack " in source.text else ():
+        place = f"{source.path}:{source.position(match.start()).line}"
+        for file in map(posixpath.normpath, _FILE.findall(match[1])):
+            name = posixpath.basename(file)
+            there = os.path.realpath(os.path.join(os.path.dirname(source.path), file)) if name != file else ""
+            found[there if there and os.path.isfile(there) else name] = place
+    return found
 
 
 def _in(folder: str, tree: Tree) -> Iterator[Source]:

@@ -8,7 +8,6 @@ commands do, these among them, stands in `hardener/needs/source/commands.toml`; 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator
 
 from hardener.needs.conditions import is_within
@@ -21,10 +20,15 @@ _SENDERS = frozenset("ping ping4 ping6 fping arping traceroute".split())
 #: They change files.
 _CHANGERS = frozenset("rm rmdir cp mv ln dd truncate install".split())
 _ACTORS = _KILLERS | _SENDERS | _CHANGERS
-#: What stands between commands, and what does not.
-_TOKENS = r"[;|&`\n]+|[^\s;|&`]+"
-#: Behind these stands a command, or a script that is one.
-_LEADS = frozenset("CMD CMD-SHELL exec ! if then else do while until env nohup sh bash ash dash python python3".split())
+_SHELLS = frozenset("sh bash ash dash eval".split())
+#: Behind these, their options and numbers stands a command, or a script that is one.
+_LEADS = _SHELLS | frozenset(
+    "exec env nohup nice timeout time xargs busybox . source pipefail python python3 node perl php ruby".split()
+)
+_EXECUTES = ("-exec", "-execdir", "-ok", "-okdir")
+#: More is no question, and takes longer to be read than a file may.
+_LONGEST = 10_000
+_DEEPEST = 5
 
 
 class _Fetcher(NamedTuple):
@@ -66,7 +70,10 @@ def does_more(text: str, mounted: Collection[str] = ()) -> str:
 
     `mounted` are the places of what is not of the image: nobody looks into a program there.
     """
-    for path in _commands(text) if mounted or any(name in text for name in _ACTORS) else ():
+    if len(text) > _LONGEST:
+        return "is longer than what is looked through"
+    is_named = any(name in text for name in _ACTORS) or any(place in text for place in mounted)
+    for path, *_ in _commands(text) if is_named else ():
         name = path.rpartition("/")[2]
         if name in _KILLERS:
             return f"ends what may be another account's (`{name}`)"
@@ -80,32 +87,44 @@ def does_more(text: str, mounted: Collection[str] = ()) -> str:
     return f"stores what it fetches (`{fetches}`)" if fetches else ""
 
 
-def _commands(text: str) -> Iterator[str]:
-    """The words that stand where a command does."""
-    leads = True
-    for token in re.findall(_TOKENS, text.replace("\\\n", " ")):
-        word = token.strip("'\"$()")
-        leads = leads or token.lstrip('"').startswith(("(", "$("))
-        lead = word.rpartition("/")[2] in _LEADS or (leads and word.startswith("-"))
-        if leads and not lead:
-            yield word
-        leads = lead or token[0] in ";|&`\n"
-
-
 def stores_what_it_fetches(text: str) -> str:
     """The command in a health check that stores what it fetches in a file; empty where none does."""
-    if not any(name in text for name in _FETCHERS):
-        return ""
+    for path, *words in _commands(text) if any(name in text for name in _FETCHERS) else ():
+        name = path.rpartition("/")[2]
+        if name in _FETCHERS and _stores(_FETCHERS[name], words):
+            return name
+    return ""
+
+
+def _commands(text: str, depth: int = 0) -> Iterator[list[str]]:
+    """The words of each command, from its name on, whatever starts it; what a shell is given as one word has commands too."""
+    for words in _lines(text):
+        leads, in_shell = True, False
+        for at, word in enumerate(words):
+            name = word.rpartition("/")[2]
+            variable, equals, _ = word.partition("=")
+            if not leads:
+                leads = word in _EXECUTES
+            elif in_shell and len(word.split()) > 1 and depth < _DEEPEST:
+                yield from _commands(word, depth + 1)
+                leads = False
+            elif name in _LEADS:
+                in_shell |= name in _SHELLS
+            elif word[:1] not in tuple("-0123456789") and not (equals and variable.isidentifier()):
+                yield words[at:]
+                leads = False
+
+
+def _lines(text: str) -> Iterator[list[str]]:
+    """The words of each simple command in a health check; without a shell it is one, whatever signs are in it."""
+    form, _, rest = text.partition(" ")
+    if form == "CMD" and not any(word.rpartition("/")[2] in _SHELLS for word in rest.split()):
+        yield rest.split()
+        return
     from hardener.syntax import shell
 
-    for command in shell.commands(text):
-        # What is given to a shell as one word is a command again.
-        words = [piece.strip("$()`\"';") for word in command.words for piece in word.text.split()]
-        for at, word in enumerate(words):
-            name = word.rpartition("/")[2] if word.startswith("/") else word
-            if name in _FETCHERS and _stores(_FETCHERS[name], words[at + 1 :]):
-                return name
-    return ""
+    for command in shell.commands(rest if form in ("CMD", "CMD-SHELL") else text):
+        yield [word.text for word in command.words]
 
 
 def _stores(fetcher: _Fetcher, words: list[str]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from hardener.facts.container import Container
-from hardener.facts.instructions import instructions
+from hardener.facts.instructions import instructions, once
 from hardener.facts.platform import DOCKER
 from hardener.facts.tree import Tree
 from hardener.needs.conditions import is_within
@@ -46,12 +46,14 @@ def copied_into(container: Container, tree: Tree) -> str:
 
 def _copies(folder: str, tree: Tree) -> Iterator[_Copy]:
     for source in instructions(folder, tree):
-        if (copied_into, source.path) not in tree.concluded:
-            tree.concluded[copied_into, source.path] = tuple(_told_in(source))
-        yield from tree.concluded[copied_into, source.path]
+        yield from once(_told_in, source, tree)
 
 
-def _told_in(source: Source) -> Iterator[_Copy]:
+def _told_in(source: Source) -> tuple[_Copy, ...]:
+    return tuple(_read(source))
+
+
+def _read(source: Source) -> Iterator[_Copy]:
     if " cp " not in source.text:
         return
     for match in _COPIES.finditer(source.text.replace("\\\n", "  ")):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from hardener.facts.built import BuiltImage
 from hardener.facts.dockerfile import DockerStage, Run
@@ -19,6 +20,7 @@ from hardener.record import NamedTuple
 from hardener.syntax.dockerfile import Instruction
 
 _ROOT = ("", "0", "root")
+_MOST_SECRETS = 32
 _GIVERS = frozenset(("chown", "install"))
 #: These make what they are told.
 _MAKE_FOLDERS = frozenset(("mkdir", "install"))
@@ -138,11 +140,16 @@ def closing(stage: DockerStage) -> Iterator[tuple[str, Instruction]]:
                 yield f"line {run.item.line} closes {run.known[-1]} to others", run.item
             elif run.name == "umask" and run.known and not run.known[-1].endswith(("0", "2")):
                 yield f"line {run.item.line} closes what it makes to others", run.item
-            elif run.name == "cp" and any(_may_hold(run, secret) for secret in _secrets(run.item)):
+            elif run.name == "cp" and _copies_one(run, _secrets(run.item)):
                 yield f"line {run.item.line} copies a secret with its mode, by which only its owner may read it", run.item
 
 
-def _secrets(item: Instruction) -> Iterator[str]:
+@lru_cache(maxsize=8)
+def _secrets(item: Instruction) -> tuple[str, ...]:
+    return tuple(_closed_secrets(item))
+
+
+def _closed_secrets(item: Instruction) -> Iterator[str]:
     """Where a RUN has its secrets whose mode keeps others out: 0400 unless it is told another (BuildKit, `RUN --mount`)."""
     for flag in item.flags:
         options = dict(part.partition("=")[::2] for part in (flag.value or "").split(",") if flag.name == "mount")
@@ -153,9 +160,12 @@ def _secrets(item: Instruction) -> Iterator[str]:
                 yield target or f"/run/secrets/{options.get('id', '')}"
 
 
-def _may_hold(run: Run, path: str) -> bool:
-    """Whether what a command copies may be a path or a folder that holds it."""
-    return any("?" in word or "*" in word or is_within(path, word) for word in run.known[:-1] if not word.startswith("-"))
+def _copies_one(run: Run, secrets: Collection[str]) -> bool:
+    """Whether what a command copies may be one of these files or a folder that holds it; of more than anybody mounts, it may."""
+    copied = [word for word in run.known[:-1] if not word.startswith("-")] if secrets else []
+    if len(secrets) > _MOST_SECRETS or any("?" in word or "*" in word for word in copied):
+        return bool(copied)
+    return any(is_within(secret, word) for word in copied for secret in secrets)
 
 
 def is_closed(mode: str) -> bool:

@@ -7,11 +7,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 
-from hardener.facts.dockerfile import DockerStage, Run, Start
-from hardener.finding import Evidence, Strength
+from hardener.facts.dockerfile import DockerStage, Start
 from hardener.needs.bases import Base, find_base
 from hardener.needs.handover import Handover, Workload, handover
-from hardener.record import NamedTuple
+from hardener.needs.stage_writes import Written, code_of, written_in
 from hardener.syntax.dockerfile.variables import left_to_the_base
 
 #: The families beside those of `bases.toml`.
@@ -120,33 +119,12 @@ _SSHD = frozenset(("openssh-server", "openssh", "dropbear"))
 _INIT_SCRIPTS = ("/etc/init.d/", "/etc/rc.d/")
 _INIT_PROGRAMS = frozenset(("/init", "/sbin/init", "/usr/sbin/init", "/lib/systemd/systemd", "/usr/lib/systemd/systemd"))
 
-# Patterns as text: most files need none of them, and `re` keeps those that were compiled.
-_DATA = (
-    r"(?:data|database|db|uploads?|logs?|cache|tmp|temp|storage|media|state|backups?|sessions?|spool|output|results|downloads?)"
-)
-_DATA_PLACES = ("/var/lib/", "/var/log/", "/var/run/", "/run/", "/var/spool/", "/var/cache/", "/data/")
-_NO_DATA = (
-    r"/(?:tmp|etc|proc|sys|dev|boot|bin|sbin|lib|lib64|root|build)(?:/|$)|/usr/(?:share|lib|include|bin|sbin|local)(?:/|$)"
-    r"|/var/lib/(?:apt|dpkg|rpm)(?:/|$)|/var/cache/(?:apt|apk|yum|dnf|debconf)(?:/|$)|/var/run/sshd$"
-)
-#: Places of the host or of the system, which no program owns.
-_SYSTEMS = r"/(?:proc|sys|dev|boot|bin|sbin|lib|lib64|usr/lib|usr/bin)(?:/|$)|.*\.sock$"
-#: Something in root's home that is not merely for the build.
+#: Something in root's home that is not merely for the build; as text, since most files do not need it.
 _ROOTS_DATA = r"/root/(?!\.(?:ssh|cache|npm|gnupg|m2|gradle|pip|bash|profile|vim|wget|curl|netrc|git|docker))."
-_RAILS = frozenset(("rails", "puma", "unicorn", "unicorn_rails", "passenger"))
 #: What its CMD writes into the working directory because it builds when it starts.
 _BUILDS_AT_START = frozenset(
     "npm yarn pnpm mvn mvnw gradle gradlew go cargo sbt lein mix bundle jekyll composer make grunt gulp".split()
 )
-
-
-class Written(NamedTuple):
-    """A place that the program writes, and why that is believed."""
-
-    path: str
-    evidence: Evidence
-    #: Whether the Dockerfile creates it already.
-    exists: bool = False
 
 
 class StageNeeds:
@@ -232,7 +210,7 @@ class StageNeeds:
     @cached_property
     def writes(self) -> tuple[Written, ...]:
         """The places that it writes, as far as that is known."""
-        said = _written(self._stage, self.base if self._keeps_start else None)
+        said = written_in(self._stage, self.base if self._keeps_start else None)
         if self.handover is None or not self.is_read:
             return said
         exists = {written.path for written in said if written.exists}
@@ -376,75 +354,7 @@ def _doubts(stage: DockerStage, is_read: bool) -> Iterator[str]:
         if home:
             yield f"line {run.item.line} prepares {home}, which only root may enter"
             break
-    code = _code(stage)
+    code = code_of(stage)
     for path, _ in stage.volumes:
         if posixpath.normpath(path) in code:
             yield f"the VOLUME {path} holds the program's own files, which stay root's"
-
-
-def _written(stage: DockerStage, base: Base | None) -> tuple[Written, ...]:
-    found: dict[str, Evidence] = {}
-    existing: set[str] = set()
-    for path, item in stage.volumes:
-        if not re.match(_SYSTEMS, path):
-            _add(found, path, Evidence(f"{path} is a VOLUME", stage.at(item), Strength.READ))
-    removed = {path for run in stage.commands if run.name == "rm" for path in _paths(stage, run)}
-    for run in stage.commands:
-        if run.name == "mkdir" or (run.name == "install" and "-d" in run.arguments):
-            for path in _paths(stage, run):
-                data = re.fullmatch(_DATA, posixpath.basename(path)) or path.startswith(_DATA_PLACES)
-                gone = any((path + "/").startswith(other.rstrip("*")) for other in removed)
-                existing.update({path} - removed)
-                if data and not gone and not re.match(_NO_DATA, path):
-                    _add(found, path, Evidence(f"{path} is created for data", stage.at(run.item), Strength.DOCUMENTED))
-    rails = any(start.name in _RAILS or _RAILS.intersection(start.words[:4]) for start in stage.starts)
-    if rails and stage.workdir not in (None, "/"):
-        item = stage.last("CMD") or stage.last("ENTRYPOINT") or stage.from_item
-        for folder in ("log", "tmp"):
-            _add(found, f"{stage.workdir}/{folder}", Evidence(f"Rails writes {folder}", stage.at(item), Strength.DOCUMENTED))
-    if base is not None:
-        for path in base.writes:
-            found.setdefault(path, Evidence(f"{base.serves} writes {path}", base.evidence.source, Strength.READ))
-    for code in _code(stage):
-        found.pop(code, None)
-    inner = {path for path in found for other in found if path.startswith(other + "/")}
-    return tuple(Written(path, evidence, path in existing) for path, evidence in found.items() if path not in inner)
-
-
-def _code(stage: DockerStage) -> set[str]:
-    """The folders that hold the program's own files: these stay root's, even where they are a VOLUME."""
-    folders = {stage.workdir or "/"}
-    for _, item in stage.items:
-        if item.keyword in ("COPY", "ADD") and item.values[0].rstrip("/") in (".", "./", ""):
-            folders.add(posixpath.normpath(posixpath.join(stage.workdir_before(item) or "/", item.values[-1])))
-    written = {posixpath.normpath(path) for path, _ in stage.volumes}
-    # A VOLUME that is the working directory of a program from elsewhere is where it puts its results.
-    copied = any(item.keyword in ("COPY", "ADD") for _, item in stage.items)
-    return folders if copied else folders - written
-
-
-def _add(found: dict[str, Evidence], path: str, evidence: Evidence) -> None:
-    path = posixpath.normpath(path)
-    if path.startswith("/") and path.count("/") and path != "/" and not re.search(r"[\s'\"$?*;&|<>()\\{},]", path):
-        found.setdefault(path, evidence)
-
-
-def _paths(stage: DockerStage, run: Run) -> Iterator[str]:
-    """The paths among a command's arguments, absolute; those that depend on a `cd` or a variable are left out."""
-    moved = False
-    for other in stage.commands:
-        if other is run:
-            break
-        moved = other.item is run.item and (moved or other.name in ("cd", "pushd"))
-    skip = False
-    for word in run.arguments:
-        if word is None or skip:
-            skip = False
-        elif word.startswith("-"):
-            skip = word in ("-m", "-o", "-g", "--mode", "--owner", "--group")
-        elif word.startswith("/"):
-            yield posixpath.normpath(word)
-        elif not moved:
-            folder = stage.workdir_before(run.item)
-            if folder is not None:
-                yield posixpath.normpath(posixpath.join(folder, word))

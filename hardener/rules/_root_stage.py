@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from hardener.facts.dockerfile import DockerStage, Start, User
 from hardener.finding import Change, Evidence, Finding, Fix, Strength
 from hardener.needs.handover import Handover, Held
-from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds, Written
+from hardener.needs.stage import SCRATCH, UNKNOWN, WINDOWS, StageNeeds
+from hardener.needs.stage_writes import Written
 from hardener.rules._accounts import Runner, choose, run_instruction
 from hardener.syntax.dockerfile import Insert, Instruction, Operation
 from hardener.syntax.dockerfile.variables import parent

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cached_property
 
 from hardener.errors import Unreadable
 from hardener.facts.compose.container import read_container
@@ -64,7 +65,6 @@ class ComposeProject:
         self._variables: dict[str, dict[str, str]] = {}
         self._namesakes: dict[tuple[str, str], list[tuple[str, Service]]] = {}
         self._around: dict[str, tuple[str, ...]] = {}
-        self._swarms: dict[str, bool] = {}
         self.containers: tuple[Container, ...] = tuple(self._load())
 
     def _load(self) -> list[Container]:
@@ -164,14 +164,13 @@ class ComposeProject:
         known = {service.name for service in below.services} if below else set()
         return any(has_no_image(service) and service.name in known for service in file.services)
 
-    def _holds_a_swarm(self, location: str) -> bool:
-        """Whether a file, or one beside it, has a service of a swarm."""
-        folder = os.path.dirname(location)
-        if folder not in self._swarms:
-            files = [file for path, file in self.files.items() if os.path.dirname(path) == folder]
-            alone = (Service(node.name, (Layer(file, node),), {}) for file in files for node in file.services)
-            self._swarms[folder] = any(service.in_swarm for service in alone)
-        return self._swarms[folder]
+    @cached_property
+    def _folders_of_swarms(self) -> frozenset[str]:
+        """The folders with a file that has a service of a swarm."""
+        alone = (
+            (path, Service(node.name, (Layer(file, node),), {})) for path, file in self.files.items() for node in file.services
+        )
+        return frozenset(os.path.dirname(path) for path, service in alone if service.in_swarm)
 
     def _base_above(self, location: str) -> str:
         """The base file of a folder further up that a file only makes sense on top of; empty for none."""
@@ -212,7 +211,8 @@ class ComposeProject:
             services.append(Service(name, tuple(layers), variables, trouble))
         # Files that Compose does not find by itself are passed by name, those of a folder to the same program.
         beside = any(service.in_swarm for service in (*services, *others))
-        beside = beside or any(os.path.basename(file) not in BASE_NAMES and self._holds_a_swarm(file) for file in model)
+        passed = [os.path.dirname(file) for file in model if os.path.basename(file) not in BASE_NAMES + OVERRIDE_NAMES]
+        beside = beside or not self._folders_of_swarms.isdisjoint(passed)
         said = "what stands beside it" if beside else next(filter(None, (stack_in(file, self._context) for file in model)), "")
         for service in services:
             service.swarm_said = said

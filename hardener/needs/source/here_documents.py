@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 from hardener.needs.source.places import written
 from hardener.needs.source.script_text import Text
@@ -16,13 +16,13 @@ _BY_FILE = ("bash", "ksh", "zsh")
 _DOCUMENT = re.compile(r"(?<!<)<<(?:<|-)?[ \t]*(?=[\\'\"$A-Za-z_])")
 
 
-def kept(program: Program, main: Text, read_in: Iterable[Text | None]) -> Iterator[Uses]:
-    """The files that the shell of a program keeps them in, where its own text or those that it reads in have any."""
-    if _shell(program, main) not in _BY_FILE:
+def kept(program: Program, texts: Sequence[Text]) -> Iterator[Uses]:
+    """The files that the shell of a program keeps them in, where its own text, the first, or those that it reads in have any."""
+    if _shell(program, texts[0]) not in _BY_FILE:
         return
-    for text in (main, *read_in):
-        match = _DOCUMENT.search(text.script) if text is not None else None
-        if text is not None and match is not None:
+    for text in texts:
+        match = _DOCUMENT.search(text.script)
+        if match is not None:
             folder = program.environment.get("TMPDIR") or "/tmp"
             yield written(program._replace(at=text.at(match.start())), (folder,), "may keep a here-document in")
 
@@ -31,5 +31,6 @@ def _shell(program: Program, text: Text) -> str:
     """The shell that reads a text: the program, or else the one that the text's first line names."""
     if program.name in _BY_FILE or not text.script.startswith("#!"):
         return program.name
-    words = [word for word in text.script.partition("\n")[0][2:].split() if not word.startswith("-")]
-    return words[-1].rpartition("/")[2] if words else ""
+    words = [word for word in text.script.partition("\n")[0][2:].split() if not word.startswith("-") and "=" not in word]
+    names = [word.rpartition("/")[2] for word in words]
+    return next((name for name in names if name != "env"), "")

@@ -23,8 +23,11 @@ _FILLING = frozenset(("read", "getopts", "mapfile", "readarray", "printf"))
 #: Words that open and close a loop or condition, where a command may begin.
 _OPENS = re.compile(r"(?:^|[;&|]|\b(?:then|do|else|elif|in)\b)[ \t]*(?:if|for|while|until|select|case)\b", re.MULTILINE)
 _CLOSES = re.compile(r"(?:^|[;&|])[ \t]*(?:fi|done|esac)\b", re.MULTILINE)
-#: What stands between a command and the one that reads what it says.
-_PIPE = re.compile(r"\s*\|(?!\|)")
+#: What stands between a command and the one that reads what it says: the end of its group, with what that is redirected to, and
+#: the beginning of another.
+_PIPE = re.compile(
+    r"(?:\s++|[;)}]|(?:done|fi|esac)\b|[0-9]*+[<>]++&?\s*+[^\s|;&()]++)*+\|(?!\|)&?\s*+([{(]|(?:while|until|for|if|case|select)\b)?"
+)
 #: Commands that hand on what others say, and take little for it.
 _HANDING_ON = frozenset("echo printf cat head tail tee grep egrep fgrep sed awk tr cut wc sort uniq read".split())
 #: What a line ends in whose next one is part of it, or depends on it.
@@ -82,17 +85,23 @@ class Text:
 
     @property
     def has_pipe(self) -> bool:
-        """Whether two programs run at once because one reads what the other says."""
-        working, end = 0, -1
+        """Whether two programs may run at once because one reads what the other says."""
+        if "<(" in self.script or ">(" in self.script:
+            return True
+        # For each command that others stand within, and all of the text: where the last one there ended, and how many run.
+        levels: list[tuple[int, int, int]] = [(len(self.script) + 1, -1, 0)]
         for command in self.commands:
-            if command.start < end:
-                continue  # within a word of the one before
-            if end < 0 or not _PIPE.match(self.script, end, command.start):
-                working = 0
-            working += command.name not in _HANDING_ON
-            end = command.end
+            while command.start >= levels[-1][0]:
+                levels.pop()
+            within, end, working = levels[-1]
+            pipe = _PIPE.match(self.script, end, command.start) if end >= 0 else None
+            # Of a group that reads, its first command tells nothing.
+            reads = pipe is not None and pipe[1] is not None
+            working = (working if pipe else 0) + (reads or command.name not in _HANDING_ON)
             if working > 1:
                 return True
+            levels[-1] = (within, command.end, working)
+            levels.append((command.end, -1, 0))
         return False
 
     def raw(self, word: shell.Word) -> str:

@@ -157,6 +157,7 @@ class Shell:
         self._functions: dict[str, Text] = {}
         self._exported: set[str] = set()
         self._sourced: dict[str, Text | None] = {}
+        self._texts = [text]
         self._called: set[tuple[str, tuple[str, ...]]] = set()
         self._uses: list[tuple[Uses, bool]] = []
         self._given = dict(given_by_image(program))
@@ -171,7 +172,7 @@ class Shell:
 
     def uses(self, name: str) -> Uses:
         """What all of its commands do."""
-        for keeps in kept(self.program, self.text, self._sourced.values()):
+        for keeps in kept(self.program, self._texts):
             self._add(keeps)
         self._run(self.text, self.main)
         many = [uses for uses, _ in self._uses]
@@ -229,6 +230,7 @@ class Shell:
             self._sourced[file] = None
             if path is not None and script is not None and len(script) <= LONGEST:
                 self._sourced[file] = text = Text(script, self.program.files.origin(path) or path)
+                self._texts.append(text)
                 self._learn(text, depth)
 
     def _positional(self, arguments: tuple[str, ...], before: int | None = None) -> tuple[tuple[str, ...] | None, ...]:
@@ -427,8 +429,8 @@ class Shell:
         if len(found) < len(many):
             return None
         large = [amount.mib for amount in found if amount.mib > _SMALL]
-        at_once = "&" in self.text.script.replace("&&", "").replace(">&", "").replace("&>", "")
-        at_once = at_once or (len(large) > 1 and self.text.has_pipe)
+        at_once = any("&" in text.script.replace("&&", "").replace(">&", "").replace("&>", "") for text in self._texts)
+        at_once = at_once or (len(large) > 1 and any(text.has_pipe for text in self._texts))
         mib = (sum(large) if at_once else max(large, default=0)) + _SMALL
         cores = together(amount for amount in found if amount.mib > _SMALL or not amount.cores)
         busy = 1 if cores is None else 0 if at_once else cores.cores

@@ -27,7 +27,18 @@ def left_to_the_base(stage: Stage, user: Instruction) -> bool:
     """Whether a USER has an account with a variable that no ARG or ENV on the way names: only the base image can set it."""
     scope = _Scope(stage.dockerfile)
     scope.enter(stage, user.index)
-    return scope.lacks_a_name_of(user.arguments.strip("\"'").partition(":")[0])
+    return scope.lacks_a_name_of(account_in(user.arguments))
+
+
+def account_in(user: str) -> str:
+    """What a USER says before the colon of its group, without quotes; a colon in braces gives a default (`${UID:-1000}`)."""
+    depth = 0
+    for at, char in enumerate(user):
+        depth += (char == "{") - (char == "}")
+        if char == ":" and depth <= 0:
+            user = user[:at]
+            break
+    return user.replace('"', "").replace("'", "")
 
 
 def base_of(stage: Stage) -> str | None:
@@ -121,7 +132,7 @@ class _Scope:
             return None
 
     def lacks_a_name_of(self, text: str) -> bool:
-        """Whether the text has a variable that nothing so far has named, with or without a value."""
+        """Whether the text has a variable that nothing so far has named, even without a value, and is not root's without it."""
         lacking = []
 
         def value(name: str) -> str:
@@ -130,10 +141,12 @@ class _Scope:
             return self._env.get(name) or self._args.get(name) or ""
 
         try:
-            expand(text, self._dockerfile.escape, value)
+            usual = expand(text, self._dockerfile.escape, value)
+        except Unknown:  # what is cut out of a value (`${NAME#x}`)
+            return bool(lacking)
         except BadWord:
             return False
-        return bool(lacking)
+        return bool(lacking) and usual not in ("root", "0")
 
     def _value(self, name: str) -> str | None:
         if name in self._env:
