@@ -97,7 +97,7 @@ class Pod(Scope):
     @property
     def has_own_numbers(self) -> bool:
         """Whether what runs it chooses users itself, and refuses others."""
-        return self.node.owner.kind in _OWN_NUMBERS
+        return self.node.owner.of_template or self.node.owner.kind in _OWN_NUMBERS
 
     def place_of(self, found: Found | None) -> Place:
         """Where a value stands, or else the object that asks for the pod."""
