@@ -46,6 +46,7 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.folder = folder
     container.image_text = image_stream(member) or member.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
+    container.image_variables, container.image_given = (), lambda name, value: None
     container.build = None
     container.init = Setting(False, written=False, place=home)
     container.user = User(member)
