@@ -253,11 +253,19 @@ class Reckoner:
         found: list[Value] = []
         if wanted and listing.language != "javascript":
             for other in self.elsewhere:
-                if other is not listing and wanted in other.bindings and self._depth < _DEEPEST:
-                    self._depth += 1
-                    found += self.property(other, wanted, ())
-                    self._depth -= 1
+                if other is listing or wanted not in other.bindings:
+                    continue
+                # What is bound in its blocks alone would send each file to all others, and those to each other.
+                if self._depth >= _DEEPEST or not (other.bound(wanted, -1) or self._is_field(other, wanted)):
+                    found += NOTHING
+                    continue
+                self._depth += 1
+                found += self.property(other, wanted, ())
+                self._depth -= 1
         return fewer(found) if found else NOTHING
+
+    def _is_field(self, listing: Listing, name: str) -> bool:
+        return listing.language in ("java", "kotlin") and bool(listing.fields(name))
 
     def _bound(self, listing: Listing, binding: Binding, keys: list[str]) -> Values:
         if binding.kind == "import":
