@@ -103,3 +103,15 @@ def test_the_server_of_php(tmp_path: Path) -> None:
     assert paths(found) == {"/data/x": "data"}
     assert {one.number for one in found.listens} == {8000}
     assert uses(tmp_path, 'FROM php:8.2-cli\nCMD ["php", "-r", "echo 1;"]\n', {}).doubts[0].about == EVERYTHING
+
+
+def test_names_that_many_files_have_in_their_functions_take_no_time(tmp_path: Path) -> None:
+    """Each of them was looked for in all others, and from there in all others again: it never ended."""
+    parts = {f"html__part{n}_php": f"<?php function f{n}() {{ $d = '/data/{n}'; $d = g{n}($d); }}" for n in range(16)}
+    found = site(tmp_path, "<?php function f() { unlink($d . '/x'); }", **parts)
+    assert WRITES in {about for doubt in found.doubts for about in doubt.about}
+
+
+def test_a_name_of_one_other_file_is_found(tmp_path: Path) -> None:
+    found = site(tmp_path, "<?php require 'b.php'; unlink($d . '/x');", html__b_php="<?php $d = '/data/b';")
+    assert paths(found) == {"/data/b": "data"}

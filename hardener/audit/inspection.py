@@ -99,6 +99,7 @@ def container_of(told: Mapping[str, Any], image: Mapping[str, Any], engine: Engi
     container.place, container.platform, container.folder = place, _PLATFORM, ""
     container.image_text = str(config.get("Image") or "")
     container.image = None if container.image_text.startswith("sha256:") else parse_image(container.image_text)
+    container.image_variables, container.image_given = (), lambda name, value: None
     container.build = None
     container.init = setting(bool(host.get("Init")))
     container.user = setting(str(config.get("User") or ""), "--user")

@@ -183,7 +183,9 @@ class Container:
         "host_user_namespace",
         "host_uts",
         "image",
+        "image_given",
         "image_text",
+        "image_variables",
         "init",
         "key",
         "memory",
@@ -227,6 +229,10 @@ class Container:
     folder: str
     image: ImageReference | None
     image_text: str
+    #: The variables that name it, or a part of it, for which whoever runs it may give other values.
+    image_variables: tuple[str, ...]
+    #: What its image is called where one of them has a value, as that is written; None where that is not known.
+    image_given: Callable[[str, str], str | None]
     build: Build | None
     #: Whether the engine puts an init of its own before the program.
     init: Setting[bool]

@@ -169,15 +169,22 @@ def _of_image(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Ne
     assert container.image is not None
     profile = find_profile(container.image, profiles)
     if profile is not None:
-        needs = profile.evaluate(container.image, situation_of(container, tree))
+        situation = situation_of(container, tree)
+        needs = profile.evaluate(container.image, situation)
+        if needs.holds and container.image_variables:
+            from hardener.needs.other_images import what_else
+
+            told = what_else(needs, container, situation, tree, profiles)
+            if told:
+                return Needs(False, told)
         if needs.holds:
             return _completed(needs, profile, container)
     else:
         needs = Needs(False, f"no profile of {container.image.familiar}")
     if container.command is None and container.entrypoint is None:
         return needs
-    told = _of_program(container, tree)
-    return told if told.holds or told.why_not == ENTERED else needs
+    started = _of_program(container, tree)
+    return started if started.holds or started.why_not == ENTERED else needs
 
 
 def _of_build(container: Container, tree: Tree, profiles: tuple[str, ...]) -> Needs:

@@ -14,6 +14,7 @@ from hardener.facts.compose.environment import (
     written_variables,
 )
 from hardener.facts.compose.host import read_mounts, read_published_ports, read_served_ports, shares_host
+from hardener.facts.compose.interpolation import interpolate, variable_names
 from hardener.facts.compose.limits import Dialect, Limit
 from hardener.facts.compose.security_options import NoNewPrivileges, Unconfined, UnmaskedProc
 from hardener.facts.compose.service import Service, entries
@@ -57,6 +58,7 @@ def read_container(
     container.folder = folder
     container.image_text = "" if service.scalar("build") else service.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
+    container.image_variables, container.image_given = _image_variables(service)
     container.build = _build(service, folder)
     container.init = Flag(service, readers, "init", home)
     container.user = Text(service, readers, "user", home)
@@ -173,6 +175,17 @@ def _context(folder: str, context: str) -> str:
     """Where the build context lies; empty for a remote one or an unknown variable."""
     remote = "://" in context or context.startswith("git@") or "$" in context
     return "" if remote else os.path.normpath(os.path.join(folder, context))
+
+
+def _image_variables(service: Service) -> tuple[tuple[str, ...], Callable[[str, str], str | None]]:
+    held = service.scalar("image") if not service.scalar("build") else None
+    written = (text_of(held.found.node) if held else None) or ""
+
+    def given(name: str, value: str) -> str | None:
+        known = interpolate(value, service.variables)
+        return None if known is None else interpolate(written, {**service.variables, name: known})
+
+    return variable_names(written), given
 
 
 def _words(service: Service, key: str) -> tuple[str, ...] | None:

@@ -48,6 +48,11 @@ def _value(name: str, rest: str, variables: Mapping[str, str]) -> str | None:
     return value if operator == "?" and is_set else None
 
 
+def variable_names(text: str) -> tuple[str, ...]:
+    """The variables that a text refers to, those in defaults too, each once."""
+    return tuple(dict.fromkeys(re.findall(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)", text.replace("$$", "")))) if "$" in text else ()
+
+
 def commented_names(text: str) -> set[str]:
     """The variables that an .env file gives a value in comments only, as in `#PUID=1000`."""
     return set(re.findall(_OFFER, text, re.MULTILINE)) - set(parse_env_file(text))

@@ -7,6 +7,7 @@ from hardener.facts.image import parse_image
 from hardener.facts.kubernetes.cluster import Cluster
 from hardener.facts.kubernetes.environment import EnvironmentVariable, expand, read_environment, written_variables
 from hardener.facts.kubernetes.manifest import Scope
+from hardener.facts.kubernetes.openshift import image_stream
 from hardener.facts.kubernetes.pod import Member
 from hardener.facts.kubernetes.podwide import ApiToken, FirstFreePort, VolumeGroup, read_unsafe_sysctls, shares_host
 from hardener.facts.kubernetes.quantities import Limit, requested
@@ -43,8 +44,9 @@ def read_container(member: Member, folder: str, cluster: Cluster) -> Container:
     container.homes = (home,)
     container.platform = KUBERNETES
     container.folder = folder
-    container.image_text = member.text("image") or ""
+    container.image_text = image_stream(member) or member.text("image") or ""
     container.image = parse_image(container.image_text) if container.image_text else None
+    container.image_variables, container.image_given = (), lambda name, value: None
     container.build = None
     container.init = Setting(False, written=False, place=home)
     container.user = User(member)

@@ -100,7 +100,8 @@ class Pod(Scope):
     @property
     def has_own_numbers(self) -> bool:
         """Whether what runs it chooses users itself, and refuses others: so does OpenShift, which its file is written for."""
-        return self.node.owner.kind in _OWN_NUMBERS or _is_for_openshift(self.file)
+        owner = self.node.owner
+        return owner.of_template or owner.kind in _OWN_NUMBERS or _is_for_openshift(self.file)
 
     @property
     def is_queued(self) -> bool:

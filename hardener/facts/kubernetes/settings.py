@@ -11,6 +11,8 @@ from hardener.syntax.yaml import Remove, Sequence, Value, commented
 
 _SYS_ADMIN = "SYS_ADMIN"
 _ROOTS = ("", "0")
+#: What may be added in OpenShift: its default rules, even those that allow root (anyuid), refuse other pods (restricted-v2).
+_ALLOWED_BY_OPENSHIFT = frozenset(("NET_BIND_SERVICE",))
 #: The annotations that AppArmor was asked for by before 1.30; they still count.
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
 
@@ -76,6 +78,8 @@ class Capabilities(Setting[Items]):
         wanted, present = names(new), names(self.effective)
         missing: list[Value] = [commented(item.text, item.why) for item in new if capability(item.text) not in present]
         gone = [at for at, item in enumerate(self.effective) if capability(item.text) not in wanted]
+        if self._keys[-1] == "add" and self._member.pod.has_own_numbers and wanted - present - _ALLOWED_BY_OPENSHIFT:
+            raise CannotWrite("OpenShift refuses pods that add capabilities, unless an administrator allows them")
         if not gone:
             return self._member.add(self._keys, missing)
         found = self._member.find(*self._keys)

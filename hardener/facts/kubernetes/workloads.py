@@ -46,6 +46,8 @@ class Object(NamedTuple):
     route: Route | None
     #: Where its kind is written, for people.
     key: Node
+    #: Whether it stands in a `Template`, which only OpenShift takes.
+    of_template: bool = False
 
 
 class PodNode(NamedTuple):
@@ -106,7 +108,7 @@ def pod_of(owner: Object) -> PodNode | None:
     return PodNode(owner, at, route, metadata.node, metadata.route, via)
 
 
-def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Object]:
+def _objects(mapping: Mapping, route: Route | None, depth: int, of_template: bool = False) -> Iterator[Object]:
     kind = lookup(mapping, route, "kind")
     name = text_of(kind.node) if kind else None
     if kind is None or not name:
@@ -119,13 +121,14 @@ def _objects(mapping: Mapping, route: Route | None, depth: int) -> Iterator[Obje
             for at, item in enumerate(items.node.items):
                 if isinstance(target(item), Mapping):
                     own = items.route is not None and item is target(item)
-                    yield from _objects(_mapping(item), (*items.route, at) if own and items.route else None, depth + 1)
+                    at_item = (*items.route, at) if own and items.route else None
+                    yield from _objects(_mapping(item), at_item, depth + 1, of_template or name == "Template")
         return
     metadata = lookup(mapping, None, "metadata")
     about = metadata.node if metadata and isinstance(metadata.node, Mapping) else None
     group = version.rpartition("/")[0]
     called = (_text(about, "name") or _text(about, "generateName").rstrip("-")) if about else ""
-    yield Object(group, name, called, _text(about, "namespace") if about else "", mapping, route, kind.node)
+    yield Object(group, name, called, _text(about, "namespace") if about else "", mapping, route, kind.node, of_template)
 
 
 def _text(mapping: Mapping, key: str) -> str:
