@@ -1,4 +1,4 @@
-"""The pages and scripts that tell how a project is run, and whether by Podman or a swarm. Knows no format and no rule."""
+"""The pages and scripts near a project, and whether they run it by Podman or in a swarm. Knows no format and no rule."""
 
 from __future__ import annotations
 
@@ -23,15 +23,26 @@ _Told = TypeVar("_Told")
 
 def instructions(folder: str, tree: Tree) -> Iterator[Source]:
     """The pages and scripts in a folder of a project and in those above it, up to the repository's."""
-    top = tree.project_of(folder)
+    return files_near(folder, _TOLD_IN, tree)
+
+
+def files_near(folder: str, names: re.Pattern[str], tree: Tree) -> Iterator[Source]:
+    """The files of such names, none of them large, in a folder of a project and in those above it, up to the repository's."""
+    top = os.path.realpath(tree.project_of(folder))
     at = os.path.realpath(folder)
     while tree.contains(at):
-        if (instructions, at) not in tree.concluded:
-            tree.concluded[instructions, at] = tuple(_in(at, tree))
-        yield from tree.concluded[instructions, at]
+        yield from files_in(at, names, tree)
         if at == top or at == os.path.dirname(at):
             return
         at = os.path.dirname(at)
+
+
+def files_in(folder: str, names: re.Pattern[str], tree: Tree) -> tuple[Source, ...]:
+    """The files of such names in one folder, none of them large, and no links."""
+    if (names, folder) not in tree.concluded:
+        tree.concluded[names, folder] = tuple(_in(folder, names, tree))
+    found: tuple[Source, ...] = tree.concluded[names, folder]
+    return found
 
 
 def once(reading: Callable[[Source], _Told], source: Source, tree: Tree) -> _Told:
@@ -77,10 +88,12 @@ def _stacks(source: Source) -> dict[str, str]:
     return found
 
 
-def _in(folder: str, tree: Tree) -> Iterator[Source]:
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+def _in(folder: str, names: re.Pattern[str], tree: Tree) -> Iterator[Source]:
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) and tree.contains(folder) else ():
         location = os.path.join(folder, name)
-        if not _TOLD_IN.fullmatch(name) or os.path.islink(location) or not 0 < os.path.getsize(location) <= _LARGEST:
+        if not names.fullmatch(name) or os.path.islink(location) or not os.path.isfile(location):
+            continue
+        if not 0 < os.path.getsize(location) <= _LARGEST:
             continue
         source = tree(location)
         if source is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from hardener.facts.container import Container
 from hardener.facts.image import ImageReference, parse_image
-from hardener.facts.instructions import instructions
+from hardener.facts.instructions import files_in, files_near, instructions
 from hardener.facts.tree import Tree
 from hardener.needs.conditions import Situation
 from hardener.needs.needs import Limit, Needs
@@ -18,8 +18,8 @@ from hardener.source import Source
 
 #: Files with settings, those of an example too: `.env.example`, `prod.env`, `env.sample`.
 _SETTINGS = re.compile(r"(?i)\.?env(?:[._-][\w.-]+)?|[\w.-]+\.env(?:[._-]\w+)?")
-_WORKFLOWS = os.path.join(".github", "workflows")
-_LARGEST = 256 * 1024
+_WORKFLOWS = re.compile(r".*\.ya?ml")
+_PIPELINES = re.compile(r"\.gitlab-ci\.ya?ml")
 #: What a matrix of GitHub gives a variable: `${{ matrix.database }}`.
 _MATRIX = re.compile(r"\$\{\{\s*matrix\.([\w-]{1,80})\s*\}\}")
 
@@ -38,7 +38,9 @@ def other_images(container: Container, tree: Tree) -> Iterator[OtherImage]:
     """
     seen = {container.image}
     for name in container.image_variables:
-        for value, place in _given(name, container.folder, tree):
+        if (other_images, container.folder, name) not in tree.concluded:
+            tree.concluded[other_images, container.folder, name] = tuple(_given(name, container.folder, tree))
+        for value, place in tree.concluded[other_images, container.folder, name]:
             other = container.image_given(name, value)
             image = parse_image(other) if other else None
             # What nobody could pull, such as `<version>`, stands for something else.
@@ -120,28 +122,8 @@ def _of_matrix(key: str, text: str) -> Iterator[str]:
 
 
 def _sources(folder: str, tree: Tree) -> Iterator[Source]:
+    top = tree.project_of(folder)
     yield from instructions(folder, tree)
-    if (other_images, folder) not in tree.concluded:
-        tree.concluded[other_images, folder] = tuple(_settings(folder, tree))
-    yield from tree.concluded[other_images, folder]
-
-
-def _settings(folder: str, tree: Tree) -> Iterator[Source]:
-    top = os.path.realpath(tree.project_of(folder))
-    at = os.path.realpath(folder)
-    while tree.contains(at):
-        yield from _in(at, _SETTINGS, tree)
-        if at == top or at == os.path.dirname(at):
-            break
-        at = os.path.dirname(at)
-    yield from _in(os.path.join(top, _WORKFLOWS), re.compile(r".*\.ya?ml"), tree)
-    yield from _in(top, re.compile(r"\.gitlab-ci\.ya?ml"), tree)
-
-
-def _in(folder: str, names: re.Pattern[str], tree: Tree) -> Iterator[Source]:
-    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) and tree.contains(folder) else ():
-        location = os.path.join(folder, name)
-        if names.fullmatch(name) and os.path.isfile(location) and 0 < os.path.getsize(location) <= _LARGEST:
-            source = tree(location)
-            if source is not None:
-                yield source
+    yield from files_near(folder, _SETTINGS, tree)
+    yield from files_in(os.path.join(top, ".github", "workflows"), _WORKFLOWS, tree)
+    yield from files_in(top, _PIPELINES, tree)
