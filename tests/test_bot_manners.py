@@ -180,6 +180,15 @@ def test_no_scope_has_the_branch_that_proposes_a_configuration() -> None:
     assert branch_of("harden/", "configure") != "harden/configure"
 
 
+@pytest.mark.parametrize("scope", ["www.example.org", "sites/www.example.org", "awww.b"])
+def test_no_branch_has_what_pages_make_a_link_of(scope: str) -> None:
+    """It stands in a trailer of each commit."""
+    branch = branch_of("harden/", scope)
+    assert "www." not in branch
+    assert branch == branch_of("harden/", scope)
+    assert branch != branch_of("harden/", scope.replace(".", "-"))
+
+
 def test_names_of_strangers_stay_names_in_what_is_said() -> None:
     said = stopped("harden/@everyone-<b>", "<i>why</i>", "merge request", dashboard=True)
     assert "@everyone-<b>" not in said.replace("`harden/@everyone-<b>`", "")

@@ -379,6 +379,8 @@ ACTED_UPON = [
     FORGED,
     "fixes #1",
     "Closes GH-1",
+    "webGH-1v",
+    "old-www.evil.example",
     "resolves acme/shop#2",
     "closes https://example.com/a/b/issues/3",
     "[skip ci]",

@@ -38,8 +38,8 @@ def branch_of(prefix: str, scope: str) -> str:
         return prefix + (_ROOT if scope else _ALL)
     name = scope.replace("/", "--")
     lossless = "--" not in scope and _PLAIN.fullmatch(name) and name not in (_ROOT, _ALL, CONFIGURE)
-    # What `git check-ref-format` refuses of these.
-    if lossless and ".." not in name and not name.endswith((".", ".lock")):
+    # What `git check-ref-format` refuses of these, and what pages make a link of, in the trailer of each commit.
+    if lossless and ".." not in name and "www." not in name and not name.endswith((".", ".lock")):
         return prefix + name
     kept = re.sub(r"[^a-z0-9]+", "-", scope.lower()).strip("-")[:60].strip("-")
     return f"{prefix}{kept or 'scope'}-{digest(scope)[:8]}"

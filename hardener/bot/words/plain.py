@@ -18,6 +18,8 @@ ROOM = 72
 _NAME = re.compile(r"[A-Za-z0-9_]+(?:[._/-][A-Za-z0-9_]+)*", re.ASCII)
 #: Names that forges make a link of all the same: keys of issues, commits, hosts.
 _LINKED = re.compile(r"(?:[A-Z][A-Z0-9_]*|gh)-[0-9]+|[0-9a-f]{7,64}|[0-9]{5,}|www\..*", re.IGNORECASE | re.ASCII)
+#: What is left out wherever it stands in a name: not all forges ask what is before it.
+_INSIDE = re.compile(r"(?i:www\.)|GH-|[Gg][Hh]-[0-9]", re.ASCII)
 _KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|[Gg][Hh])-(?=[0-9])", re.ASCII)
 #: What a trailer begins with.
 _TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+)\s*:[\s:]*", re.ASCII)
@@ -39,7 +41,7 @@ def plain(text: str, most: int = 300) -> str:
 
 def name(text: str) -> str:
     """A name as it may stand in a title; empty for one that would not be only a name there."""
-    is_name = len(text) <= ROOM // 2 and _NAME.fullmatch(text) and not _LINKED.fullmatch(text)
+    is_name = len(text) <= ROOM // 2 and _NAME.fullmatch(text) and not (_LINKED.fullmatch(text) or _INSIDE.search(text))
     return text if is_name and not any(_LINKED.fullmatch(part) for part in text.split("/")) else ""
 
 
