@@ -19,8 +19,8 @@ _NAME = re.compile(r"[A-Za-z0-9_]+(?:[._/-][A-Za-z0-9_]+)*", re.ASCII)
 #: Names that forges make a link of all the same: keys of issues, commits, hosts.
 _LINKED = re.compile(r"(?:[A-Z][A-Z0-9_]*|gh)-[0-9]+|[0-9a-f]{7,64}|[0-9]{5,}|www\..*", re.IGNORECASE | re.ASCII)
 #: What is left out wherever it stands in a name: not all forges ask what is before it.
-_INSIDE = re.compile(r"(?i:www\.)|GH-|[Gg][Hh]-[0-9]", re.ASCII)
-_KEY = re.compile(r"\b([A-Z][A-Z0-9_]*|[Gg][Hh])-(?=[0-9])", re.ASCII)
+_INSIDE = re.compile(r"(?i:www\.)|GH-", re.ASCII)
+_KEY = re.compile(r"(\b[A-Z][A-Z0-9_]*|\b[Gg][Hh]|GH)-(?=[0-9])", re.ASCII)
 #: What a trailer begins with.
 _TRAILER = re.compile(r"\b([A-Za-z]+(?:-[A-Za-z]+)+)\s*:[\s:]*", re.ASCII)
 #: By this, colon or not, a line announces a new major version to release tools (conventional-commits-parser, `noteKeywords`).
