@@ -39,7 +39,8 @@ spec:
     image: {1}
 """
 #: What pages of GitHub and GitLab make a link of, where it stands outside of code.
-LINKED = re.compile(r"@\w|#\w|\bGH-\d|\b[0-9a-f]{7,40}\b|://|www\.|[!$%&~]\d|:\w+:|\[\[", re.IGNORECASE | re.ASCII)
+#: `www.` makes a link of the host that follows (GFM, extended www autolink): at the end of a sentence none does.
+LINKED = re.compile(r"@\w|#\w|\bGH-\d|\b[0-9a-f]{7,40}\b|://|www\.(?!\s)|[!$%&~]\d|:\w+:|\[\[", re.IGNORECASE | re.ASCII)
 TAGS = set("h2 h3 p table thead tbody tr th td ul li pre code strong details summary a".split())
 INLINE = set("text text_special softbreak code_inline strong_open strong_close html_inline link_open link_close".split())
 #: A report of 24 words takes minutes to shrink.
